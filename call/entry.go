@@ -1,0 +1,66 @@
+package call
+
+import (
+	"time"
+
+	"trunkline/desk"
+	"trunkline/sip"
+)
+
+// Entry is one thing the switchboard hands to the journal. The set is closed.
+// What an Entry holds is a copy: the journal may keep it.
+type Entry interface{ entry() }
+
+// RouterEvent is one event the router was stepped with: replaying them on a
+// snapshot gives the same commands. Seq has no gaps.
+type RouterEvent struct {
+	Seq    uint64    `json:"seq"`
+	At     time.Time `json:"at"`
+	Config string    `json:"config"` // hash of the configuration it was decided under
+	Data   []byte    `json:"data"`   // routing.EncodeEvent
+}
+
+// RouterSnapshot is the router after the event Seq. Older snapshots and
+// events up to Seq may be forgotten.
+type RouterSnapshot struct {
+	Seq  uint64    `json:"seq"`
+	At   time.Time `json:"at"`
+	Data []byte    `json:"data"` // routing.Snapshot as JSON
+}
+
+// Opened is a call in progress; a later Opened of the same call replaces it.
+type Opened struct{ Record Record }
+
+// Closed is a call's final record: it ends Opened. It may come again, when
+// its recording was sealed; the last one counts.
+type Closed struct{ Record Record }
+
+// Bound is the whole set of an account's registrations.
+type Bound struct {
+	Account  sip.AccountID
+	Bindings []sip.Binding
+}
+
+// ContactKept is a contact that was made or changed.
+type ContactKept struct{ Contact desk.Contact }
+
+func (Fact) entry()           {}
+func (RouterEvent) entry()    {}
+func (RouterSnapshot) entry() {}
+func (Opened) entry()         {}
+func (Closed) entry()         {}
+func (Bound) entry()          {}
+func (ContactKept) entry()    {}
+
+// Boot is what the journal knew at start.
+type Boot struct {
+	FactSeq   uint64 // the last Fact's number; 0: none
+	RouterSeq uint64 // the last RouterEvent's number; 0: none
+
+	Router       *RouterSnapshot // nil: none yet
+	RouterEvents []RouterEvent   // after Router, in order
+
+	Open     []Record // calls that were in progress, to be closed as interrupted
+	Bindings []sip.Binding
+	Contacts []desk.Contact
+}

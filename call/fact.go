@@ -1,0 +1,66 @@
+package call
+
+import (
+	"time"
+
+	"trunkline/desk"
+	"trunkline/recorder"
+	"trunkline/routing"
+	"trunkline/sip"
+)
+
+// FactKind says what happened.
+type FactKind string
+
+// The kinds of facts.
+const (
+	FactStarted          FactKind = "switch.started"
+	FactStopped          FactKind = "switch.stopped"
+	FactReloaded         FactKind = "switch.reloaded"
+	FactMismatch         FactKind = "switch.mismatch" // the reconciler found and mended a difference
+	FactArrived          FactKind = "call.arrived"
+	FactAnswered         FactKind = "call.answered"
+	FactQueued           FactKind = "call.queued"
+	FactConnected        FactKind = "call.connected"
+	FactReleased         FactKind = "call.released" // an agent's leg left the call
+	FactReturned         FactKind = "call.returned" // back to the front of its queue
+	FactHeld             FactKind = "call.held"
+	FactResumed          FactKind = "call.resumed"
+	FactForwarding       FactKind = "call.forwarding"
+	FactForwarded        FactKind = "call.forwarded"
+	FactForwardFailed    FactKind = "call.forward_failed"
+	FactEnded            FactKind = "call.ended"
+	FactOfferMade        FactKind = "offer.made"
+	FactOfferRang        FactKind = "offer.rang"
+	FactOfferEnded       FactKind = "offer.ended" // carries the Outcome, accepted included
+	FactOfferTooLate     FactKind = "offer.too_late"
+	FactRecordingStarted FactKind = "recording.started"
+	FactRecordingSealed  FactKind = "recording.sealed"
+	FactAgentStatus      FactKind = "agent.status"
+	FactAgentPhones      FactKind = "agent.phones"
+	FactContactMade      FactKind = "contact.made"
+)
+
+// Fact is one thing that happened: numbered without gaps, timed, journalled.
+// It carries ids only; numbers, names and SIP text live in Records, which can
+// be deleted.
+type Fact struct {
+	Seq  uint64    `json:"seq"`
+	At   time.Time `json:"at"`
+	Kind FactKind  `json:"kind"`
+
+	Call      ID              `json:"call,omitempty"`
+	Leg       sip.LegID       `json:"leg,omitempty"`
+	Trunk     sip.TrunkID     `json:"trunk,omitempty"`
+	Flow      routing.FlowID  `json:"flow,omitempty"`
+	Team      routing.TeamID  `json:"team,omitempty"`
+	Agent     routing.AgentID `json:"agent,omitempty"`
+	Offer     routing.OfferID `json:"offer,omitempty"`
+	Outcome   routing.Outcome `json:"outcome,omitempty"`
+	Contact   desk.ContactID  `json:"contact,omitempty"`
+	Recording recorder.ID     `json:"recording,omitempty"`
+	Reason    string          `json:"reason,omitempty"`
+	Until     time.Time       `json:"until,omitzero"`
+	Count     int             `json:"count,omitempty"`
+	Ending    *Ending         `json:"ending,omitempty"`
+}

@@ -1,0 +1,150 @@
+package call
+
+import (
+	"time"
+
+	"trunkline/desk"
+	"trunkline/recorder"
+	"trunkline/routing"
+	"trunkline/sip"
+)
+
+// Record is what is kept of a call: the call card. It is whole at every
+// moment: while the call goes on it says how far the call has come.
+type Record struct {
+	ID      ID             `json:"id"`
+	Trunk   sip.TrunkID    `json:"trunk"`
+	Dialled string         `json:"dialled"` // as the carrier sent it when it is no number of ours
+	Caller  desk.Number    `json:"caller"`  // "" is anonymous
+	Name    string         `json:"name,omitempty"`
+	Contact desk.ContactID `json:"contact,omitempty"`
+	Flow    routing.FlowID `json:"flow,omitempty"`
+
+	// The times of product rule 6.3; zero is "never".
+	Initiated time.Time `json:"initiated"`
+	Ringing   time.Time `json:"ringing,omitzero"`  // the first agent's phone rang
+	Answered  time.Time `json:"answered,omitzero"` // the caller's leg was answered
+	Bridged   time.Time `json:"bridged,omitzero"`  // first joined with an agent or a forward
+	Released  time.Time `json:"released,omitzero"` // the last joined leg left
+	Ended     time.Time `json:"ended,omitzero"`
+
+	Ending   Ending    `json:"ending"`
+	Offers   []Offered `json:"offers,omitempty"`
+	Segments []Segment `json:"segments"`
+
+	Recordings []Recorded `json:"recordings,omitempty"`
+}
+
+// Offered is one agent's offer on a call card.
+type Offered struct {
+	Offer   routing.OfferID `json:"offer"`
+	Agent   routing.AgentID `json:"agent"`
+	Team    routing.TeamID  `json:"team"`
+	Outcome routing.Outcome `json:"outcome,omitempty"` // "" while it rings
+	TooLate bool            `json:"too_late,omitempty"`
+	Made    time.Time       `json:"made"`
+	Rang    time.Time       `json:"rang,omitzero"`
+	Ended   time.Time       `json:"ended,omitzero"`
+}
+
+// SegmentKind says what the caller was in.
+type SegmentKind string
+
+// The kinds of segments. Together they cover a call without gap or overlap.
+const (
+	SegmentFlow    SegmentKind = "flow"    // prompts and choices
+	SegmentQueue   SegmentKind = "queue"   // waiting for an agent
+	SegmentTalk    SegmentKind = "talk"    // joined with an agent
+	SegmentHold    SegmentKind = "hold"    // one side holds the other
+	SegmentForward SegmentKind = "forward" // dialling or joined with an outside number
+)
+
+// Segment is a stretch of a call. To is zero while it lasts.
+type Segment struct {
+	Kind  SegmentKind     `json:"kind"`
+	From  time.Time       `json:"from"`
+	To    time.Time       `json:"to,omitzero"`
+	Team  routing.TeamID  `json:"team,omitempty"`
+	Agent routing.AgentID `json:"agent,omitempty"`
+}
+
+// Recorded names a recording on a call card.
+type Recorded struct {
+	ID       recorder.ID     `json:"id"`
+	Agent    routing.AgentID `json:"agent,omitempty"`
+	Path     string          `json:"path"`
+	Duration time.Duration   `json:"duration,omitempty"`
+	Note     string          `json:"note,omitempty"` // why it ended early, or what is missing
+	Sealed   bool            `json:"sealed"`
+}
+
+// Duration is the length of the call from INVITE to its end (product rule
+// 6.3, inbound); until now while it goes on.
+func (r *Record) Duration(now time.Time) time.Duration { return span(r.Initiated, r.Ended, now) }
+
+// Sum is the time spent in segments of a kind; until now for one that lasts.
+func (r *Record) Sum(kind SegmentKind, now time.Time) time.Duration {
+	var sum time.Duration
+	for _, s := range r.Segments {
+		if s.Kind == kind {
+			sum += span(s.From, s.To, now)
+		}
+	}
+	return sum
+}
+
+func span(from, to, now time.Time) time.Duration {
+	if to.IsZero() {
+		to = now
+	}
+	return to.Sub(from)
+}
+
+// enter ends the segment that lasts and begins another; a segment equal to
+// the one that lasts changes nothing.
+func (r *Record) enter(now time.Time, next Segment) {
+	if n := len(r.Segments); n > 0 {
+		last := &r.Segments[n-1]
+		if last.Kind == next.Kind && last.Team == next.Team && last.Agent == next.Agent {
+			return
+		}
+		last.To = now
+	}
+	next.From = now
+	r.Segments = append(r.Segments, next)
+}
+
+// end closes the last segment and the record.
+func (r *Record) end(now time.Time, e Ending) {
+	if n := len(r.Segments); n > 0 {
+		r.Segments[n-1].To = now
+	}
+	r.Ended, r.Ending = now, e
+}
+
+// clone gives a copy that shares nothing with r, for those who write or show it.
+func (r *Record) clone() Record {
+	c := *r
+	c.Offers = append([]Offered(nil), r.Offers...)
+	c.Segments = append([]Segment(nil), r.Segments...)
+	c.Recordings = append([]Recorded(nil), r.Recordings...)
+	return c
+}
+
+func (r *Record) offered(id routing.OfferID) *Offered {
+	for i := range r.Offers {
+		if r.Offers[i].Offer == id {
+			return &r.Offers[i]
+		}
+	}
+	return nil
+}
+
+func (r *Record) recorded(id recorder.ID) *Recorded {
+	for i := range r.Recordings {
+		if r.Recordings[i].ID == id {
+			return &r.Recordings[i]
+		}
+	}
+	return nil
+}

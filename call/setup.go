@@ -1,0 +1,53 @@
+package call
+
+import (
+	"net/netip"
+	"time"
+
+	"trunkline/desk"
+	"trunkline/media"
+	"trunkline/routing"
+	"trunkline/sip"
+)
+
+// Setup is what the configuration says to the switchboard. It is replaced
+// whole by Reload; a call in progress keeps the flow it arrived under.
+type Setup struct {
+	Hash    string // of the configuration; journalled with every router event
+	Domain  string // host part of From towards the agents' phones
+	Country string // ISO code: numbers without + are read as this country's
+
+	Trunks  map[sip.TrunkID]Trunk
+	Numbers map[desk.Number]routing.FlowID
+	Flows   map[routing.FlowID]routing.Flow
+	Router  routing.Config
+	Teams   map[routing.TeamID]Team
+
+	Prompts map[string]*media.Clip // by the name a flow's play step uses
+	Music   *media.Clip
+
+	MaxCalls    int           // at once; 0: no limit
+	MaxDuration time.Duration // of a call, from its answer; 0: no limit
+	RTPTimeout  time.Duration
+	HeldTimeout time.Duration
+}
+
+// Trunk is what the switchboard needs to know of a carrier's account.
+type Trunk struct {
+	In, Out   desk.Format
+	MediaFrom []netip.Prefix // further networks its RTP may come from
+	MaxCalls  int            // at once, both directions; 0: no limit
+	CallerID  desk.Number    // ours, shown on calls out
+}
+
+// Team is what the switchboard needs to know of a team beyond routing's part.
+type Team struct {
+	Name      string // shown on phones
+	Recording bool
+}
+
+// TestTrunk is the name under which a test call enters (Switchboard.Admit).
+const TestTrunk sip.TrunkID = "test"
+
+// trunk gives a trunk's setup; an unknown one reads numbers by country.
+func (s *Setup) trunk(id sip.TrunkID) Trunk { return s.Trunks[id] }

@@ -1,0 +1,73 @@
+package call
+
+import (
+	"time"
+
+	"trunkline/desk"
+	"trunkline/routing"
+	"trunkline/sip"
+)
+
+// Status is a picture of the switch at one moment.
+type Status struct {
+	At       time.Time     `json:"at"`
+	Started  time.Time     `json:"started"`
+	Config   string        `json:"config"` // hash of the configuration in force
+	Draining bool          `json:"draining,omitempty"`
+	Trunks   []TrunkStatus `json:"trunks"`
+	Agents   []AgentStatus `json:"agents"`
+	Queues   []QueueStatus `json:"queues"`
+	Calls    []CallStatus  `json:"calls"`
+	Counts   Counts        `json:"counts"`
+}
+
+// TrunkStatus is one trunk's line in Status.
+type TrunkStatus struct {
+	ID    sip.TrunkID `json:"id"`
+	Up    bool        `json:"up"`
+	Why   string      `json:"why,omitempty"`
+	Calls int         `json:"calls"`
+	Max   int         `json:"max"`
+}
+
+// AgentStatus is one agent's line in Status.
+type AgentStatus struct {
+	routing.AgentView
+	Phones []PhoneStatus `json:"phones"`
+}
+
+// PhoneStatus is one live phone of an agent.
+type PhoneStatus struct {
+	URI       string    `json:"uri"`
+	UserAgent string    `json:"user_agent,omitempty"`
+	Static    bool      `json:"static,omitempty"`
+	Since     time.Time `json:"since,omitzero"`
+}
+
+// QueueStatus is one team's line in Status.
+type QueueStatus struct {
+	Team    routing.TeamID `json:"team"`
+	Waiting int            `json:"waiting"`
+	Longest time.Duration  `json:"longest"` // of the calls that wait now
+	Present int            `json:"present"` // agents who could be offered a call now or after their calls
+}
+
+// CallStatus is one call in progress.
+type CallStatus struct {
+	ID      ID              `json:"id"`
+	Trunk   sip.TrunkID     `json:"trunk"`
+	Caller  desk.Number     `json:"caller"`
+	Dialled string          `json:"dialled"`
+	State   SegmentKind     `json:"state"`
+	Agent   routing.AgentID `json:"agent,omitempty"`
+	Since   time.Time       `json:"since"` // of the state
+	Began   time.Time       `json:"began"`
+}
+
+// Counts are totals since the start of the process.
+type Counts struct {
+	Calls      uint64 `json:"calls"`
+	Refused    uint64 `json:"refused"` // new calls refused by a limit, overload or draining
+	Mismatches uint64 `json:"mismatches"`
+	Faults     uint64 `json:"faults"` // panics that cost a call
+}
