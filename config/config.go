@@ -1,0 +1,311 @@
+package config
+
+import (
+	"net/netip"
+	"path/filepath"
+	"time"
+)
+
+// Config is one trunkline.yaml with every default filled in. Lists that are
+// mappings in the file (trunks, numbers, agents, teams, flows) keep the file's
+// order, because the order decides where two entries claim the same thing.
+type Config struct {
+	// File is the path the configuration was read from, as it was given; empty for Default.
+	File string `yaml:"-"`
+	// Warnings are the things that are allowed but surely not meant, in file order.
+	Warnings []Problem `yaml:"-"`
+
+	// SIP domain and digest realm of the agents' phones.
+	Domain string `yaml:"domain"`
+	// Folder of the store, the recordings and control.sock, relative to this file; made if missing.
+	DataDir string `yaml:"data_dir"`
+	// ISO 3166 code of the country whose numbering plan numbers without + are read by.
+	Country string `yaml:"country"`
+	// IANA name of the time zone that hours and reports are in.
+	Timezone string `yaml:"timezone"`
+
+	// Sockets the switch opens.
+	Listen Listen `yaml:"listen"`
+	// Who is on our side of the network address translation.
+	NAT NAT `yaml:"nat"`
+	// Certificate of the encrypted listeners, which are not in this version.
+	TLS TLS `yaml:"tls"`
+	// Ports, codecs and time limits of the sound.
+	Media Media `yaml:"media"`
+	// Limits on calls.
+	Calls Calls `yaml:"calls"`
+	// How long things are kept.
+	Retention Retention `yaml:"retention"`
+
+	// Carriers' accounts, by name. Where two claim one address, the first in the file has it.
+	Trunks []Trunk `yaml:"trunks,keyed"`
+	// What the world dials, by E.164 number; a number that is not here gets 404.
+	Numbers []Number `yaml:"numbers,keyed"`
+	// What agents, forwards and callbacks may dial.
+	Dial Dial `yaml:"dial"`
+	// People who take calls, by name. The name is the identity and the SIP user.
+	Agents []Agent `yaml:"agents,keyed"`
+	// Named sets of agents. Agents and teams share one namespace.
+	Teams []Team `yaml:"teams,keyed"`
+	// Requests to be rung back.
+	Callbacks Callbacks `yaml:"callbacks"`
+	// What a caller passes through, by name.
+	Flows []Flow `yaml:"flows,keyed"`
+}
+
+// Listen names the sockets the switch opens.
+type Listen struct {
+	// SIP listeners: udp://host:port and tcp://host:port. Port 0 takes a free one.
+	SIP []string `yaml:"sip"`
+	// HTTP listeners: http://host:port. They answer /healthz.
+	HTTP []string `yaml:"http"`
+}
+
+// NAT says which addresses are ours outside and who is inside.
+type NAT struct {
+	// Our public addresses, told to peers outside the local networks.
+	External []netip.Addr `yaml:"external"`
+	// Networks on our side, whose peers are told our local address.
+	Local []netip.Prefix `yaml:"local"`
+}
+
+// TLS names the files of the certificate, relative to the configuration file.
+type TLS struct {
+	// Certificate chain in PEM.
+	Cert string `yaml:"cert"`
+	// Private key in PEM.
+	Key string `yaml:"key"`
+}
+
+// Media is what the sound needs.
+type Media struct {
+	// UDP ports for RTP and RTCP, two for each leg.
+	Ports PortRange `yaml:"ports"`
+	// Codecs in order of preference: PCMU, PCMA.
+	Codecs []string `yaml:"codecs"`
+	// How long packets wait to be put in order.
+	JitterBuffer JitterBuffer `yaml:"jitter_buffer"`
+	// Longest time without sound on a live leg before it is given up.
+	RTPTimeout time.Duration `yaml:"rtp_timeout"`
+	// The same for a leg on hold.
+	HeldTimeout time.Duration `yaml:"held_timeout"`
+}
+
+// JitterBuffer bounds the delay of the jitter buffer.
+type JitterBuffer struct {
+	// Smallest delay.
+	Min time.Duration `yaml:"min"`
+	// Largest delay.
+	Max time.Duration `yaml:"max"`
+}
+
+// PortRange is a range of UDP ports, both ends included.
+type PortRange struct{ Min, Max uint16 }
+
+// Calls limits calls.
+type Calls struct {
+	// Most calls at once; a further one gets 503.
+	Max int `yaml:"max"`
+	// Longest stay of a call.
+	MaxDuration time.Duration `yaml:"max_duration"`
+}
+
+// Retention says how long things are kept.
+type Retention struct {
+	// Call cards.
+	Records time.Duration `yaml:"records"`
+	// Recordings.
+	Recordings time.Duration `yaml:"recordings"`
+	// What happened, as numbered facts.
+	Facts time.Duration `yaml:"facts"`
+}
+
+// Trunk is one carrier's account.
+type Trunk struct {
+	// ID is the trunk's name in the file.
+	ID string `yaml:"-"`
+
+	// The carrier's host, host:port or a name with SRV records. Required.
+	Host string `yaml:"host" jsonschema:"required"`
+	// Transport towards the carrier: udp or tcp.
+	Transport string `yaml:"transport" jsonschema:"enum=udp,enum=tcp"`
+	// Register with the carrier. Not in this version: the trunk is known by its addresses.
+	Register bool `yaml:"register"`
+	// User for digest authentication.
+	Username string `yaml:"username"`
+	// Password for digest authentication.
+	Password Secret `yaml:"password"`
+	// Networks its calls come from; empty: the addresses that host resolves to.
+	AcceptFrom []netip.Prefix `yaml:"accept_from"`
+	// Other networks its RTP may come from.
+	MediaFrom []netip.Prefix `yaml:"media_from"`
+	// Where the dialled number is looked for, in order: uri, to, p-called-party-id.
+	CalledFrom []string `yaml:"called_from" jsonschema:"enum=uri,enum=to,enum=p-called-party-id"`
+	// How the trunk writes numbers.
+	Format Format `yaml:"format"`
+	// Most calls at once over this trunk, both directions.
+	MaxCalls int `yaml:"max_calls"`
+	// Our E.164 number shown on calls that leave over this trunk.
+	CallerID string `yaml:"caller_id"`
+}
+
+// Format is how a trunk writes numbers in each direction.
+type Format struct {
+	// Numbers the carrier sends: auto, plus (+1415…), e164 (1415…) or national.
+	In string `yaml:"in" jsonschema:"enum=auto,enum=plus,enum=e164,enum=national"`
+	// Numbers we send: plus, e164 or national.
+	Out string `yaml:"out" jsonschema:"enum=plus,enum=e164,enum=national"`
+}
+
+// Number is one number that the world dials.
+type Number struct {
+	// Number is the key in the file, in E.164 with the plus.
+	Number string `yaml:"-"`
+
+	// The flow its callers pass through. Required.
+	Flow string `yaml:"flow" jsonschema:"required"`
+}
+
+// Dial is what may be dialled.
+type Dial struct {
+	// national, or prefixes in E.164 such as "+44".
+	Allow []string `yaml:"allow"`
+	// Prefixes in E.164 that are refused although allowed.
+	Deny []string `yaml:"deny"`
+	// Trunks in the order they are tried; empty: all, in the file's order.
+	Trunks []string `yaml:"trunks"`
+	// Numbers dialled as they are, whatever the limits; empty: those of the country.
+	Emergency []string `yaml:"emergency"`
+}
+
+// Agent is one person who takes calls.
+type Agent struct {
+	// ID is the agent's name in the file: the identity, and the SIP user of the phones.
+	ID string `yaml:"-"`
+
+	// The person's name as shown; empty: the key.
+	Name string `yaml:"name"`
+	// Digest password of the phones, 12 characters or more. Required without phones.
+	Password Secret `yaml:"password"`
+	// Short number that other agents dial.
+	Extension string `yaml:"extension"`
+	// Most calls at once.
+	CallLimit int `yaml:"call_limit"`
+	// SIP addresses of phones that cannot register: they are always there.
+	Phones []string `yaml:"phones"`
+	// Ask registered phones every 30 s whether they live (SIP OPTIONS).
+	Options bool `yaml:"options"`
+}
+
+// Team is a named set of agents and the rules by which they are rung.
+type Team struct {
+	// ID is the team's name in the file: the identity.
+	ID string `yaml:"-"`
+
+	// The team's name as shown on phones; empty: the key.
+	Name string `yaml:"name"`
+	// Its agents. Required.
+	Agents []string `yaml:"agents" jsonschema:"required"`
+	// Who is present: any (a live phone). desk needs the Help Desk, which is not in this version.
+	Presence string `yaml:"presence" jsonschema:"enum=any,enum=desk"`
+	// How long one teammate rings.
+	Ring time.Duration `yaml:"ring"`
+	// No ringing by then: unreachable.
+	RingStart time.Duration `yaml:"ring_start"`
+	// Time before the same call is offered to the same teammate again.
+	RetryAfter time.Duration `yaml:"retry_after"`
+	// Calls not answered in a row that set an agent away; 0: never.
+	AwayAfter int `yaml:"away_after"`
+	// Time for notes after a call; 0s: none.
+	WrapUp time.Duration `yaml:"wrap_up"`
+	// Time to come back to a call after losing the phone.
+	Reclaim time.Duration `yaml:"reclaim"`
+	// Record the team's calls.
+	Recording bool `yaml:"recording"`
+}
+
+// Callbacks is about requests to be rung back.
+type Callbacks struct {
+	// How long a request is offered to agents.
+	For time.Duration `yaml:"for"`
+}
+
+// Flow is the path of a caller. In the file it is the list of steps, or
+// {answer: …, steps: […]}.
+type Flow struct {
+	// ID is the flow's name in the file.
+	ID string `yaml:"-"`
+
+	// When the carrier's call is answered: "" by the first step that sounds,
+	// early at once, late when an agent answers.
+	Answer string `yaml:"answer"`
+	// The steps, in order. After the last one the call ends.
+	Steps []Step `yaml:"steps"`
+}
+
+// Verb is what a step does.
+type Verb string
+
+// The verbs of this version.
+const (
+	Play    Verb = "play"
+	Queue   Verb = "queue"
+	Forward Verb = "forward"
+	Hangup  Verb = "hangup"
+)
+
+// Step is one step of a flow: exactly one verb, and its options beside it.
+type Step struct {
+	// Verb is the one verb the step has.
+	Verb Verb `yaml:"-"`
+
+	// A shipped prompt, or a WAV file beside the configuration file.
+	Play string `yaml:"play"`
+
+	// The team to wait for.
+	Queue string `yaml:"queue"`
+	// Higher is served first.
+	Priority int `yaml:"priority"`
+	// Longest wait; 0s: no limit.
+	MaxWait time.Duration `yaml:"max_wait"`
+	// What follows the longest wait: a flow's name or steps; without it, the next step.
+	Unanswered Path `yaml:"unanswered"`
+
+	// The E.164 number to send the call to over a trunk.
+	Forward string `yaml:"forward"`
+	// Trunks in the order they are tried; empty: those of dial.trunks.
+	Trunks []string `yaml:"trunks"`
+	// trunk: our number in From, the caller in Diversion. caller: the caller's number.
+	CallerID string `yaml:"caller_id" jsonschema:"enum=trunk,enum=caller"`
+
+	// SIP code for a call that was not answered yet; without a value 480.
+	Hangup int `yaml:"hangup"`
+}
+
+// Path is a place to go on: a flow's name, or steps written on the spot.
+// After Read, Steps holds the steps in both cases; both empty is no path.
+type Path struct {
+	Flow  string
+	Steps []Step
+}
+
+// Resolve gives the path of a file that the configuration names: relative
+// names are relative to the configuration file's folder.
+func (c *Config) Resolve(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(filepath.Dir(c.File), name)
+}
+
+// Data is the path of the data folder.
+func (c *Config) Data() string { return c.Resolve(c.DataDir) }
+
+// Location is the time zone. Read has checked that it exists; without a
+// reading an unknown name gives UTC.
+func (c *Config) Location() *time.Location {
+	if loc, err := time.LoadLocation(c.Timezone); err == nil {
+		return loc
+	}
+	return time.UTC
+}

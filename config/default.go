@@ -1,0 +1,83 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+const day = 24 * time.Hour
+
+// Default is the configuration of an empty file. Every call makes a new one.
+func Default() *Config {
+	return &Config{
+		Domain:   "localhost",
+		DataDir:  "data",
+		Country:  "US",
+		Timezone: "UTC",
+		Listen: Listen{
+			SIP:  []string{"udp://0.0.0.0:5060", "tcp://0.0.0.0:5060"},
+			HTTP: []string{"http://127.0.0.1:8080"},
+		},
+		NAT: NAT{
+			External: []netip.Addr{},
+			Local: []netip.Prefix{
+				netip.MustParsePrefix("10.0.0.0/8"),
+				netip.MustParsePrefix("172.16.0.0/12"),
+				netip.MustParsePrefix("192.168.0.0/16"),
+			},
+		},
+		Media: Media{
+			Ports:        PortRange{Min: 20000, Max: 29999},
+			Codecs:       []string{"PCMU", "PCMA"},
+			JitterBuffer: JitterBuffer{Min: 0, Max: 200 * time.Millisecond},
+			RTPTimeout:   60 * time.Second,
+			HeldTimeout:  30 * time.Minute,
+		},
+		Calls:     Calls{Max: 500, MaxDuration: 4 * time.Hour},
+		Retention: Retention{Records: 365 * day, Recordings: 90 * day, Facts: 365 * day},
+		Trunks:    []Trunk{},
+		Numbers:   []Number{},
+		Dial:      Dial{Allow: []string{"national"}, Deny: []string{}, Trunks: []string{}, Emergency: []string{}},
+		Agents:    []Agent{},
+		Teams:     []Team{},
+		Callbacks: Callbacks{For: 2 * time.Hour},
+		Flows:     []Flow{},
+	}
+}
+
+// DefaultTrunk is a trunk of which nothing but its name is written.
+func DefaultTrunk() Trunk {
+	return Trunk{
+		Transport:  "udp",
+		AcceptFrom: []netip.Prefix{},
+		MediaFrom:  []netip.Prefix{},
+		CalledFrom: []string{"uri", "to"},
+		Format:     Format{In: "auto", Out: "plus"},
+		MaxCalls:   30,
+	}
+}
+
+// DefaultAgent is an agent of whom nothing but the name is written.
+func DefaultAgent() Agent {
+	return Agent{CallLimit: 1, Phones: []string{}, Options: true}
+}
+
+// DefaultTeam is a team of which nothing but its name is written.
+func DefaultTeam() Team {
+	return Team{
+		Agents:     []string{},
+		Presence:   "any",
+		Ring:       30 * time.Second,
+		RingStart:  4 * time.Second,
+		RetryAfter: 5 * time.Minute,
+		AwayAfter:  3,
+		WrapUp:     30 * time.Second,
+		Reclaim:    20 * time.Second,
+		Recording:  true,
+	}
+}
+
+// DefaultStep is a step of which nothing but its verb is written.
+func DefaultStep() Step {
+	return Step{Trunks: []string{}, CallerID: "trunk"}
+}
