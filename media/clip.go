@@ -1,0 +1,39 @@
+package media
+
+import "time"
+
+// A Clip is a piece of sound ready to be played: 8 kHz mono samples and the same encoded in every
+// codec, cut in whole 20 ms frames (the last one is filled with silence). It is immutable and may
+// be played by any number of sessions at once. The zero Clip has no frames.
+type Clip struct {
+	pcm     []int16        // a multiple of FrameSamples
+	encoded [codecs][]byte // same length as pcm
+}
+
+// NewClip returns a clip of a copy of these 8 kHz mono samples.
+func NewClip(pcm []int16) *Clip {
+	frames := (len(pcm) + FrameSamples - 1) / FrameSamples
+	c := &Clip{pcm: make([]int16, frames*FrameSamples)}
+	copy(c.pcm, pcm)
+	for codec := range c.encoded {
+		c.encoded[codec] = make([]byte, len(c.pcm))
+		Codec(codec).Encode(c.encoded[codec], c.pcm)
+	}
+	return c
+}
+
+// Frames returns how many 20 ms frames the clip has.
+func (c *Clip) Frames() int { return len(c.pcm) / FrameSamples }
+
+// Duration returns how long the clip plays: whole frames.
+func (c *Clip) Duration() time.Duration { return time.Duration(c.Frames()) * 20 * time.Millisecond }
+
+// Frame returns the 160 samples of frame i, 0 <= i < Frames. The caller must not change them.
+func (c *Clip) Frame(i int) []int16 {
+	return c.pcm[i*FrameSamples : (i+1)*FrameSamples : (i+1)*FrameSamples]
+}
+
+// Encoded returns the 160 bytes of frame i in that codec. The caller must not change them.
+func (c *Clip) Encoded(codec Codec, i int) []byte {
+	return c.encoded[codec][i*FrameSamples : (i+1)*FrameSamples : (i+1)*FrameSamples]
+}
