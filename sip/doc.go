@@ -1,0 +1,2 @@
+// Package sip is the signalling room: trunks, registrations and legs.
+package sip

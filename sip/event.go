@@ -1,0 +1,124 @@
+package sip
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Event is what became of a leg, a registration or a trunk. The set is
+// sealed: the types of this file.
+type Event interface{ event() }
+
+// Invited is the first event of an inbound leg: somebody calls. 100 is out
+// already; the leg waits for Progress, Answer, Reject or Hangup.
+type Invited struct {
+	Leg     *Leg
+	Trunk   TrunkID   // the trunk it came from, or
+	Account AccountID // the account that proved itself by digest, or
+	Once    string    // the user of the one-time credential
+
+	// Dialled is the user part from where Trunk.CalledFrom says (accounts:
+	// the Request-URI), unescaped, without tel: and ;params.
+	Dialled   string
+	From      NameAddr
+	PAI       NameAddr // P-Asserted-Identity as received; whether to trust it is the trunk's business
+	Anonymous bool     // Privacy: id (or user, header), or an anonymous From
+	Diversion string   // first Diversion header, as received
+
+	Source    netip.AddrPort
+	CallID    string
+	Bind      netip.Addr // our media address for this leg
+	Advertise netip.Addr // what the peer is told of it
+	Offer     []byte     // nil: offerless
+	At        time.Time
+}
+
+// Progressed is a provisional response 101…199 to our INVITE.
+type Progressed struct {
+	Leg  LegID
+	Code int
+	SDP  []byte
+	At   time.Time
+}
+
+// Answered is the first 2xx to our INVITE, already ACKed. It also comes after
+// a Hangup when the 2xx crossed our CANCEL: that leg is being hung up already.
+type Answered struct {
+	Leg LegID
+	SDP []byte
+	At  time.Time
+}
+
+// Confirmed is the ACK for our 2xx, with its SDP if it carried the answer.
+type Confirmed struct {
+	Leg LegID
+	SDP []byte
+}
+
+// Reoffered is the peer's re-INVITE or UPDATE. A nil Offer asks for an offer
+// in the answer. AnswerReoffer or RejectReoffer must follow.
+type Reoffered struct {
+	Leg   LegID
+	Offer []byte
+}
+
+// Reconfirmed is the ACK of the peer's re-INVITE, with its SDP if we offered.
+type Reconfirmed struct {
+	Leg LegID
+	SDP []byte
+}
+
+// ReofferDone is the final response to our Reoffer, already ACKed. Code 0:
+// it was never sent because the leg ended up in another state.
+type ReofferDone struct {
+	Leg  LegID
+	Code int
+	SDP  []byte
+}
+
+// Info is an INFO inside the dialog; 200 is out already.
+type Info struct {
+	Leg         LegID
+	ContentType string
+	Body        []byte
+}
+
+// Ended comes exactly once for every leg, as its last event. What is left to
+// do on the wire (a BYE's answer, a late 2xx) goes on without events.
+type Ended struct {
+	Leg   LegID
+	By    Side
+	Code  int    // final SIP code; 0: BYE
+	Text  string // reason phrase, or what failed
+	Cause Reason // peer's Reason header
+	Err   error
+	At    time.Time
+}
+
+// Devices tells the phones of an account, whenever they change.
+type Devices struct {
+	Account  AccountID
+	Contacts []Contact // all live now
+	Fresh    bool      // caused by a new REGISTER
+	Bindings []Binding // all, to persist
+	Cause    string
+}
+
+// TrunkState tells whether a trunk's address is known.
+type TrunkState struct {
+	Trunk TrunkID
+	Up    bool
+	Why   string
+}
+
+func (Invited) event()     {}
+func (Progressed) event()  {}
+func (Answered) event()    {}
+func (Confirmed) event()   {}
+func (Reoffered) event()   {}
+func (Reconfirmed) event() {}
+func (ReofferDone) event() {}
+func (Info) event()        {}
+func (Ended) event()       {}
+func (Devices) event()     {}
+func (TrunkState) event()  {}

@@ -1,0 +1,184 @@
+package sip
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// LegID names one leg for ever: ours, unique, ULID text.
+type LegID string
+
+// TrunkID is the trunk's key under trunks: in the configuration.
+type TrunkID string
+
+// AccountID is the agent's key under agents: in the configuration.
+type AccountID string
+
+// ContactID names one phone of an account. It is stable for the same account
+// and contact URI; static phones have one too.
+type ContactID string
+
+// Config is what New needs. Emit is required; the rest may be zero where the
+// field says so.
+type Config struct {
+	// Domain is the digest realm and the host part of our From.
+	Domain string
+
+	// UDP and TCP are the sockets to serve, one per concrete IP: LocalAddr of
+	// a packet conn is a *net.UDPAddr with a concrete IP. The Endpoint owns
+	// and closes them after New.
+	UDP []net.PacketConn
+	TCP []net.Listener
+
+	// External holds our public addresses behind a NAT (nat.external); none:
+	// peers are told the listener's address. Peers inside Local (nat.local)
+	// are always told the listener's address.
+	External []netip.Addr
+	Local    []netip.Prefix
+
+	Trunks   []Trunk
+	Accounts []Account
+	Bindings []Binding // restored from the store
+
+	// Emit receives every event. It must not block. Events of one leg come in
+	// order, from one goroutine at a time.
+	Emit func(Event)
+
+	// Trace sees every message as it crosses the wire; nil: off. It must not
+	// block; Raw is a copy and may be kept.
+	Trace func(Message)
+
+	// Lookup resolves host names; nil: net.DefaultResolver.
+	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+
+	Log *slog.Logger // nil: discarded
+}
+
+// Trunk is a carrier's account.
+type Trunk struct {
+	ID        TrunkID
+	Host      string // host or host:port
+	Transport string // "udp" (or "") or "tcp"
+	Username  string // answers the carrier's digest challenges; empty: none
+	Password  string
+
+	// AcceptFrom lists who may send us calls as this trunk. Empty: the
+	// addresses Host resolves to, looked up again every 60 s.
+	AcceptFrom []netip.Prefix
+
+	// CalledFrom says where the dialled number is looked for, in order: "uri",
+	// "to", "p-called-party-id". Empty: uri, to.
+	CalledFrom []string
+}
+
+// Account is an agent's phone account.
+type Account struct {
+	ID        AccountID
+	Name      string
+	Password  string   // empty: cannot register
+	Static    []string // SIP URIs of phones that are always there
+	NoOptions bool     // no OPTIONS pings: a binding lives until it expires
+}
+
+// Binding is one registered contact, as kept by the store.
+type Binding struct {
+	Account   AccountID
+	Contact   ContactID
+	URI       string
+	Source    netip.AddrPort
+	Transport string // "udp" or "tcp"
+	Local     string // our listener's address, as "ip:port"
+	CallID    string
+	CSeq      uint32
+	Expires   time.Time
+	UserAgent string
+	At        time.Time
+}
+
+// NameAddr is a display name with the parts of its address that we use.
+type NameAddr struct {
+	Display string
+	User    string
+	Host    string // empty in what we send: Config.Domain
+}
+
+// Target is where a Dial goes: exactly one of the two is set.
+type Target struct {
+	Trunk   TrunkID
+	Contact ContactID
+}
+
+// Dial describes one outbound leg.
+type Dial struct {
+	ID   LegID  // empty: one is made
+	To   Target // a trunk or a phone
+	User string // user part at a trunk: the number as the trunk wants it
+
+	From      NameAddr
+	PAI       NameAddr // P-Asserted-Identity; zero: none
+	Anonymous bool     // From is anonymous, Privacy: id
+
+	Headers map[string]string // further headers: Diversion, Alert-Info, …
+	Offer   []byte            // SDP; nil: an offerless INVITE
+
+	// AnswerWithin ends the leg with 408 when it is not answered in time; 0:
+	// no limit. How long to wait for ringing is the switchboard's business.
+	AnswerWithin time.Duration
+}
+
+// Reason is a Reason header (RFC 3326). The zero value means none.
+type Reason struct {
+	Cause    int
+	Text     string
+	Protocol string // "SIP" (or "") or "Q.850"
+}
+
+// Side says who ended a leg.
+type Side string
+
+const (
+	Ours   Side = "ours"   // our Hangup, Reject or AnswerWithin
+	Theirs Side = "theirs" // the peer's BYE, CANCEL or refusal
+	Failed Side = "failed" // nobody's wish: timeout, transport, panic
+)
+
+// Contact is one live phone of an account.
+type Contact struct {
+	ID        ContactID
+	URI       string
+	UserAgent string
+	Static    bool
+	Since     time.Time
+	Source    netip.AddrPort // zero for a static phone
+}
+
+// Message is one SIP message as it crossed the wire.
+type Message struct {
+	At        time.Time
+	In        bool
+	Transport string // "udp" or "tcp"
+	Local     netip.AddrPort
+	Remote    netip.AddrPort
+	Raw       []byte
+}
+
+// Stats are counters since New, except Legs.
+type Stats struct {
+	Legs          int    // alive now
+	Received      uint64 // messages parsed
+	Sent          uint64 // messages written
+	Strangers     uint64 // packets of unknown sources dropped in silence
+	Malformed     uint64 // unparsable or without the mandatory headers
+	Refused       uint64 // answered by validation: 400, 416, 420, 483, 505 …
+	Challenged    uint64 // 401 sent
+	WrongPassword uint64 // of these: credentials were given and wrong
+	Retransmitted uint64 // requests seen again and absorbed, or answered again
+	Repeated      uint64 // our own 2xx repeated for want of an ACK
+	Stray         uint64 // responses that matched nothing
+	TCPRefused    uint64 // connections closed at once for the limits
+	WriteErrors   uint64
+	Panics        uint64
+}
