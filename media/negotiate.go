@@ -1,16 +1,21 @@
 package media
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
 // Params is what an offer and its answer agreed on, as seen from our side.
 type Params struct {
-	// Remote is where the peer wants RTP: valid unless the peer gave 0.0.0.0 or :: (then Send is false).
+	// Remote is where the peer wants RTP; invalid when it gave 0.0.0.0 or :: (then Send is false).
 	Remote netip.AddrPort
-	// RemoteRTCP is where the peer wants RTCP: a=rtcp, else Remote's port + 1, or Remote itself when
-	// muxed. Invalid when Remote is, or when there is no such port.
+	// RemoteRTCP is where the peer wants RTCP: a=rtcp, else Remote's port + 1, or Remote itself
+	// when muxed. Invalid when Remote is, or when there is no such port.
 	RemoteRTCP netip.AddrPort
 	Mux        bool // RTCP and RTP share one port, both ways (RFC 5761)
 
@@ -37,32 +42,354 @@ type Params struct {
 type NegotiationConfig struct {
 	ID      uint64     // the session id of o=, constant for the session's life; best at random
 	Address netip.Addr // ours, as the peer is told
-	RTP     uint16     // our ports
-	RTCP    uint16     // 0: RTP + 1
+	RTP     uint16     // our port for RTP
+	RTCP    uint16     // our port for RTCP; 0: RTP + 1
 	Codecs  []Codec    // what we do, in order of preference; empty: PCMU, PCMA
-	Prefer  *Codec     // listed first in offers, and taken from offers that have it; nil: none
+	Prefer  *Codec     // listed first in offers, taken from offers that have it; nil: none
 }
 
 // A Negotiation is the offer/answer state of one session (RFC 3264). It is pure: no clock, no
 // network. It belongs to one goroutine. An operation that returns an error has changed nothing.
+//
+// We never hold: our own wish is always sendrecv, the direction of a description is what the peer
+// leaves of it. Offers carry no rtcp-mux unless the peer brought it: the port pair is open anyway
+// before the answer is known, so muxing would save nothing, and an attribute less is one less for
+// an old gateway to stumble over.
 type Negotiation struct {
 	config NegotiationConfig
+	prefer *Codec
+
+	// What we said last.
+	version uint64 // of o=; 0: nothing yet
+	last    string // without its o=
+
+	// What the session consists of: RFC 3264 §8 forbids m= lines to vanish or change places.
+	timing string
+	layout []section // kind, proto, formats; empty: nothing agreed on or offered yet
+	audio  int       // index of ours in layout
+
+	// Payload types: a number keeps its meaning for the session's life (RFC 3264 §8.3.2).
+	bound   [128]string // encoding; "": free
+	eventPT uint8       // of telephone-event in what we receive
+
+	// Our offer that an answer belongs to.
+	offered     bool
+	offerEvents uint8 // payload type of telephone-event in it
+	offerSend   bool
+	offerRecv   bool
+	offerMux    bool
+
+	// What was agreed on.
+	agreed bool
+	params Params
+	remote [2]netip.AddrPort // last valid RTP and RTCP addresses of the peer
 }
 
 // NewNegotiation returns the state before the first offer.
-func NewNegotiation(c NegotiationConfig) *Negotiation { return &Negotiation{config: c} }
+func NewNegotiation(c NegotiationConfig) *Negotiation {
+	if len(c.Codecs) == 0 {
+		c.Codecs = []Codec{PCMU, PCMA}
+	}
+	if c.RTCP == 0 {
+		c.RTCP = c.RTP + 1
+	}
+	c.Address = c.Address.Unmap()
+	return &Negotiation{config: c, prefer: c.Prefer, timing: "0 0", eventPT: 101}
+}
 
-// Offer returns our offer.
-func (n *Negotiation) Offer() []byte { return nil }
-
-// SetAnswer takes the peer's answer to the last Offer.
-func (n *Negotiation) SetAnswer(answer []byte) (Params, error) { return Params{}, nil }
-
-// Answer takes the peer's offer and returns our answer to it.
-func (n *Negotiation) Answer(offer []byte) ([]byte, Params, error) { return nil, Params{}, nil }
-
-// Prefer puts c first in the offers to come, and takes it from the peer's offers that have it.
-func (n *Negotiation) Prefer(c Codec) {}
+// Prefer puts c first in the offers to come, and takes it from the peer's offers that have it. A
+// codec that we do not do is ignored.
+func (n *Negotiation) Prefer(c Codec) {
+	if slices.Contains(n.config.Codecs, c) {
+		n.prefer = &c
+	}
+}
 
 // Params returns what was agreed on last; false before the first agreement.
-func (n *Negotiation) Params() (Params, bool) { return Params{}, false }
+func (n *Negotiation) Params() (Params, bool) { return n.params, n.agreed }
+
+// Offer returns our offer: everything we do, in the direction that is agreed on now, so that
+// neither a refresh nor the answer to a re-INVITE without a description ends the peer's hold. An
+// unchanged offer keeps its version in o=.
+func (n *Negotiation) Offer() []byte {
+	n.offered, n.offerSend, n.offerRecv, n.offerMux = true, true, true, false
+	if n.agreed {
+		n.offerSend, n.offerRecv, n.offerMux = n.params.Send, n.params.Receive, n.params.Mux
+	}
+	if len(n.layout) == 0 {
+		n.layout, n.audio = []section{{kind: "audio", proto: "RTP/AVP"}}, 0
+	}
+	n.offerEvents = n.freeEventPT()
+	n.bound[n.offerEvents] = telephoneEvent
+	formats := []format{}
+	for _, c := range n.codecs() {
+		formats = append(formats, format{c.PayloadType(), c.String() + "/8000"})
+	}
+	formats = append(formats, format{n.offerEvents, telephoneEvent})
+	return n.describe(n.layout, n.audio, n.section(formats, n.offerSend, n.offerRecv, n.offerMux))
+}
+
+// SetAnswer takes the peer's answer to the last Offer. It may be called again with a later answer
+// to the same offer: the 200's after the 183's. The error wraps ErrMalformed or ErrNoCodec.
+func (n *Negotiation) SetAnswer(answer []byte) (Params, error) {
+	if !n.offered {
+		return Params{}, fmt.Errorf("%w: an answer to no offer of ours", ErrMalformed)
+	}
+	d, err := parseDescription(answer)
+	if err != nil {
+		return Params{}, err
+	}
+	a, err := n.answered(d)
+	if err != nil {
+		return Params{}, err
+	}
+	f, codec := n.pick(a.formats, nil)
+	p := Params{
+		Codec: codec, SendPT: f.pt, RecvPT: codec.PayloadType(), Ptime: a.ptime,
+		// What we did not offer cannot be answered: an answer without a direction to an offer of
+		// recvonly is no end of the hold.
+		Send: n.offerSend && a.receives, Receive: n.offerRecv && a.sends,
+		Mux: n.offerMux && (a.mux || !a.rtp.IsValid()),
+	}
+	if e, ok := findEvents(a.formats); ok {
+		p.Events, p.EventSendPT, p.EventRecvPT = true, e.pt, n.offerEvents
+	}
+	n.eventPT = n.offerEvents
+	return n.agree(p, a), nil
+}
+
+// Answer takes the peer's offer, the first or a later one, and returns our answer: as many m=
+// lines in the same order, the first audio that we can do accepted, the others refused. The error
+// wraps ErrMalformed or ErrNoCodec; what was agreed on before stays.
+func (n *Negotiation) Answer(offer []byte) ([]byte, Params, error) {
+	d, err := parseDescription(offer)
+	if err != nil {
+		return nil, Params{}, err
+	}
+	a, err := n.acceptable(d)
+	if err != nil {
+		return nil, Params{}, err
+	}
+	f, codec := n.pick(a.formats, n.prefer)
+	p := Params{
+		Codec: codec, SendPT: f.pt, RecvPT: f.pt, Ptime: a.ptime,
+		Send: a.receives, Receive: a.sends, // RFC 3264 §6.1
+		Mux: a.mux,
+	}
+	f.encoding = codec.String() + "/8000"
+	formats := []format{f}
+	if e, ok := findEvents(a.formats); ok {
+		p.Events, p.EventSendPT, p.EventRecvPT = true, e.pt, e.pt
+		n.eventPT = e.pt
+		formats = append(formats, e)
+	}
+	for _, f := range a.formats {
+		n.bound[f.pt] = f.encoding
+	}
+	n.offered = false // an offer of ours that crossed this one is void
+	n.layout, n.audio = layoutOf(d), a.index
+	n.timing = "0 0"
+	if isTiming(d.timing) {
+		n.timing = d.timing // RFC 3264 §6: the answer's t= equals the offer's
+	}
+	answer := n.describe(n.layout, n.audio, n.section(formats, p.Send, p.Receive, p.Mux))
+	return answer, n.agree(p, a), nil
+}
+
+// agree keeps what was agreed on with the peer's audio a and completes its addresses.
+func (n *Negotiation) agree(p Params, a audio) Params {
+	p.Held = !p.Send
+	p.Remote, p.RemoteRTCP = a.rtp, a.rtcp
+	if p.Mux {
+		p.RemoteRTCP = a.rtp
+	}
+	if now := [2]netip.AddrPort{p.Remote, p.RemoteRTCP}; p.Remote.IsValid() && now != n.remote {
+		p.Moved, n.remote = true, now
+	}
+	n.params, n.agreed = p, true
+	return p
+}
+
+// acceptable returns the first audio of an offer that we can do. When there is none, the error is
+// about the first audio line.
+func (n *Negotiation) acceptable(d *description) (audio, error) {
+	var first error
+	for i := range d.sections {
+		a, err := d.readAudio(i)
+		if err == nil {
+			err = n.usable(&d.sections[i], a)
+		}
+		switch {
+		case err == nil:
+			return a, nil
+		case errors.Is(err, ErrMalformed):
+			return audio{}, err
+		case first == nil || !d.firstAudio(i):
+			first = err
+		}
+	}
+	if first == nil {
+		first = fmt.Errorf("%w: no m= line", ErrNoCodec)
+	}
+	return audio{}, first
+}
+
+// firstAudio says whether an audio section comes before i.
+func (d *description) firstAudio(i int) bool {
+	return slices.ContainsFunc(d.sections[:i], func(s section) bool { return s.isAudio() })
+}
+
+// answered returns the audio of an answer: the section in our audio's place or, since some peers
+// lose the refused ones, the only one there is.
+func (n *Negotiation) answered(d *description) (audio, error) {
+	i := n.audio
+	if i >= len(d.sections) {
+		i = len(d.sections) - 1
+	}
+	if i < 0 {
+		return audio{}, fmt.Errorf("%w: no m= line", ErrNoCodec)
+	}
+	a, err := d.readAudio(i)
+	if err != nil {
+		return audio{}, err
+	}
+	for i, f := range a.formats {
+		// An answer may leave out what our offer said of a payload type.
+		if f.encoding == "" && f.pt == n.offerEvents {
+			a.formats[i].encoding = telephoneEvent
+		}
+	}
+	return a, n.usable(&d.sections[i], a)
+}
+
+// usable says whether we can do the peer's audio.
+func (n *Negotiation) usable(s *section, a audio) error {
+	if f, _ := n.pick(a.formats, nil); f.encoding == "" {
+		names := []string{}
+		for _, c := range n.config.Codecs {
+			names = append(names, c.String())
+		}
+		return s.refused("want " + strings.Join(names, " or "))
+	}
+	if a.rtp.IsValid() && a.rtp.Addr().Is4() != n.config.Address.Is4() {
+		return s.refused("its address " + a.rtp.Addr().String() + " cannot be reached from ours, " + n.config.Address.String())
+	}
+	return nil
+}
+
+// pick returns the first of the peer's formats that we do, or the preferred one if it is there.
+func (n *Negotiation) pick(formats []format, prefer *Codec) (f format, c Codec) {
+	for _, other := range formats {
+		codec, ok := other.codec()
+		if !ok || !slices.Contains(n.config.Codecs, codec) {
+			continue
+		}
+		if f.encoding == "" || prefer != nil && codec == *prefer && c != *prefer {
+			f, c = other, codec
+		}
+	}
+	return f, c
+}
+
+// findEvents returns the peer's telephone-event format at the clock rate of our codecs. Phones
+// with wideband codecs list one for each rate.
+func findEvents(formats []format) (format, bool) {
+	i := slices.IndexFunc(formats, func(f format) bool { return f.encoding == telephoneEvent })
+	if i < 0 {
+		return format{}, false
+	}
+	return formats[i], true
+}
+
+// freeEventPT returns the payload type of telephone-event in an offer of ours: the one it has in
+// this session, else a number that means nothing else.
+func (n *Negotiation) freeEventPT() uint8 {
+	if b := n.bound[n.eventPT]; b == "" || b == telephoneEvent {
+		return n.eventPT
+	}
+	for pt := uint8(127); pt >= 96; pt-- {
+		if n.bound[pt] == "" || n.bound[pt] == telephoneEvent {
+			return pt
+		}
+	}
+	return 101 // every dynamic number is taken: the meaning of one must change
+}
+
+// codecs returns what we do, the preferred one first.
+func (n *Negotiation) codecs() []Codec {
+	if n.prefer == nil {
+		return n.config.Codecs
+	}
+	list := []Codec{*n.prefer}
+	for _, c := range n.config.Codecs {
+		if c != *n.prefer {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// section makes our audio section.
+func (n *Negotiation) section(formats []format, send, receive, mux bool) section {
+	s := section{kind: "audio", port: n.config.RTP}
+	attr := func(value string) { s.lines = append(s.lines, line{'a', value}) }
+	for _, f := range formats {
+		pt := strconv.Itoa(int(f.pt))
+		s.formats = append(s.formats, pt)
+		attr("rtpmap:" + pt + " " + f.encoding)
+		if f.encoding == telephoneEvent {
+			attr("fmtp:" + pt + " 0-15")
+		}
+	}
+	attr("ptime:" + strconv.Itoa(int(defaultPtime/time.Millisecond)))
+	if n.config.RTCP != n.config.RTP+1 {
+		attr("rtcp:" + strconv.Itoa(int(n.config.RTCP)))
+	}
+	if mux {
+		attr("rtcp-mux")
+	}
+	attr(directionOf(send, receive))
+	return s
+}
+
+// describe writes our description: ours in its place, every other section refused (RFC 3264 §6:
+// port 0, formats kept). The version grows by one when anything else differs from the last.
+func (n *Negotiation) describe(layout []section, place int, ours section) []byte {
+	d := description{name: "-", timing: n.timing, conn: connection{addr: n.config.Address}}
+	for i, s := range layout {
+		if i == place {
+			ours.proto = s.proto
+			s = ours
+		}
+		d.sections = append(d.sections, s)
+	}
+	if body := string(d.bytes()); body != n.last {
+		n.version++
+		n.last = body
+	}
+	d.origin = fmt.Sprintf("- %d %d %s", n.config.ID, n.version, d.conn)
+	return d.bytes()
+}
+
+// layoutOf returns the m= lines of an offer as they are refused.
+func layoutOf(d *description) []section {
+	layout := make([]section, len(d.sections))
+	for i, s := range d.sections {
+		layout[i] = section{kind: s.kind, proto: s.proto, formats: s.formats}
+	}
+	return layout
+}
+
+// isTiming says whether the value of a t= line is two numbers.
+func isTiming(value string) bool {
+	f := strings.Fields(value)
+	if len(f) != 2 {
+		return false
+	}
+	for _, text := range f {
+		if _, err := strconv.ParseUint(text, 10, 64); err != nil {
+			return false
+		}
+	}
+	return true
+}
