@@ -95,6 +95,7 @@ type Binding struct {
 	CSeq      uint32
 	Expires   time.Time
 	UserAgent string
+	Instance  string // +sip.instance and reg-id, if the phone has one
 	At        time.Time
 }
 
