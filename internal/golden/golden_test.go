@@ -14,8 +14,10 @@ type fake struct {
 	errs []string
 }
 
-func (f *fake) Helper()                           {}
-func (f *fake) Errorf(format string, args ...any) { f.errs = append(f.errs, fmt.Sprintf(format, args...)) }
+func (f *fake) Helper() {}
+func (f *fake) Errorf(format string, args ...any) {
+	f.errs = append(f.errs, fmt.Sprintf(format, args...))
+}
 
 func TestEqualFileIsNoFailure(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "a.golden")

@@ -114,7 +114,7 @@ func (n *Net) Lines() []Line {
 
 // Ladder returns the lines as text for a golden file:
 //
-//	   0.005s  carrier -> switch   INVITE sip:+14155550100@switch (from +14155550123) (sdp)
+//	0.005s  carrier -> switch   INVITE sip:+14155550100@switch (from +14155550123) (sdp)
 //
 // Tags, branches, Call-IDs, ULIDs and ports never appear.
 func (n *Net) Ladder() []string {
