@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
@@ -127,7 +128,7 @@ func possible(n *phonenumbers.PhoneNumber) bool {
 }
 
 func e164(n *phonenumbers.PhoneNumber) Number {
-	return Number(phonenumbers.Format(n, phonenumbers.E164))
+	return Number("+" + strconv.Itoa(int(n.GetCountryCode())) + phonenumbers.GetNationalSignificantNumber(n))
 }
 
 // Format writes n as a trunk of this Format in this country wants it dialled:
