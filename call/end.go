@@ -1,0 +1,102 @@
+package call
+
+import (
+	"fmt"
+	"runtime/debug"
+	"slices"
+
+	"trunkline/routing"
+	"trunkline/sip"
+)
+
+// end ends a call: every line is hung up, its agent freed, its recording
+// sealed. A second end changes nothing.
+func (s *Switchboard) end(c *liveCall, e Ending, why sip.Reason) {
+	if c.ended {
+		return
+	}
+	s.unqueue(c, routing.OutcomeAbandoned)
+	for _, l := range slices.Clone(c.ringing) {
+		if l.state == lineDialled {
+			l.state = lineLeaving
+			l.leg.Hangup(0, reasonFor(routing.OutcomeAbandoned))
+		}
+	}
+	if far := c.far; far != nil {
+		s.release(c, far)
+		if far.state != lineLeaving {
+			far.state = lineLeaving
+			far.leg.Hangup(0, why)
+		}
+	}
+	if c.caller.state != lineLeaving {
+		c.caller.state = lineLeaving
+		c.caller.leg.Hangup(e.Code, why)
+	}
+	s.close(c, e)
+}
+
+// close gives the call its Ending and its record to the journal. Its lines
+// are let go as their legs end, see settled.
+func (s *Switchboard) close(c *liveCall, e Ending) {
+	c.ended = true
+	s.alarms.set(c, noTime)
+	c.record.end(s.now, e)
+	s.trunkOf(c.trunk).calls--
+	s.log.Info("call ended", "call", c.id, "trunk", c.trunk, "ending", e.String(), "count", int(c.record.Duration(s.now).Seconds()))
+	s.callFact(c, Fact{Kind: FactEnded, Ending: &e})
+	s.append(Closed{c.record.clone()})
+	s.settled(c)
+}
+
+// settled lets go of a call that has ended once none of its legs is left.
+func (s *Switchboard) settled(c *liveCall) {
+	if !c.ended || len(c.lines) > 0 || s.calls[c.id] != c {
+		return
+	}
+	delete(s.calls, c.id)
+	if c.bridge != nil {
+		c.bridge.Close()
+	}
+	if len(s.calls) == 0 {
+		for _, ch := range s.idle {
+			close(ch)
+		}
+		s.idle = nil
+	}
+}
+
+// fault pays for a panic with the call whose event was being handled.
+func (s *Switchboard) fault(p any) {
+	s.counts.Faults++
+	c := s.handling
+	s.handling = nil
+	s.brain.stepping, s.brain.queue = false, nil
+	stack := string(debug.Stack())
+	if c == nil {
+		s.log.Error("a defect in the switchboard cost one event", "err", fmt.Sprint(p), "stack", stack)
+		return
+	}
+	s.log.Error("a defect in the switchboard cost one call", "call", c.id, "err", fmt.Sprint(p), "stack", stack)
+	defer func() {
+		if p := recover(); p != nil { // the call is too broken to end in order: let go of it by force
+			s.log.Error("the call could not be ended in order", "call", c.id, "err", fmt.Sprint(p))
+			s.abandon(c)
+		}
+	}()
+	c.flowing, c.flowEvents = false, nil
+	s.end(c, Ending{By: BySystem, Cause: CauseFault, Code: 500}, reasonFault)
+}
+
+// abandon lets go of a call without its own procedures.
+func (s *Switchboard) abandon(c *liveCall) {
+	c.ended = true
+	delete(s.calls, c.id)
+	for _, l := range slices.Clone(c.lines) {
+		l.leg.Hangup(500, reasonFault)
+		s.forget(l)
+	}
+	if c.bridge != nil {
+		c.bridge.Close()
+	}
+}

@@ -1,0 +1,158 @@
+package call
+
+import (
+	"trunkline/media"
+	"trunkline/routing"
+)
+
+// flow steps a call's flow. Events that a command brings about at once (a
+// prompt that is not there, a trunk that cannot be dialled) wait until the
+// commands before them are obeyed.
+func (s *Switchboard) flow(c *liveCall, ev routing.FlowEvent) {
+	c.flowEvents = append(c.flowEvents, ev)
+	if c.flowing {
+		return
+	}
+	c.flowing = true
+	defer func() { c.flowing = false }()
+	for len(c.flowEvents) > 0 && !c.ended {
+		next := c.flowEvents[0]
+		c.flowEvents = c.flowEvents[1:]
+		for _, cmd := range c.flow.Step(s.now, next) {
+			if c.ended {
+				return
+			}
+			s.follow(c, cmd)
+		}
+	}
+	c.flowEvents = nil
+}
+
+// follow obeys one command of a flow.
+func (s *Switchboard) follow(c *liveCall, cmd routing.FlowCommand) {
+	switch cmd := cmd.(type) {
+	case routing.FlowAnswer:
+		s.answer(c)
+	case routing.FlowRing:
+		c.caller.leg.Progress(180, nil)
+	case routing.FlowPlay:
+		s.play(c, cmd.Prompt)
+	case routing.FlowQueue:
+		s.queue(c, cmd)
+	case routing.FlowUnqueue:
+		s.unqueue(c, routing.OutcomeWithdrawn)
+	case routing.FlowForward:
+		s.beginForward(c, cmd)
+	case routing.FlowEnd:
+		s.end(c, flowEnding(c, cmd), reasonNormal)
+	}
+}
+
+func flowEnding(c *liveCall, cmd routing.FlowEnd) Ending {
+	e := Ending{By: ByFlow, Cause: CauseFlowEnd}
+	switch cmd.Cause {
+	case routing.FlowCauseForward:
+		e.Cause = CauseForwardFailed
+	case routing.FlowCauseFarEnd:
+		e = Ending{By: ByForward, Cause: CauseHangup}
+	}
+	if !c.answered {
+		e.Code = cmd.Code
+	}
+	return e
+}
+
+// answer answers the carrier's call. At most one second of sound leaves
+// before the ACK.
+func (s *Switchboard) answer(c *liveCall) {
+	if c.answered {
+		return
+	}
+	c.answered = true
+	c.record.Answered = s.now
+	c.caller.state = lineUp
+	c.caller.session.LimitUntilConfirmed()
+	c.caller.leg.Answer(c.answer)
+	if s.setup.MaxDuration > 0 {
+		c.maximum = s.now.Add(s.setup.MaxDuration)
+		s.rearm(c)
+	}
+	s.callFact(c, Fact{Kind: FactAnswered})
+}
+
+// play starts a prompt.
+func (s *Switchboard) play(c *liveCall, name string) {
+	clip := s.setup.Prompts[name]
+	if clip == nil {
+		// Checked when the configuration was read: it went away by a reload.
+		s.log.Warn("prompt is not there any more, skipped", "call", c.id, "file", name)
+		s.flow(c, routing.FlowPlayed{})
+		return
+	}
+	c.plays++
+	c.play = c.plays
+	c.caller.session.Play(clip, c.play)
+}
+
+func (s *Switchboard) stopPlay(c *liveCall) {
+	if c.play != 0 {
+		c.play = 0
+		c.caller.session.StopPlay()
+	}
+}
+
+// queue hands the call to the router. An answered caller hears music.
+func (s *Switchboard) queue(c *liveCall, q routing.FlowQueue) {
+	if c.queued {
+		return
+	}
+	if c.answered {
+		c.caller.session.Background(s.setup.Music)
+	}
+	c.queued = true
+	c.record.enter(s.now, Segment{Kind: SegmentQueue, Team: q.Team})
+	s.callFact(c, Fact{Kind: FactQueued, Team: q.Team})
+	s.keep(c)
+	c.waiting = routing.Queued{Work: routing.WorkID(c.id), Team: q.Team, Priority: q.Priority, Since: c.record.Initiated, Returned: q.Returned}
+	s.route(c.waiting)
+}
+
+// unqueue takes the call from the router, with all its offers.
+func (s *Switchboard) unqueue(c *liveCall, why routing.Outcome) {
+	if !c.queued {
+		return
+	}
+	c.queued = false
+	s.route(routing.Removed{Work: routing.WorkID(c.id), Why: why})
+}
+
+// fromMedia takes what the sound engine saw.
+func (s *Switchboard) fromMedia(e media.Event) {
+	switch e := e.(type) {
+	case media.Played:
+		if l := s.sessions[e.Session]; l != nil && !l.call.ended && l.role == roleCaller && e.Play == l.call.play {
+			s.handling = l.call
+			l.call.play = 0
+			s.flow(l.call, routing.FlowPlayed{})
+			s.rearm(l.call)
+		}
+	case media.TimedOut:
+		if l := s.sessions[e.Session]; l != nil && !l.call.ended && l.state == lineUp {
+			s.handling = l.call
+			s.silent(l, e)
+		}
+	}
+}
+
+// silent is a live line whose RTP stopped: the caller's ends the call, an
+// agent's counts as lost (product rule 9).
+func (s *Switchboard) silent(l *line, e media.TimedOut) {
+	s.log.Warn("no sound from a live leg", "call", l.call.id, "leg", l.id, "agent", l.agent, "count", int(e.For.Seconds()))
+	if l.role == roleAgent {
+		l.leg.Hangup(0, reasonNoSound)
+		l.state = lineLeaving
+		s.lost(l)
+		return
+	}
+	s.end(l.call, Ending{By: BySystem, Cause: CauseNoSound}, reasonNoSound)
+}

@@ -1,0 +1,171 @@
+package call
+
+import (
+	"errors"
+	"net/netip"
+
+	"github.com/oklog/ulid/v2"
+
+	"trunkline/desk"
+	"trunkline/media"
+	"trunkline/routing"
+	"trunkline/sip"
+)
+
+// refusal is why a new call is not taken.
+type refusal struct {
+	cause  Cause
+	code   int
+	reason string
+}
+
+// invited takes or refuses a new call.
+func (s *Switchboard) invited(in sip.Invited, late bool) {
+	if late {
+		// Under overload only this is done for a new call: no record, no fact.
+		s.counts.Refused++
+		in.Leg.Reject(503, "Overloaded")
+		return
+	}
+	s.counts.Calls++
+	c := s.arrive(in)
+	s.handling = c
+	if r := s.admit(c, in); r != nil {
+		s.counts.Refused++
+		s.refuse(c, *r)
+		return
+	}
+	s.log.Info("call arrived", "call", c.id, "trunk", c.trunk, "number", c.record.Caller, "flow", c.record.Flow)
+	s.callFact(c, Fact{Kind: FactArrived, Contact: c.record.Contact})
+	s.keep(c)
+	s.flow(c, routing.FlowBegin{})
+	s.rearm(c)
+}
+
+// arrive makes the call and its caller's line, without sound yet.
+func (s *Switchboard) arrive(in sip.Invited) *liveCall {
+	id := ID(ulid.MustNew(ulid.Timestamp(s.now), ulid.DefaultEntropy()).String())
+	trunk := in.Trunk
+	if in.Once != "" {
+		trunk = TestTrunk
+	}
+	c := &liveCall{id: id, trunk: trunk, record: &Record{ID: id, Trunk: trunk, Dialled: in.Dialled, Initiated: s.now}}
+	c.record.enter(s.now, Segment{Kind: SegmentFlow})
+	c.caller = &line{leg: in.Leg, id: in.Leg.ID(), role: roleCaller, call: c, offerless: in.Offer == nil}
+	s.seat(c.caller)
+	s.calls[c.id] = c
+	s.trunkOf(trunk).calls++
+	return c
+}
+
+// admit finds the call's flow, contact and sound; a refusal says what is missing.
+func (s *Switchboard) admit(c *liveCall, in sip.Invited) *refusal {
+	trunk := s.setup.trunk(c.trunk)
+	switch {
+	case s.draining:
+		return &refusal{CauseDraining, 503, "Stopping"}
+	case in.Account != "":
+		return &refusal{CauseNotAllowed, 403, "Dialling Not Available"}
+	case s.setup.MaxCalls > 0 && len(s.calls) > s.setup.MaxCalls:
+		s.log.Warn("calls.max is reached, call refused", "call", c.id, "trunk", c.trunk, "count", s.setup.MaxCalls)
+		return &refusal{CauseTooManyCalls, 503, "Too Many Calls"}
+	case trunk.MaxCalls > 0 && s.trunkOf(c.trunk).calls > trunk.MaxCalls:
+		s.log.Warn("the trunk's max_calls is reached, call refused", "call", c.id, "trunk", c.trunk, "count", trunk.MaxCalls)
+		return &refusal{CauseTooManyCalls, 503, "Too Many Calls On This Trunk"}
+	}
+	if r := s.find(c, in, trunk); r != nil {
+		return r
+	}
+	return s.sound(c, in, trunk)
+}
+
+// find reads the numbers, the flow and the contact.
+func (s *Switchboard) find(c *liveCall, in sip.Invited, trunk Trunk) *refusal {
+	in1 := format(trunk.In, desk.FormatAuto)
+	dialled, err := desk.Parse(in.Dialled, s.setup.Country, in1)
+	if err != nil {
+		s.log.Info("call for something that is no number", "call", c.id, "trunk", c.trunk, "err", err)
+		return &refusal{CauseNoSuchNumber, 404, "Not Found"}
+	}
+	c.record.Dialled = string(dialled)
+	flow, ok := s.setup.Numbers[dialled]
+	if !ok {
+		s.log.Info("call for a number that is not ours", "call", c.id, "trunk", c.trunk, "number", dialled)
+		return &refusal{CauseNoSuchNumber, 404, "Not Found"}
+	}
+	def, ok := s.setup.Flows[flow]
+	if !ok {
+		return &refusal{CauseNoSuchFlow, 500, "Server Internal Error"}
+	}
+	c.record.Flow, c.flow = flow, routing.StartFlow(def)
+	if !in.Anonymous {
+		// What is no E.164 number (an extension, a name) is shown as it came
+		// and matched with nobody.
+		c.record.Caller, err = desk.Parse(in.From.User, s.setup.Country, in1)
+		if err != nil && !errors.Is(err, desk.ErrNotE164) {
+			c.record.Caller = ""
+		}
+		c.record.Name = in.From.Display
+	}
+	contact, made := s.book.Match(c.record.Caller, c.record.Name, s.now)
+	if c.record.Contact = contact.ID; contact.Name != "" && !contact.Anonymous {
+		c.record.Name = contact.Name
+	}
+	if made {
+		s.append(ContactKept{contact})
+		s.callFact(c, Fact{Kind: FactContactMade, Contact: contact.ID})
+	}
+	return nil
+}
+
+// sound opens the caller's session and reads its offer.
+func (s *Switchboard) sound(c *liveCall, in sip.Invited, trunk Trunk) *refusal {
+	c.bridge = s.hands.Media.NewBridge(media.BridgeID(c.id))
+	session, err := c.bridge.NewSession(media.SessionConfig{
+		ID: media.SessionID(c.caller.id), Bind: in.Bind, Advertise: in.Advertise, Trust: trunk.MediaFrom,
+		Timeout: s.setup.RTPTimeout, HeldTimeout: s.setup.HeldTimeout,
+	})
+	if err != nil {
+		s.log.Error("no sound for a call, call refused", "call", c.id, "trunk", c.trunk, "err", err)
+		return &refusal{CauseNoPorts, 503, "No Media Ports"}
+	}
+	c.caller.session = session
+	s.sessions[media.SessionID(c.caller.id)] = c.caller
+	if in.Offer == nil {
+		c.answer = session.Offer()
+		return nil
+	}
+	if c.answer, err = session.Answer(in.Offer); err != nil {
+		s.log.Warn("the carrier's session description is refused", "call", c.id, "trunk", c.trunk, "err", err)
+		if errors.Is(err, media.ErrNoCodec) {
+			return &refusal{CauseNoCodec, 488, "Not Acceptable Here"}
+		}
+		return &refusal{CauseBadOffer, 400, "Bad Session Description"}
+	}
+	c.caller.held = session.Held()
+	return nil
+}
+
+func (s *Switchboard) refuse(c *liveCall, r refusal) {
+	s.callFact(c, Fact{Kind: FactArrived})
+	c.caller.leg.Reject(r.code, r.reason)
+	c.caller.state = lineLeaving
+	s.close(c, Ending{By: BySystem, Cause: r.cause, Code: r.code})
+}
+
+func (s *Switchboard) trunkOf(id sip.TrunkID) *trunkState {
+	t := s.trunks[id]
+	if t == nil {
+		t = &trunkState{up: true}
+		s.trunks[id] = t
+	}
+	return t
+}
+
+// host gives the one-address network of an address.
+func host(a netip.Addr) []netip.Prefix {
+	if !a.IsValid() {
+		return nil
+	}
+	return []netip.Prefix{netip.PrefixFrom(a, a.BitLen())}
+}

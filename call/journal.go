@@ -1,0 +1,84 @@
+package call
+
+import (
+	"trunkline/routing"
+	"trunkline/sip"
+)
+
+// append hands an entry to the journal at the end of this turn of the loop.
+func (s *Switchboard) append(e Entry) { s.out = append(s.out, e) }
+
+func (s *Switchboard) flush() {
+	if len(s.out) > 0 {
+		s.hands.Append(s.out...)
+		clear(s.out)
+		s.out = s.out[:0]
+	}
+}
+
+// fact numbers and times what happened.
+func (s *Switchboard) fact(f Fact) {
+	s.factSeq++
+	f.Seq, f.At = s.factSeq, s.now
+	s.append(f)
+}
+
+// callFact is a fact of a call.
+func (s *Switchboard) callFact(c *liveCall, f Fact) {
+	f.Call = c.id
+	if f.Trunk == "" {
+		f.Trunk = c.trunk
+	}
+	f.Flow = c.record.Flow
+	s.fact(f)
+}
+
+// keep writes down how far a call has come, for whoever finds it after a crash.
+func (s *Switchboard) keep(c *liveCall) { s.append(Opened{c.record.clone()}) }
+
+// interrupted closes the calls that were in progress when the process before
+// this one died. Their end is taken as the last thing known of them.
+func (s *Switchboard) interrupted() {
+	for i := range s.interruptedCalls {
+		r := s.interruptedCalls[i]
+		e := Ending{By: BySystem, Cause: CauseInterrupted}
+		for j := range r.Offers {
+			if r.Offers[j].Ended.IsZero() {
+				r.Offers[j].Outcome, r.Offers[j].Ended = routing.OutcomeWithdrawn, s.now
+			}
+		}
+		for j := range r.Recordings {
+			if !r.Recordings[j].Sealed {
+				r.Recordings[j].Sealed, r.Recordings[j].Note = true, "the switch was interrupted"
+			}
+		}
+		r.end(s.now, e)
+		s.log.Warn("a call was interrupted by the switch's end", "call", r.ID, "trunk", r.Trunk)
+		s.fact(Fact{Kind: FactEnded, Call: r.ID, Trunk: r.Trunk, Flow: r.Flow, Ending: &e})
+		s.append(Closed{r})
+	}
+	s.interruptedCalls = nil
+}
+
+// devices is an account's live phones, as sip knows them now.
+func (s *Switchboard) devices(e sip.Devices) {
+	agent := routing.AgentID(e.Account)
+	s.phones[agent] = e.Contacts
+	ids := make([]routing.PhoneID, len(e.Contacts))
+	for i, c := range e.Contacts {
+		ids[i] = routing.PhoneID(c.ID)
+	}
+	s.log.Info("agent's phones", "agent", agent, "count", len(ids), "reason", e.Cause)
+	s.fact(Fact{Kind: FactAgentPhones, Agent: agent, Count: len(ids), Reason: e.Cause})
+	s.append(Bound{Account: e.Account, Bindings: e.Bindings})
+	s.route(routing.PhonesChanged{Agent: agent, Phones: ids, Fresh: e.Fresh})
+}
+
+// trunkState is what sip says of a trunk.
+func (s *Switchboard) trunkState(e sip.TrunkState) {
+	t := s.trunkOf(e.Trunk)
+	if t.up != e.Up || t.why != e.Why {
+		s.log.Info("trunk state", "trunk", e.Trunk, "up", e.Up, "reason", e.Why)
+	}
+	t.up, t.why = e.Up, e.Why
+}

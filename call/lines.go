@@ -1,0 +1,225 @@
+package call
+
+import (
+	"net/netip"
+
+	"trunkline/media"
+	"trunkline/routing"
+	"trunkline/sip"
+)
+
+// legEvent takes what happened to a line.
+func (s *Switchboard) legEvent(e sip.Event) {
+	id, ok := legOf(e)
+	l := s.lines[id]
+	if !ok || l == nil {
+		return // the call was closed by a fault; the leg ends by itself
+	}
+	s.handling = l.call
+	switch e := e.(type) {
+	case sip.Progressed:
+		s.progressed(l, e)
+	case sip.Answered:
+		s.lineAnswered(l, e)
+	case sip.Confirmed:
+		s.confirmed(l, e)
+	case sip.Reoffered:
+		s.reoffered(l, e)
+	case sip.Reconfirmed:
+		s.reconfirmed(l, e)
+	case sip.Ended:
+		s.lineEnded(l, e)
+	}
+	s.rearm(l.call)
+}
+
+// legOf says whose event it is.
+func legOf(e sip.Event) (sip.LegID, bool) {
+	switch e := e.(type) {
+	case sip.Progressed:
+		return e.Leg, true
+	case sip.Answered:
+		return e.Leg, true
+	case sip.Confirmed:
+		return e.Leg, true
+	case sip.Reoffered:
+		return e.Leg, true
+	case sip.Reconfirmed:
+		return e.Leg, true
+	case sip.ReofferDone:
+		return e.Leg, true
+	case sip.Info:
+		return e.Leg, true
+	case sip.Ended:
+		return e.Leg, true
+	}
+	return "", false
+}
+
+// progressed is a 1xx of a line that we dialled. Product rule 1.2: 180 and
+// 183 are ringing, 181 and 182 are not.
+func (s *Switchboard) progressed(l *line, e sip.Progressed) {
+	if l.state != lineDialled {
+		return
+	}
+	if l.role == roleForward {
+		s.forwardProgressed(l, e)
+		return
+	}
+	if e.Code == 180 || e.Code == 183 {
+		s.route(routing.PhoneRang{Offer: l.offer, Phone: l.phone})
+	}
+}
+
+// lineAnswered is the first 2xx of a line that we dialled; the leg has
+// acknowledged it. One that crossed our hang-up is ended by the leg itself.
+func (s *Switchboard) lineAnswered(l *line, e sip.Answered) {
+	if l.state != lineDialled {
+		if l.role == roleAgent {
+			s.route(routing.PhoneAnswered{Offer: l.offer, Phone: l.phone}) // it crossed: Drop says what is made of it
+		}
+		return
+	}
+	if err := l.session.SetAnswer(e.SDP); err != nil {
+		s.log.Warn("the answer's session description is refused", "call", l.call.id, "leg", l.id, "agent", l.agent, "err", err)
+		l.state = lineLeaving
+		l.leg.Hangup(0, sip.Reason{Protocol: "SIP", Cause: 488, Text: "Not acceptable here"})
+		s.failed(l, 488)
+		return
+	}
+	l.held = l.session.Held()
+	if l.role == roleForward {
+		s.forwardAnswered(l)
+		return
+	}
+	s.route(routing.PhoneAnswered{Offer: l.offer, Phone: l.phone})
+}
+
+// failed is a dialled line that will not be answered.
+func (s *Switchboard) failed(l *line, code int) {
+	l.call.ringing = without(l.call.ringing, l)
+	if l.role == roleForward {
+		s.forwardFailed(l, code)
+		return
+	}
+	s.route(routing.PhoneFailed{Offer: l.offer, Phone: l.phone, Code: code})
+}
+
+// confirmed is the ACK of the caller's 200.
+func (s *Switchboard) confirmed(l *line, e sip.Confirmed) {
+	if l.offerless {
+		if err := l.session.SetAnswer(e.SDP); err != nil {
+			s.log.Warn("the ACK's session description is refused", "call", l.call.id, "leg", l.id, "err", err)
+			s.end(l.call, Ending{By: BySystem, Cause: CauseNoCodec}, sip.Reason{Protocol: "SIP", Cause: 488, Text: "Not acceptable here"})
+			return
+		}
+		l.held = l.session.Held()
+		s.hold(l.call)
+	}
+	l.confirmed = true
+	l.session.Confirm()
+}
+
+// lineEnded is a leg's last event.
+func (s *Switchboard) lineEnded(l *line, e sip.Ended) {
+	c, was := l.call, l.state
+	l.state = lineLeaving
+	s.forget(l)
+	defer s.settled(c)
+	if was == lineLeaving || c.ended {
+		return
+	}
+	switch {
+	case l == c.caller:
+		s.callerEnded(c, was, e)
+	case was == lineDialled:
+		s.failed(l, e.Code)
+	case l.role == roleForward:
+		s.flow(c, routing.FlowForwardEnded{})
+	case e.By == sip.Theirs:
+		s.end(c, Ending{By: ByAgent, Cause: CauseHangup}, reasonNormal)
+	default:
+		s.lost(l)
+	}
+}
+
+// callerEnded closes the call with what became of the caller's leg.
+func (s *Switchboard) callerEnded(c *liveCall, was lineState, e sip.Ended) {
+	ending := Ending{By: ByCaller, Cause: CauseHangup}
+	switch {
+	case was == lineDialled && e.By == sip.Theirs:
+		ending = Ending{By: ByCaller, Cause: CauseCancelled, Code: 487}
+	case was == lineDialled:
+		ending = Ending{By: ByTrunk, Cause: CauseLegLost, Code: e.Code}
+	case e.By == sip.Failed && !c.caller.confirmed:
+		ending = Ending{By: ByTrunk, Cause: CauseNoAck}
+	case e.By == sip.Failed:
+		ending = Ending{By: ByTrunk, Cause: CauseLegLost}
+	}
+	s.end(c, ending, reasonNormal)
+}
+
+// lost is an agent's line that went away without a BYE: the caller hears
+// music and returns to the front of the queue (product rule 9).
+func (s *Switchboard) lost(l *line) {
+	c := l.call
+	if c.far != l {
+		s.failed(l, 0)
+		return
+	}
+	s.log.Warn("an agent's leg was lost, the caller returns to the front", "call", c.id, "agent", l.agent, "team", l.team)
+	s.release(c, l)
+	s.callFact(c, Fact{Kind: FactReturned, Agent: l.agent, Team: l.team})
+	s.flow(c, routing.FlowReturned{})
+}
+
+// release takes the agent's line out of the call; the caller hears music.
+func (s *Switchboard) release(c *liveCall, l *line) {
+	c.far, c.onHold = nil, false
+	c.record.Released = s.now
+	s.stopTape(c)
+	c.bridge.Part(c.caller.session)
+	c.caller.session.Background(s.setup.Music)
+	s.callFact(c, Fact{Kind: FactReleased, Agent: l.agent, Team: l.team, Leg: l.id})
+	if l.role == roleAgent {
+		s.route(routing.Released{Work: routing.WorkID(c.id), Agent: l.agent, Team: l.team, Spoke: true})
+	}
+}
+
+// seat makes a line known by its leg and its session.
+func (s *Switchboard) seat(l *line) {
+	s.lines[l.id] = l
+	l.call.lines = append(l.call.lines, l)
+	if l.session != nil {
+		s.sessions[media.SessionID(l.id)] = l
+	}
+}
+
+// forget drops a line that has ended: its session's ports go into quarantine.
+func (s *Switchboard) forget(l *line) {
+	c := l.call
+	delete(s.lines, l.id)
+	delete(s.sessions, media.SessionID(l.id))
+	delete(s.offered, offerPhone{l.offer, l.phone})
+	c.lines = without(c.lines, l)
+	if l != c.far {
+		c.ringing = without(c.ringing, l)
+	}
+	if l.role == roleForward {
+		s.trunkOf(l.trunk).calls--
+	}
+	if l.session != nil {
+		l.session.Close()
+	}
+}
+
+// trusted is where an agent's RTP may come from besides its description's
+// address: where its phone registered from.
+func (s *Switchboard) trusted(agent routing.AgentID, id sip.ContactID) []netip.Prefix {
+	for _, p := range s.phones[agent] {
+		if p.ID == id {
+			return host(p.Source.Addr())
+		}
+	}
+	return nil
+}

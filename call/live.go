@@ -1,0 +1,170 @@
+package call
+
+import (
+	"time"
+
+	"trunkline/desk"
+	"trunkline/media"
+	"trunkline/recorder"
+	"trunkline/routing"
+	"trunkline/sip"
+)
+
+// Leg is what the switchboard needs of one dialog with a phone or carrier.
+// Its verbs never block and never fail; what became of them arrives as an
+// event, and Ended comes exactly once, last. Hangup is legal in any state.
+type Leg interface {
+	ID() sip.LegID
+	Progress(code int, sdp []byte)
+	Answer(sdp []byte)
+	Reject(code int, reason string)
+	Reoffer(sdp []byte)
+	AnswerReoffer(sdp []byte)
+	RejectReoffer(code int)
+	Hangup(code int, why sip.Reason)
+}
+
+// The proof that the rooms fit the switchboard's seams.
+var (
+	_ Leg       = (*sip.Leg)(nil)
+	_ media.Tap = (*recorder.Recording)(nil)
+)
+
+// role is what a line is to its call.
+type role uint8
+
+const (
+	roleCaller  role = iota // the customer, from a trunk
+	roleAgent               // a teammate's phone, ringing or talking
+	roleForward             // an outside number over a trunk
+)
+
+// lineState says what is true of a line.
+type lineState uint8
+
+const (
+	lineDialled lineState = iota // asked to ring, or (the caller's) not answered yet
+	lineUp                       // answered
+	lineLeaving                  // we hung it up; sip.Ended is still to come
+)
+
+// line is one leg of a call with its session.
+type line struct {
+	leg     Leg
+	id      sip.LegID
+	role    role
+	state   lineState
+	session *media.Session
+	call    *liveCall
+
+	// The session description's state.
+	confirmed bool // the caller's ACK has come
+	offerless bool // the peer's INVITE carried no offer: ours is in the 200, its answer in the ACK
+	held      bool // the peer holds us: it does not hear us
+
+	// An agent's line.
+	offer routing.OfferID
+	phone routing.PhoneID
+	agent routing.AgentID
+	team  routing.TeamID
+
+	// A forward's line.
+	trunk  sip.TrunkID
+	giveUp time.Time // when no 1xx by then, the next trunk is tried; zero: a 1xx has come
+}
+
+// liveCall is one customer's stay while it lasts.
+type liveCall struct {
+	id     ID
+	record *Record
+	trunk  sip.TrunkID
+	caller *line
+	bridge *media.Bridge
+	flow   routing.FlowRun
+
+	answer   []byte         // our session description for the caller's 200
+	answered bool           // the caller's leg was sent a 200
+	queued   bool           // waits in the router
+	waiting  routing.Queued // as it was told to the router
+	ended    bool           // has its Ending; only lines that are leaving remain
+
+	far     *line       // who talks with the caller: an agent's or a forward's line
+	ringing []*line     // dialled, not answered
+	lines   []*line     // all whose legs have not ended
+	forward *forwarding // nil: no forward in progress
+
+	play    media.PlayID // the prompt being played; 0: none
+	plays   media.PlayID
+	onHold  bool // the caller and far are parted because one holds the other
+	tape    *recorder.Recording
+	maximum time.Time // when max_duration is over; zero: not answered, or no limit
+
+	// The flow's events that wait while one is handled, see flow.go.
+	flowEvents []routing.FlowEvent
+	flowing    bool
+
+	// Owned by alarms.
+	due  time.Time
+	slot int
+}
+
+// from is how the caller is shown on a teammate's phone.
+func (c *liveCall) from(domain, team string) sip.NameAddr {
+	n := c.record.Caller
+	label, user := c.record.Name, string(n)
+	if n == "" {
+		user = "anonymous"
+	}
+	if label == "" {
+		label = user
+	}
+	if team != "" {
+		label += " · " + team
+	}
+	return sip.NameAddr{Display: label, User: user, Host: domain}
+}
+
+// format is a trunk's number format, with the default where none is set.
+func format(f desk.Format, or desk.Format) desk.Format {
+	if f == "" {
+		return or
+	}
+	return f
+}
+
+// rearm sets the call's alarm to the earliest thing that is due.
+func (s *Switchboard) rearm(c *liveCall) {
+	var at time.Time
+	soonest := func(t time.Time) {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	if !c.ended {
+		soonest(c.maximum)
+		soonest(c.flow.Deadline())
+		if c.forward != nil && c.forward.line != nil {
+			soonest(c.forward.line.giveUp)
+		}
+	}
+	s.alarms.set(c, at)
+}
+
+// alarm does what is due for a call.
+func (s *Switchboard) alarm(c *liveCall) {
+	if c.ended {
+		return
+	}
+	due := func(t time.Time) bool { return !t.IsZero() && !t.After(s.now) }
+	switch {
+	case due(c.maximum):
+		s.end(c, Ending{By: BySystem, Cause: CauseMaxDuration}, reasonMaxDuration)
+		return
+	case due(c.flow.Deadline()):
+		s.flow(c, routing.FlowTick{})
+	}
+	if f := c.forward; f != nil && f.line != nil && due(f.line.giveUp) {
+		s.forwardSilent(c)
+	}
+	s.rearm(c)
+}

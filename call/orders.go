@@ -1,0 +1,211 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"trunkline/routing"
+	"trunkline/sip"
+)
+
+// ErrNoAgent answers an order that names an agent the configuration has not.
+var ErrNoAgent = errors.New("no such agent")
+
+// SetAgent sets an agent's status: active, or away with a reason. A change
+// during a call takes effect after it; active ends a wrap-up early.
+func (s *Switchboard) SetAgent(ctx context.Context, agent routing.AgentID, active bool, reason string) error {
+	err, asked := ask(ctx, s, func(time.Time) error {
+		known := slices.ContainsFunc(s.setup.Router.Agents, func(a routing.Agent) bool { return a.ID == agent })
+		if !known {
+			return ErrNoAgent
+		}
+		s.route(routing.StatusSet{Agent: agent, Active: active, Reason: reason})
+		return nil
+	})
+	return errors.Join(err, asked)
+}
+
+// Reload replaces the setup. Calls in progress keep the flow they arrived
+// under and are not touched.
+func (s *Switchboard) Reload(ctx context.Context, next Setup) error {
+	_, err := ask(ctx, s, func(time.Time) struct{} {
+		s.setup = next
+		s.fact(Fact{Kind: FactReloaded, Reason: next.Hash})
+		s.route(routing.Configured{Config: next.Router})
+		return struct{}{}
+	})
+	return err
+}
+
+// Explain says who could take a waiting call, and what excludes the others.
+func (s *Switchboard) Explain(ctx context.Context, id ID) (routing.Explanation, bool, error) {
+	type answer struct {
+		ex routing.Explanation
+		ok bool
+	}
+	a, err := ask(ctx, s, func(now time.Time) answer {
+		ex, ok := s.brain.router.Explain(now, routing.WorkID(id))
+		return answer{ex, ok}
+	})
+	return a.ex, a.ok, err
+}
+
+// ExplainTeam says who a new call of a team would be offered to now.
+func (s *Switchboard) ExplainTeam(ctx context.Context, team routing.TeamID) (routing.Explanation, bool, error) {
+	type answer struct {
+		ex routing.Explanation
+		ok bool
+	}
+	a, err := ask(ctx, s, func(now time.Time) answer {
+		ex, ok := s.brain.router.ExplainTeam(now, team)
+		return answer{ex, ok}
+	})
+	return a.ex, a.ok, err
+}
+
+// Record gives the card of a call in progress.
+func (s *Switchboard) Record(ctx context.Context, id ID) (Record, bool, error) {
+	type answer struct {
+		r  Record
+		ok bool
+	}
+	a, err := ask(ctx, s, func(time.Time) answer {
+		if c := s.calls[id]; c != nil {
+			return answer{c.record.clone(), true}
+		}
+		return answer{}
+	})
+	return a.r, a.ok, err
+}
+
+// Drain refuses new calls and waits until the calls in progress have ended,
+// or ctx is done; what is left then is hung up and given grace to end.
+func (s *Switchboard) Drain(ctx context.Context, grace time.Duration) error {
+	idle, err := ask(context.WithoutCancel(ctx), s, func(time.Time) chan struct{} {
+		s.draining = true
+		return s.whenIdle()
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+	}
+	idle, err = ask(context.WithoutCancel(ctx), s, func(time.Time) chan struct{} {
+		for _, c := range s.inOrder() {
+			s.handling = c
+			s.end(c, Ending{By: BySystem, Cause: CauseStopped, Code: stopCode(c)}, reasonStopped)
+		}
+		s.handling = nil
+		return s.whenIdle()
+	})
+	if err != nil {
+		return err
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-idle:
+		return nil
+	case <-timer.C:
+		return errors.New("some legs did not end in time")
+	}
+}
+
+func stopCode(c *liveCall) int {
+	if c.answered {
+		return 0
+	}
+	return 503
+}
+
+// whenIdle gives a channel that is closed when no call is left.
+func (s *Switchboard) whenIdle() chan struct{} {
+	ch := make(chan struct{})
+	if len(s.calls) == 0 {
+		close(ch)
+		return ch
+	}
+	s.idle = append(s.idle, ch)
+	return ch
+}
+
+// inOrder gives the calls by their arrival.
+func (s *Switchboard) inOrder() []*liveCall {
+	out := make([]*liveCall, 0, len(s.calls))
+	for _, c := range s.calls {
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(a, b *liveCall) int { return strings.Compare(string(a.id), string(b.id)) })
+	return out
+}
+
+// Status gives a picture of the switch.
+func (s *Switchboard) Status(ctx context.Context) (Status, error) {
+	return ask(ctx, s, s.status)
+}
+
+func (s *Switchboard) status(now time.Time) Status {
+	v := Status{At: now, Started: s.started, Config: s.setup.Hash, Draining: s.draining, Counts: s.counts}
+	for id := range s.setup.Trunks {
+		t := s.trunkOf(id)
+		v.Trunks = append(v.Trunks, TrunkStatus{ID: id, Up: t.up, Why: t.why, Calls: t.calls, Max: s.setup.Trunks[id].MaxCalls})
+	}
+	slices.SortFunc(v.Trunks, func(a, b TrunkStatus) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	for _, a := range s.brain.router.Agents(now) {
+		v.Agents = append(v.Agents, AgentStatus{AgentView: a, Phones: phoneStatus(s.phones[a.ID])})
+	}
+	v.Queues = s.queues(now, v.Agents)
+	for _, c := range s.inOrder() {
+		if !c.ended {
+			v.Calls = append(v.Calls, c.status())
+		}
+	}
+	return v
+}
+
+func phoneStatus(contacts []sip.Contact) []PhoneStatus {
+	out := make([]PhoneStatus, len(contacts))
+	for i, c := range contacts {
+		out[i] = PhoneStatus{URI: c.URI, UserAgent: c.UserAgent, Static: c.Static, Since: c.Since}
+	}
+	return out
+}
+
+func (s *Switchboard) queues(now time.Time, agents []AgentStatus) []QueueStatus {
+	at := map[routing.TeamID]int{}
+	var out []QueueStatus
+	for _, t := range s.setup.Router.Teams {
+		at[t.ID] = len(out)
+		out = append(out, QueueStatus{Team: t.ID})
+	}
+	for _, a := range agents {
+		for _, t := range a.Teams {
+			if i, ok := at[t]; ok && a.Status == routing.StatusActive && len(a.Phones) > 0 {
+				out[i].Present++
+			}
+		}
+	}
+	for _, w := range s.brain.router.Waiting(now) {
+		i, ok := at[w.Team]
+		if !ok {
+			continue
+		}
+		out[i].Waiting++
+		out[i].Longest = max(out[i].Longest, now.Sub(w.Since))
+	}
+	return out
+}
+
+func (c *liveCall) status() CallStatus {
+	last := c.record.Segments[len(c.record.Segments)-1]
+	return CallStatus{
+		ID: c.id, Trunk: c.trunk, Caller: c.record.Caller, Dialled: c.record.Dialled,
+		State: last.Kind, Agent: last.Agent, Since: last.From, Began: c.record.Initiated,
+	}
+}

@@ -1,0 +1,36 @@
+package call
+
+import (
+	"trunkline/routing"
+	"trunkline/sip"
+)
+
+// The Reason header (RFC 3326) that goes with our CANCELs and BYEs. A phone
+// that is told "Call completed elsewhere" logs no missed call (product rule 1.8).
+var (
+	reasonNormal      = sip.Reason{Protocol: "Q.850", Cause: 16, Text: "Normal call clearing"}
+	reasonMaxDuration = sip.Reason{Protocol: "SIP", Cause: 480, Text: "Maximum call duration"}
+	reasonNoSound     = sip.Reason{Protocol: "SIP", Cause: 480, Text: "No sound received"}
+	reasonStopped     = sip.Reason{Protocol: "SIP", Cause: 503, Text: "Switch stopping"}
+	reasonFault       = sip.Reason{Protocol: "SIP", Cause: 500, Text: "Server internal error"}
+	reasonSilentTrunk = sip.Reason{Protocol: "SIP", Cause: 408, Text: "No progress in time"}
+)
+
+// reasonFor is what a phone is told when its offer is over.
+func reasonFor(why routing.Outcome) sip.Reason {
+	switch why {
+	case routing.OutcomeAnsweredElsewhere:
+		return sip.Reason{Protocol: "SIP", Cause: 200, Text: "Call completed elsewhere"}
+	case routing.OutcomeAbandoned:
+		return sip.Reason{Protocol: "SIP", Cause: 487, Text: "Caller hung up"}
+	case routing.OutcomeNoAnswer:
+		return sip.Reason{Protocol: "SIP", Cause: 480, Text: "No answer in time"}
+	case routing.OutcomeTooLate:
+		return sip.Reason{Protocol: "SIP", Cause: 480, Text: "Too late"}
+	case routing.OutcomeUnreachable:
+		return sip.Reason{Protocol: "SIP", Cause: 408, Text: "No ringing in time"}
+	case routing.OutcomeDeclined:
+		return sip.Reason{Protocol: "SIP", Cause: 603, Text: "Declined"}
+	}
+	return sip.Reason{Protocol: "SIP", Cause: 487, Text: "Offer withdrawn"}
+}

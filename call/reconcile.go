@@ -1,0 +1,63 @@
+package call
+
+import (
+	"time"
+
+	"trunkline/routing"
+)
+
+// checkEvery is how often the router's view is compared with the lines.
+const checkEvery = time.Second
+
+// reconcile compares what the router believes with the live lines. A
+// difference is a bug of ours: it is said, counted, and mended towards the
+// lines, so that no agent stays "in a call" that is not there and no caller
+// waits unseen.
+func (s *Switchboard) reconcile() {
+	if len(s.calls) == 0 && len(s.brain.router.Open()) == 0 {
+		return
+	}
+	inRouter := map[ID]bool{}
+	for _, h := range s.brain.router.Open() {
+		c := s.calls[ID(h.Work)]
+		switch {
+		case h.Offer != 0 && s.offers[h.Offer] == nil:
+			s.mismatch("an offer that rings nowhere", h.Work, h.Agent)
+			s.route(routing.Removed{Work: h.Work, Why: routing.OutcomeWithdrawn})
+			if c != nil && !c.ended && c.queued {
+				s.route(c.waiting)
+			}
+		case h.Offer == 0 && (c == nil || c.ended || c.far == nil || c.far.agent != h.Agent):
+			s.mismatch("an agent in a call that is not there", h.Work, h.Agent)
+			s.route(routing.Released{Work: h.Work, Agent: h.Agent})
+		case h.Offer == 0:
+			inRouter[c.id] = true
+		}
+	}
+	waits := map[ID]bool{}
+	for _, w := range s.brain.router.Waiting(s.now) {
+		if c := s.calls[ID(w.Work)]; c == nil || c.ended || !c.queued {
+			s.mismatch("a caller waits who is not there", w.Work, w.Agent)
+			s.route(routing.Removed{Work: w.Work, Why: routing.OutcomeAbandoned})
+			continue
+		}
+		waits[ID(w.Work)] = true
+	}
+	for _, c := range s.calls {
+		switch {
+		case c.ended:
+		case c.far != nil && c.far.role == roleAgent && !inRouter[c.id]:
+			s.mismatch("a call that the router does not know", routing.WorkID(c.id), c.far.agent)
+			s.route(routing.Engaged{Work: routing.WorkID(c.id), Agent: c.far.agent})
+		case c.queued && !waits[c.id]:
+			s.mismatch("a caller waits whom the router does not know", routing.WorkID(c.id), "")
+			s.route(c.waiting)
+		}
+	}
+}
+
+func (s *Switchboard) mismatch(what string, work routing.WorkID, agent routing.AgentID) {
+	s.counts.Mismatches++
+	s.log.Error("a difference between router and legs, mended: "+what, "work", work, "agent", agent)
+	s.fact(Fact{Kind: FactMismatch, Call: ID(work), Agent: agent, Reason: what})
+}

@@ -1,0 +1,248 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"trunkline/desk"
+	"trunkline/media"
+	"trunkline/recorder"
+	"trunkline/routing"
+	"trunkline/sip"
+)
+
+// Hands are what the switchboard acts with. None of their methods that the
+// loop calls may block.
+type Hands struct {
+	Sip      *sip.Endpoint
+	Media    *media.Engine
+	Recorder *recorder.Recorder
+	Append   func(...Entry) // the journal: never blocks; may keep the entries, not the slice
+}
+
+// Config is what a Switchboard starts from.
+type Config struct {
+	Setup Setup
+	Boot  Boot
+	Log   *slog.Logger // nil: slog.Default
+}
+
+// Switchboard owns every call. Its methods may be called from any goroutine;
+// they post to the loop. Those that return an answer wait for the loop and
+// are bounded by their context.
+type Switchboard struct {
+	log  *slog.Logger
+	box  *mailbox
+	done chan struct{} // closed when Run has returned
+
+	// Owned by the loop.
+	hands     Hands
+	now       time.Time // of the letter being handled
+	setup     Setup
+	started   time.Time
+	draining  bool
+	calls     map[ID]*liveCall
+	lines     map[sip.LegID]*line
+	sessions  map[media.SessionID]*line
+	offers    map[routing.OfferID]*liveCall // that ring
+	offered   map[offerPhone]*line          // by what the router calls them, until their legs have ended
+	recording map[recorder.ID]*Record       // until sealed
+	trunks    map[sip.TrunkID]*trunkState
+	phones    map[routing.AgentID][]sip.Contact
+	book      *desk.Book
+	counts    Counts
+	alarms    alarms
+	checkAt   time.Time // of the next reconciliation
+	idle      []chan struct{}
+	handling  *liveCall // whose event is being handled: it pays for a panic
+
+	// The router and its journal, see router.go.
+	brain brain
+
+	// The journal: what this turn of the loop has to say, see journal.go.
+	factSeq          uint64
+	out              []Entry
+	interruptedCalls []Record // found open at start
+}
+
+// offerPhone is how the router names a line.
+type offerPhone struct {
+	offer routing.OfferID
+	phone routing.PhoneID
+}
+
+type trunkState struct {
+	up    bool
+	why   string
+	calls int
+}
+
+// New makes a switchboard from what the journal knew. Calls that were in
+// progress are closed as interrupted when Run begins.
+func New(cfg Config) (*Switchboard, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	s := &Switchboard{
+		log:       cfg.Log,
+		box:       newMailbox(),
+		done:      make(chan struct{}),
+		setup:     cfg.Setup,
+		calls:     map[ID]*liveCall{},
+		lines:     map[sip.LegID]*line{},
+		sessions:  map[media.SessionID]*line{},
+		offers:    map[routing.OfferID]*liveCall{},
+		offered:   map[offerPhone]*line{},
+		recording: map[recorder.ID]*Record{},
+		trunks:    map[sip.TrunkID]*trunkState{},
+		phones:    map[routing.AgentID][]sip.Contact{},
+		book:      desk.NewBook(cfg.Boot.Contacts),
+		factSeq:   cfg.Boot.FactSeq,
+	}
+	if err := s.boot(cfg.Boot); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// FromSip, FromMedia and FromRecorder take the rooms' events. They never block.
+func (s *Switchboard) FromSip(e sip.Event)           { s.box.post(letter{sip: e}) }
+func (s *Switchboard) FromMedia(e media.Event)       { s.box.post(letter{media: e}) }
+func (s *Switchboard) FromRecorder(e recorder.Event) { s.box.post(letter{recorder: e}) }
+
+// Run owns all calls until ctx is done. It does not end calls: Drain first.
+func (s *Switchboard) Run(ctx context.Context, hands Hands) error {
+	defer close(s.done)
+	s.hands = hands
+	s.begin(time.Now())
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var letters []letter
+	for {
+		select {
+		case <-ctx.Done():
+			s.finish(time.Now())
+			return ctx.Err()
+		case <-s.box.ready:
+		case <-timer.C:
+		}
+		letters = s.box.take(letters)
+		for i := range letters {
+			s.guard(func() { s.handle(&letters[i]) })
+		}
+		s.guard(s.ring)
+		s.flush()
+		timer.Reset(time.Until(s.deadline()))
+	}
+}
+
+// guard runs f; a panic in it costs the call being handled, and no other.
+func (s *Switchboard) guard(f func()) {
+	s.handling = nil
+	s.now = time.Now()
+	defer func() {
+		if p := recover(); p != nil {
+			s.fault(p)
+		}
+	}()
+	f()
+}
+
+func (s *Switchboard) handle(l *letter) {
+	switch {
+	case l.sip != nil:
+		s.fromSip(l)
+	case l.media != nil:
+		s.fromMedia(l.media)
+	case l.recorder != nil:
+		s.fromRecorder(l.recorder)
+	case l.order != nil:
+		l.order(s.now)
+	}
+}
+
+func (s *Switchboard) fromSip(l *letter) {
+	switch e := l.sip.(type) {
+	case sip.Invited:
+		s.invited(e, s.now.Sub(l.at) > overloadAfter)
+	case sip.Devices:
+		s.devices(e)
+	case sip.TrunkState:
+		s.trunkState(e)
+	default:
+		s.legEvent(e)
+	}
+}
+
+// overloadAfter is how long the oldest entry may wait before new calls are
+// refused.
+const overloadAfter = 100 * time.Millisecond
+
+// begin says that the switch runs and closes what a crash left open.
+func (s *Switchboard) begin(now time.Time) {
+	s.now, s.started = now, now
+	s.checkAt = now.Add(checkEvery)
+	s.fact(Fact{Kind: FactStarted, Reason: s.setup.Hash})
+	s.guard(func() {
+		s.interrupted()
+		s.route(routing.Restarted{})
+		s.route(routing.Configured{Config: s.setup.Router})
+	})
+	s.flush()
+}
+
+func (s *Switchboard) finish(now time.Time) {
+	s.now = now
+	s.fact(Fact{Kind: FactStopped, Count: len(s.calls)})
+	s.snapshot()
+	s.flush()
+}
+
+// ring does what has become due: the router's deadline, calls' alarms, and
+// once a second the comparison of router and lines.
+func (s *Switchboard) ring() {
+	if at := s.brain.router.Deadline(); !at.IsZero() && !at.After(s.now) {
+		s.route(routing.Tick{})
+	}
+	for c := s.alarms.due(s.now); c != nil; c = s.alarms.due(s.now) {
+		s.handling = c
+		s.alarm(c)
+		s.handling = nil
+	}
+	if !s.checkAt.After(s.now) {
+		s.checkAt = s.now.Add(checkEvery)
+		s.reconcile()
+	}
+}
+
+// deadline is when ring has something to do next.
+func (s *Switchboard) deadline() time.Time {
+	next := s.checkAt
+	if at := s.brain.router.Deadline(); !at.IsZero() && at.Before(next) {
+		next = at
+	}
+	if at, ok := s.alarms.next(); ok && at.Before(next) {
+		next = at
+	}
+	return next
+}
+
+// errStopped answers orders to a switchboard whose loop has ended.
+var errStopped = errors.New("the switchboard has stopped")
+
+// ask runs f on the loop and waits for it.
+func ask[T any](ctx context.Context, s *Switchboard, f func(now time.Time) T) (T, error) {
+	answer := make(chan T, 1)
+	s.box.post(letter{order: func(now time.Time) { answer <- f(now) }})
+	var zero T
+	select {
+	case v := <-answer:
+		return v, nil
+	case <-ctx.Done():
+		return zero, ctx.Err()
+	case <-s.done:
+		return zero, errStopped
+	}
+}
