@@ -1,6 +1,28 @@
 package config
 
-import "os"
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Limits of what is read at all: a configuration of a thousand agents is a
+// tenth of this, an alias bomb is not.
+const (
+	maxFile  = 4 << 20
+	maxNodes = 200_000
+	maxDepth = 40
+)
 
 // Checks is what the reader cannot know by itself.
 type Checks struct {
@@ -21,9 +43,9 @@ type Checks struct {
 // Warnings are in the Config. It reads the disk (prompts, ${file:…}) and does
 // not wait for anything else.
 func Read(file string, checks Checks) (*Config, error) {
-	text, err := os.ReadFile(file)
+	text, err := readFile(file, maxFile)
 	if err != nil {
-		return nil, Problems{{File: file, What: unreadable(err)}}
+		return nil, Problems{{File: file, What: "the configuration " + unreadable(err)}}
 	}
 	return Parse(file, text, checks)
 }
@@ -31,22 +53,153 @@ func Read(file string, checks Checks) (*Config, error) {
 // Parse is Read of a text that was read already; file is its name in errors
 // and the base of relative names.
 func Parse(file string, text []byte, checks Checks) (*Config, error) {
-	return Default(), nil
+	if checks.Env == nil {
+		checks.Env = os.LookupEnv
+	}
+	r := &reader{file: file, checks: checks, places: make(map[string]place)}
+	c := Default()
+	c.File = file
+	if root := r.parse(text); root != nil {
+		r.decode(root, "", reflect.ValueOf(c).Elem())
+	}
+	if len(r.problems) == 0 || !r.spoilt {
+		r.check(c)
+	}
+	if len(r.problems) > 0 {
+		return nil, Problems(sorted(r.problems))
+	}
+	c.Warnings = sorted(r.warnings)
+	return c, nil
 }
 
-func unreadable(err error) string { return err.Error() }
+// reader is one reading of one file.
+type reader struct {
+	file   string
+	checks Checks
 
-// Changes is what a reload does.
-type Changes struct {
-	// Applied are the keys whose change works at once, as "key: old → new".
-	Applied []string
-	// NeedsRestart are the keys whose change works after a restart only.
-	NeedsRestart []string
+	problems []Problem
+	warnings []Problem
+	// places remembers where each key that was read stands.
+	places map[string]place
+	nodes  int
+	// spoilt: the text is not YAML, so that nothing can be said about its meaning.
+	spoilt bool
 }
 
-// Diff compares two configurations. Secrets are compared and never shown.
-func Diff(old, new *Config) Changes { return Changes{} }
+// place is where a key stands: the key itself and its value.
+type place struct{ key, value *yaml.Node }
 
-// Hash is a short text that changes when the effective configuration does.
-// Secrets, the file's name, its layout and comments are not part of it.
-func (c *Config) Hash() string { return "" }
+// parse gives the root of the one document in text; nil when it is empty or broken.
+func (r *reader) parse(text []byte) *yaml.Node {
+	if !utf8.Valid(text) {
+		r.spoilt = true
+		r.problems = append(r.problems, Problem{File: r.file, Line: badUTF8(text), Column: 1, What: "is not UTF-8 text: save it as UTF-8"})
+		return nil
+	}
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	var doc, second yaml.Node
+	if err := d.Decode(&doc); err != nil {
+		if !errors.Is(err, io.EOF) {
+			r.broken(text, err)
+		}
+		return nil
+	}
+	if err := d.Decode(&second); err == nil {
+		r.problem(&second, "", "is a second document: keep one, without --- between")
+	} else if !errors.Is(err, io.EOF) {
+		r.broken(text, err)
+	}
+	if len(doc.Content) == 0 || doc.Content[0].ShortTag() == "!!null" {
+		return nil
+	}
+	return doc.Content[0]
+}
+
+var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(.*)$`)
+
+// cures are what most often lies behind the YAML library's words.
+var cures = []struct{ words, cure string }{
+	{"cannot start any token", "indent with spaces, not tabs, and quote text that starts with @, % or a backquote"},
+	{"mapping values are not allowed", "quote text that has a colon in it, and check the indentation"},
+	{"did not find expected key", "check the indentation of this line and the one before, and that quotes and braces are closed"},
+	{"could not find expected ':'", "write key: value, with a space after the colon, and check the line before"},
+	{"did not find expected ',' or", "close the bracket or brace, and quote values with special characters such as ${…} inside braces"},
+	{"unexpected end of stream", "close the quote or bracket that is opened here or above"},
+	{"did not find expected '-' indicator", "check the indentation of the list"},
+	{"unknown anchor", "define the anchor with & before it is used"},
+}
+
+// broken tells what the YAML library says of a text that is not YAML.
+func (r *reader) broken(text []byte, err error) {
+	r.spoilt = true
+	m := yamlLine.FindStringSubmatch(strings.SplitN(err.Error(), "\n", 2)[0])
+	line, _ := strconv.Atoi(m[1])
+	if strings.HasPrefix(m[2], "did not find expected") {
+		line++ // the library counts the lines of its parser's errors from 0
+	}
+	if name, ok := strings.CutPrefix(m[2], "unknown anchor '"); ok { // and gives these none
+		name, _, _ = strings.Cut(name, "'")
+		line = 1 + bytes.Count(text[:max(0, bytes.Index(text, []byte("*"+name)))], []byte("\n"))
+	}
+	what := "is not YAML: " + m[2]
+	for _, c := range cures {
+		if strings.Contains(m[2], c.words) {
+			what += ": " + c.cure
+			break
+		}
+	}
+	r.problems = append(r.problems, Problem{File: r.file, Line: max(line, 1), Column: 1, What: what})
+}
+
+// problem says that the key, which stands at n, is wrong.
+func (r *reader) problem(n *yaml.Node, key, format string, args ...any) {
+	r.problems = append(r.problems, Problem{r.file, n.Line, n.Column, key, fmt.Sprintf(format, args...)})
+}
+
+// readFile reads a regular file of at most limit bytes. Devices and pipes are
+// refused, because reading them may never end.
+func readFile(name string, limit int64) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file", name)
+	}
+	if info.Size() > limit {
+		return nil, fmt.Errorf("%s has %d bytes, more than %d", name, info.Size(), limit)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+// unreadable says in an operator's words why a file cannot be read.
+func unreadable(err error) string {
+	var path *fs.PathError
+	switch name := ""; {
+	case errors.As(err, &path):
+		name = path.Path
+		if errors.Is(err, fs.ErrNotExist) {
+			return "cannot be read: there is no file " + name + ": check the path"
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			return "cannot be read: permission denied for " + name + ": let the user that runs trunkline read it"
+		}
+		return "cannot be read: " + name + ": " + path.Err.Error()
+	}
+	return "cannot be read: " + err.Error()
+}
+
+// badUTF8 is the number of the first line that is not UTF-8.
+func badUTF8(text []byte) int {
+	for i, line := range bytes.Split(text, []byte("\n")) {
+		if !utf8.Valid(line) {
+			return i + 1
+		}
+	}
+	return 1
+}

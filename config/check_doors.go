@@ -1,0 +1,184 @@
+package config
+
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+)
+
+var (
+	domain = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
+	socket = regexp.MustCompile(`^([a-z]+)://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::([0-9]+))?/?$`)
+)
+
+// checkListen checks the sockets that the switch is to open.
+func (r *reader) checkListen(c *Config) {
+	if len(c.Listen.SIP) == 0 {
+		r.fail("listen.sip", "is empty, so nobody could call: write [\"udp://0.0.0.0:5060\", \"tcp://0.0.0.0:5060\"]")
+	}
+	r.noRepeats("listen.sip", c.Listen.SIP)
+	r.noRepeats("listen.http", c.Listen.HTTP)
+	for i, url := range c.Listen.SIP {
+		key := index("listen.sip", i)
+		scheme, port := r.socket(key, url, "udp://0.0.0.0:5060")
+		switch scheme {
+		case "", "tcp":
+		case "udp":
+			if port >= int(c.Media.Ports.Min) && port <= int(c.Media.Ports.Max) {
+				r.fail(key, "port %d is inside media.ports %s: take one of them elsewhere", port, c.Media.Ports)
+			}
+		case "tls", "ws", "wss":
+			r.fail(key, "%s listeners are not available in this version: write udp:// or tcp://", scheme)
+		default:
+			r.fail(key, "%q is not a transport of SIP: write udp:// or tcp://", scheme)
+		}
+	}
+	for i, url := range c.Listen.HTTP {
+		key := index("listen.http", i)
+		switch scheme, _ := r.socket(key, url, "http://127.0.0.1:8080"); scheme {
+		case "", "http":
+		case "https":
+			r.fail(key, "https listeners are not available in this version: write http://, on 127.0.0.1")
+		default:
+			r.fail(key, "%q is not a scheme of this door: write http://", scheme)
+		}
+	}
+}
+
+// socket takes scheme://host:port apart; the scheme is empty when it is wrong,
+// which has been said then.
+func (r *reader) socket(key, url, example string) (scheme string, port int) {
+	if url == "" {
+		return "", 0
+	}
+	m := socket.FindStringSubmatch(url)
+	if m == nil {
+		r.fail(key, "%q is not a socket: write one such as %s", url, example)
+		return "", 0
+	}
+	if m[3] == "" {
+		r.fail(key, "%q has no port: write one such as %s", url, example)
+		return "", 0
+	}
+	port, err := number(m[3])
+	if err != nil {
+		r.fail(key, "the port %v", err)
+		return "", 0
+	}
+	if port > 65535 {
+		r.fail(key, "the port %d is out of range: write one from 1 to 65535, or 0 for any free one", port)
+		return "", 0
+	}
+	if !r.host(strings.Trim(m[2], "[]")) {
+		r.fail(key, "%q is neither an IP address nor a host name: write one such as %s", m[2], example)
+		return "", 0
+	}
+	return m[1], port
+}
+
+var dotted = regexp.MustCompile(`^[0-9.]+$`)
+
+// host says whether a text can be a host: an IP address, or a name. What
+// looks like an IPv4 address must be one: 10.0.0.300 is not a name.
+func (r *reader) host(text string) bool {
+	if _, err := netip.ParseAddr(text); err == nil {
+		return true
+	}
+	return !dotted.MatchString(text) && len(text) <= 253 && domain.MatchString(text)
+}
+
+var hostPort = regexp.MustCompile(`^(\[[0-9a-fA-F:.]+\]|[^:\[\]\s/@]+)(?::([0-9]+))?$`)
+
+// wrongHost says what is wrong with host or host:port; empty when nothing is.
+func (r *reader) wrongHost(text string) string {
+	m := hostPort.FindStringSubmatch(text)
+	switch {
+	case m == nil || !r.host(strings.Trim(m[1], "[]")):
+		return "is not a host: write a name, an address, or either with a port, such as sip.acme.example:5060"
+	case m[2] == "":
+		return ""
+	}
+	port, err := number(m[2])
+	if err != nil {
+		return "has a port that is wrong: " + err.Error()
+	}
+	if port < 1 || port > 65535 {
+		return "has a port out of range: write one from 1 to 65535"
+	}
+	return ""
+}
+
+// checkTrunks checks each carrier's account and what they claim together.
+func (r *reader) checkTrunks(c *Config) {
+	for _, t := range c.Trunks {
+		key := join("trunks", t.ID)
+		r.name(key, t.ID)
+		if t.Host == "" {
+			r.fail(join(key, "host"), "is missing: write the carrier's host, such as sip.acme.example")
+		} else if wrong := r.wrongHost(t.Host); wrong != "" {
+			r.fail(join(key, "host"), "%q %s", t.Host, wrong)
+		}
+		r.checkTrunkPassword(key, t)
+		if t.Register {
+			r.warn(join(key, "register"), "outbound REGISTER is not available in this version: the trunk is known by its addresses; tell the carrier to send calls to ours")
+		}
+		if len(t.CalledFrom) == 0 {
+			r.fail(join(key, "called_from"), "is empty, so no number would be found: write [uri, to]")
+		}
+		r.noRepeats(join(key, "called_from"), t.CalledFrom)
+		r.between(join(key, "max_calls"), t.MaxCalls, 1, 100_000)
+		if t.CallerID != "" && !e164.MatchString(t.CallerID) {
+			r.fail(join(key, "caller_id"), "%q is not a number in E.164: write it with plus and country code, such as \"+14155550100\"", t.CallerID)
+		}
+		for i, p := range t.AcceptFrom {
+			if p.IsValid() && p.Bits() == 0 {
+				r.warn(index(join(key, "accept_from"), i), "%s is everybody: any host on the internet can call in as this trunk; name the carrier's networks", p)
+			}
+		}
+	}
+	r.checkOverlaps(c)
+}
+
+func (r *reader) checkTrunkPassword(key string, t Trunk) {
+	at := join(key, "password")
+	if !t.Password.Empty() {
+		if t.Username == "" {
+			r.fail(join(key, "username"), "is missing beside a password: write the user that the carrier gave with it")
+		}
+		return
+	}
+	switch _, written := r.places[at]; {
+	case written:
+		r.fail(at, "is empty: write the carrier's password, or remove username and password when it asks for none")
+	case t.Username != "":
+		r.fail(at, "is missing beside username: write the carrier's password")
+	case t.Register:
+		r.fail(at, "is missing, and register: true needs it: write username and password, or register: false")
+	}
+}
+
+// checkOverlaps warns of addresses that two trunks claim.
+func (r *reader) checkOverlaps(c *Config) {
+	for i, second := range c.Trunks {
+		for j, p := range second.AcceptFrom {
+			if p.Bits() == 0 {
+				continue // everybody: said already
+			}
+			for _, first := range c.Trunks[:i] {
+				if other, ok := overlap(p, first.AcceptFrom); ok {
+					r.warn(index(join(join("trunks", second.ID), "accept_from"), j),
+						"%s overlaps %s of trunk %s, which is first in the file: calls from both belong to %s", p, other, first.ID, first.ID)
+				}
+			}
+		}
+	}
+}
+
+func overlap(p netip.Prefix, all []netip.Prefix) (netip.Prefix, bool) {
+	for _, other := range all {
+		if p.IsValid() && other.IsValid() && p.Overlaps(other) {
+			return other, true
+		}
+	}
+	return netip.Prefix{}, false
+}
