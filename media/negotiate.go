@@ -1,11 +1,11 @@
 package media
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -149,7 +149,7 @@ func (n *Negotiation) SetAnswer(answer []byte) (Params, error) {
 		// What we did not offer cannot be answered: an answer without a direction to an offer of
 		// recvonly is no end of the hold.
 		Send: n.offerSend && a.receives, Receive: n.offerRecv && a.sends,
-		Mux: n.offerMux && (a.mux || !a.rtp.IsValid()),
+		Mux: n.offerMux && a.mux,
 	}
 	if e, ok := findEvents(a.formats); ok {
 		p.Events, p.EventSendPT, p.EventRecvPT = true, e.pt, n.offerEvents
@@ -184,7 +184,7 @@ func (n *Negotiation) Answer(offer []byte) ([]byte, Params, error) {
 		formats = append(formats, e)
 	}
 	for _, f := range a.formats {
-		n.bound[f.pt] = f.encoding
+		n.bound[f.pt] = cmp.Or(f.encoding, "unknown")
 	}
 	n.offered = false // an offer of ours that crossed this one is void
 	n.layout, n.audio = layoutOf(d), a.index
@@ -213,40 +213,33 @@ func (n *Negotiation) agree(p Params, a audio) Params {
 // acceptable returns the first audio of an offer that we can do. When there is none, the error is
 // about the first audio line.
 func (n *Negotiation) acceptable(d *description) (audio, error) {
-	var first error
+	reason, about := fmt.Errorf("%w: no m= line", ErrNoCodec), -1
 	for i := range d.sections {
 		a, err := d.readAudio(i)
 		if err == nil {
 			err = n.usable(&d.sections[i], a)
 		}
-		switch {
-		case err == nil:
+		if err == nil {
 			return a, nil
-		case errors.Is(err, ErrMalformed):
+		}
+		if errors.Is(err, ErrMalformed) {
 			return audio{}, err
-		case first == nil || !d.firstAudio(i):
-			first = err
+		}
+		if about < 0 || d.sections[i].isAudio() && !d.sections[about].isAudio() {
+			reason, about = err, i
 		}
 	}
-	if first == nil {
-		first = fmt.Errorf("%w: no m= line", ErrNoCodec)
-	}
-	return audio{}, first
-}
-
-// firstAudio says whether an audio section comes before i.
-func (d *description) firstAudio(i int) bool {
-	return slices.ContainsFunc(d.sections[:i], func(s section) bool { return s.isAudio() })
+	return audio{}, reason
 }
 
 // answered returns the audio of an answer: the section in our audio's place or, since some peers
-// lose the refused ones, the only one there is.
+// lose or shuffle the refused ones, the first audio there is.
 func (n *Negotiation) answered(d *description) (audio, error) {
 	i := n.audio
-	if i >= len(d.sections) {
-		i = len(d.sections) - 1
+	if i >= len(d.sections) || !d.sections[i].isAudio() {
+		i = max(0, slices.IndexFunc(d.sections, func(s section) bool { return s.isAudio() }))
 	}
-	if i < 0 {
+	if i >= len(d.sections) {
 		return audio{}, fmt.Errorf("%w: no m= line", ErrNoCodec)
 	}
 	a, err := d.readAudio(i)
@@ -313,83 +306,4 @@ func (n *Negotiation) freeEventPT() uint8 {
 		}
 	}
 	return 101 // every dynamic number is taken: the meaning of one must change
-}
-
-// codecs returns what we do, the preferred one first.
-func (n *Negotiation) codecs() []Codec {
-	if n.prefer == nil {
-		return n.config.Codecs
-	}
-	list := []Codec{*n.prefer}
-	for _, c := range n.config.Codecs {
-		if c != *n.prefer {
-			list = append(list, c)
-		}
-	}
-	return list
-}
-
-// section makes our audio section.
-func (n *Negotiation) section(formats []format, send, receive, mux bool) section {
-	s := section{kind: "audio", port: n.config.RTP}
-	attr := func(value string) { s.lines = append(s.lines, line{'a', value}) }
-	for _, f := range formats {
-		pt := strconv.Itoa(int(f.pt))
-		s.formats = append(s.formats, pt)
-		attr("rtpmap:" + pt + " " + f.encoding)
-		if f.encoding == telephoneEvent {
-			attr("fmtp:" + pt + " 0-15")
-		}
-	}
-	attr("ptime:" + strconv.Itoa(int(defaultPtime/time.Millisecond)))
-	if n.config.RTCP != n.config.RTP+1 {
-		attr("rtcp:" + strconv.Itoa(int(n.config.RTCP)))
-	}
-	if mux {
-		attr("rtcp-mux")
-	}
-	attr(directionOf(send, receive))
-	return s
-}
-
-// describe writes our description: ours in its place, every other section refused (RFC 3264 §6:
-// port 0, formats kept). The version grows by one when anything else differs from the last.
-func (n *Negotiation) describe(layout []section, place int, ours section) []byte {
-	d := description{name: "-", timing: n.timing, conn: connection{addr: n.config.Address}}
-	for i, s := range layout {
-		if i == place {
-			ours.proto = s.proto
-			s = ours
-		}
-		d.sections = append(d.sections, s)
-	}
-	if body := string(d.bytes()); body != n.last {
-		n.version++
-		n.last = body
-	}
-	d.origin = fmt.Sprintf("- %d %d %s", n.config.ID, n.version, d.conn)
-	return d.bytes()
-}
-
-// layoutOf returns the m= lines of an offer as they are refused.
-func layoutOf(d *description) []section {
-	layout := make([]section, len(d.sections))
-	for i, s := range d.sections {
-		layout[i] = section{kind: s.kind, proto: s.proto, formats: s.formats}
-	}
-	return layout
-}
-
-// isTiming says whether the value of a t= line is two numbers.
-func isTiming(value string) bool {
-	f := strings.Fields(value)
-	if len(f) != 2 {
-		return false
-	}
-	for _, text := range f {
-		if _, err := strconv.ParseUint(text, 10, 64); err != nil {
-			return false
-		}
-	}
-	return true
 }

@@ -86,13 +86,13 @@ func (d *description) readAudio(i int) (audio, error) {
 		return audio{}, s.refused("c= has " + conn.host + ", want the address of one peer")
 	}
 	a.sends, a.receives = d.direction(s)
+	_, a.mux = attribute(s.lines, "rtcp-mux")
 	if conn.addr.IsUnspecified() {
 		// RFC 3264 §8.4: neither RTP nor RTCP goes to 0.0.0.0; :: is its twin.
 		a.receives = false
 		return a, nil
 	}
 	a.rtp = netip.AddrPortFrom(conn.addr, s.port)
-	_, a.mux = attribute(s.lines, "rtcp-mux")
 	a.rtcp = s.rtcp(a.rtp)
 	return a, nil
 }
@@ -119,12 +119,15 @@ func (s *section) readFormats() ([]format, error) {
 		if l.key != 'a' || !ok {
 			continue
 		}
-		number, encoding, _ := strings.Cut(strings.TrimSpace(value), " ")
-		pt, err := strconv.ParseUint(number, 10, 8)
+		words := strings.Fields(value)
+		if len(words) < 2 {
+			continue
+		}
+		pt, err := strconv.ParseUint(words[0], 10, 8)
 		if err != nil {
 			continue // a meaning of nothing harms nobody
 		}
-		encoding = strings.TrimSuffix(strings.ToLower(strings.TrimSpace(encoding)), "/1")
+		encoding := strings.TrimSuffix(strings.ToLower(words[1]), "/1")
 		for i := range formats {
 			if formats[i].pt == uint8(pt) {
 				formats[i].encoding = encoding
