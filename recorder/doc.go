@@ -1,0 +1,43 @@
+// Package recorder keeps recordings of calls on disk: write, pause, seal,
+// repair, remove.
+//
+// A recording is a stereo WAV file of 16-bit PCM (RIFF WAVE, format 1) at
+// 8 kHz: side 0, the caller, on the left; side 1, the agent, on the right.
+// Beside it lies a JSON file with the same name that tells when it began, how
+// long it is, and its marks: pauses with who and why, gaps, an early end, a
+// repair. Names are ULIDs of ours under Dir/YYYY/MM/DD (UTC); nothing from the
+// wire reaches a path. Folders are 0700 and files 0600.
+//
+// # Time line
+//
+// Sample 0 is Start's At; the length is Start to Close, within 20 ms. Each
+// RTP stream (SSRC) is anchored to the wall clock by the least delayed of its
+// first packets; after that its packets are placed by their RTP timestamps
+// (RFC 3550 §5.1), so jitter moves nothing and out-of-order packets are
+// sorted. A stream is anchored anew when timestamp and clock part by more
+// than a second, and moved when for seconds all of its packets are more than
+// a frame off (skewed clocks, senders whose timestamps stand still while they
+// are silent). What nobody said, lost packets, and pauses are zeros.
+//
+// # Who runs what
+//
+// Recording.Sound is called on a media shard's thread for every packet: it
+// copies into a ring for one producer and one consumer, without a lock, an
+// allocation or a wait. One goroutine, the collector, empties the rings five
+// times a second and owns every time line; it never touches the disk. Two
+// disk goroutines write, about once a second a recording, the sound
+// first and then the header, so that the file is a valid WAV at any moment,
+// also after kill -9 (which costs the last 2.5 s). A slow disk is given 10 s of
+// memory a recording; what comes then is a marked gap. A disk that fails or
+// is full ends the recording with a mark and its Sealed event, never the
+// call.
+//
+// Files in Dir/unsealed name the recordings in progress: Open repairs what a
+// crash left there.
+//
+// Caveats: At, and the times given to Pause, Resume and Close, must be about
+// now: the time line follows the running clock. Sealing syncs the file; what
+// a loss of power takes from an unsealed one is up to the kernel.
+//
+// It imports no other room. It satisfies media.Tap by shape.
+package recorder

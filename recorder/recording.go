@@ -1,0 +1,124 @@
+package recorder
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Recording is one recording in progress.
+type Recording struct {
+	// set by Start
+	owner *Recorder
+	disk  *disk
+	id    ID
+	path  string
+	rate  int
+	zero  time.Time // sample 0
+	bad   error     // why it cannot be made at all
+
+	rings  [2]*ring
+	closed atomic.Bool  // Sound is over
+	failed atomic.Bool  // set by the disk goroutine: nothing more can be written
+	queued atomic.Int64 // bytes that wait for the disk
+
+	mu     sync.Mutex
+	orders []order // from the switchboard to the collector
+
+	line  line  // the collector's
+	track track // the disk goroutine's
+}
+
+// order is a Pause, Resume or Close on its way to the collector.
+type order struct {
+	verb    verb
+	at      time.Time
+	by, why string
+}
+
+type verb uint8
+
+const (
+	pause verb = iota
+	resume
+	seal
+)
+
+// ID returns the recording's name.
+func (rec *Recording) ID() ID { return rec.id }
+
+// Path returns where the WAV file is or will be, below Config.Dir; empty if
+// the ID was none.
+func (rec *Recording) Path() string { return rec.path }
+
+// Sound adds what one side said: side 0 is the caller, 1 the agent. ts is the
+// RTP timestamp of the first sample, at its arrival in unix ns, rate that of
+// the samples and of ts in Hz: the recording's, or a multiple of it, which is
+// brought down. Calls for one side must not overlap. It copies and returns:
+// no lock, no allocation, no wait. Sound that finds the ring full is counted
+// and marked as a gap; after Close it is ignored.
+func (rec *Recording) Sound(side int, ssrc, ts uint32, at int64, rate int, pcm []int16) {
+	if side < 0 || side > 1 || len(pcm) == 0 || rec.closed.Load() {
+		return
+	}
+	step := 1
+	if rate != rec.rate {
+		if rate < rec.rate || rate%rec.rate != 0 {
+			rec.rings[side].dropped.Add(1)
+			return
+		}
+		step = rate / rec.rate
+	}
+	rec.rings[side].push(heard{ssrc: ssrc, ts: ts, at: at, rate: int32(rate)}, pcm, step)
+}
+
+// Pause makes zeros of everything from at on, exactly to the sample, and
+// marks it. It returns at once; pausing a paused recording changes nothing.
+func (rec *Recording) Pause(at time.Time) { rec.PauseBy(at, "", "") }
+
+// PauseBy is Pause with who paused and why, for the mark.
+func (rec *Recording) PauseBy(at time.Time, by, why string) {
+	rec.post(order{verb: pause, at: at, by: by, why: why})
+}
+
+// Resume ends a pause. It returns at once; without a pause it changes nothing.
+func (rec *Recording) Resume(at time.Time) { rec.ResumeBy(at, "") }
+
+// ResumeBy is Resume with who resumed, for the mark.
+func (rec *Recording) ResumeBy(at time.Time, by string) {
+	rec.post(order{verb: resume, at: at, by: by})
+}
+
+// Close ends the recording at this time. It returns at once; the recording is
+// sealed by the recorder's goroutines, then the event Sealed comes. It is
+// idempotent.
+func (rec *Recording) Close(at time.Time) {
+	if rec.closed.Swap(true) {
+		return
+	}
+	rec.post(order{verb: seal, at: at})
+}
+
+func (rec *Recording) post(o order) {
+	rec.mu.Lock()
+	rec.orders = append(rec.orders, o)
+	rec.mu.Unlock()
+}
+
+func (rec *Recording) takeOrders() []order {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	o := rec.orders
+	rec.orders = nil
+	return o
+}
+
+// at is the time's place on the time line, in samples.
+func (rec *Recording) at(t time.Time) int64 {
+	return int64(t.Sub(rec.zero)) * int64(rec.rate) / int64(time.Second)
+}
+
+// offset is a place on the time line as a duration.
+func (rec *Recording) offset(pos int64) time.Duration {
+	return time.Duration(pos * int64(time.Second) / int64(rec.rate))
+}

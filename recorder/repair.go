@@ -1,0 +1,100 @@
+package recorder
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// Repaired is a recording that a crash left unsealed. Its file is valid now,
+// and sealed.
+type Repaired struct {
+	ID       ID
+	Path     string
+	Duration time.Duration
+	Bytes    int64
+	Marks    []Mark
+	Err      error // it could not be repaired; fs.ErrNotExist: there was no file yet
+}
+
+// repair mends what the unsealed folder names. Only the folder itself being
+// unreadable is an error; a file that cannot be mended says so in its own
+// Repaired and is tried again at the next start.
+func repair(dir string) ([]Repaired, error) {
+	left, err := os.ReadDir(filepath.Join(dir, unsealedDir))
+	if err != nil {
+		return nil, err
+	}
+	var all []Repaired
+	for _, e := range left {
+		id, err := ulid.ParseStrict(e.Name())
+		if err != nil {
+			continue // not ours
+		}
+		done := Repaired{ID: ID(e.Name()), Path: wavPath(dir, id)}
+		done.Err = mend(&done, ulid.Time(id.Time()))
+		if done.Err == nil || errors.Is(done.Err, fs.ErrNotExist) {
+			if err := os.Remove(filepath.Join(dir, unsealedDir, e.Name())); err != nil {
+				done.Err = errors.Join(done.Err, err)
+			}
+		}
+		all = append(all, done)
+	}
+	return all, nil
+}
+
+// mend makes the header tell the length that the file has, and completes the
+// sidecar.
+func mend(done *Repaired, started time.Time) (err error) {
+	f, err := os.OpenFile(done.Path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	var h [headerSize]byte
+	_, _ = f.ReadAt(h[:], 0) // a short file has no rate
+	rate := rateOf(h[:])
+	if rate <= 0 {
+		rate = 8000
+	}
+	frames := min(max(info.Size()-headerSize, 0)/frameSize, maxFrames)
+	if err := f.Truncate(headerSize + frames*frameSize); err != nil {
+		return err
+	}
+	h = header(rate, frames)
+	if _, err := f.WriteAt(h[:], 0); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	side, err := ReadSidecar(done.Path)
+	if err != nil {
+		side = Sidecar{Started: started} // none yet, or torn
+	}
+	length := time.Duration(frames) * time.Second / time.Duration(rate)
+	cut := "" // a recording that ended by itself needs no second end
+	if n := len(side.Marks); n == 0 || side.Marks[n-1].Kind != MarkCut {
+		cut = "the switch died while it recorded"
+	}
+	for i, m := range side.Marks {
+		if m.Kind == MarkPause && m.To == m.From && m.Resumed == "" {
+			side.Marks[i].To = max(m.From, length)
+		}
+	}
+	if cut != "" {
+		side.Marks = append(side.Marks, Mark{Kind: MarkRepaired, From: length, To: length, Why: cut})
+	}
+	side.ID, side.Rate, side.Duration, side.Sealed = done.ID, rate, seconds(length), true
+	done.Duration, done.Bytes, done.Marks = length, info.Size(), side.Marks
+	done.Bytes = headerSize + frames*frameSize
+	return writeSidecar(done.Path, side)
+}

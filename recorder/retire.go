@@ -1,0 +1,89 @@
+package recorder
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// ErrInProgress is Remove's for a recording that is not sealed.
+var ErrInProgress = errors.New("recording is in progress")
+
+// Remove deletes a sealed recording and what lies beside it. It is no error
+// if there is none. It touches the disk.
+func (r *Recorder) Remove(id ID) error {
+	u, err := ulid.ParseStrict(string(id))
+	if err != nil {
+		return ErrBadID
+	}
+	if r.unsealed(string(id)) {
+		return ErrInProgress
+	}
+	wav := wavPath(r.dir, u)
+	return errors.Join(gone(os.Remove(wav)), gone(os.Remove(sidecarPath(wav))))
+}
+
+// Sweep deletes the recordings of all days that ended before a time, except
+// those in progress, and returns how many there were. It touches the disk and
+// may take long; it is safe beside everything else.
+func (r *Recorder) Sweep(before time.Time) (removed int, err error) {
+	days, err := filepath.Glob(filepath.Join(r.dir, "[0-9][0-9][0-9][0-9]", "[0-9][0-9]", "[0-9][0-9]"))
+	if err != nil {
+		return 0, err
+	}
+	for _, day := range days {
+		rel, _ := filepath.Rel(r.dir, day)
+		d, err := time.Parse("2006/01/02", filepath.ToSlash(rel))
+		if err != nil || d.AddDate(0, 0, 1).After(before) {
+			continue
+		}
+		n, err := r.sweepDay(day)
+		removed += n
+		if err != nil {
+			return removed, err
+		}
+	}
+	return removed, nil
+}
+
+func (r *Recorder) sweepDay(day string) (removed int, err error) {
+	files, err := os.ReadDir(day)
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range files {
+		ext := filepath.Ext(f.Name())
+		id := f.Name()[:len(f.Name())-len(ext)]
+		if _, err := ulid.ParseStrict(id); err != nil || ext != ".wav" && ext != ".json" || r.unsealed(id) {
+			continue
+		}
+		if err := gone(os.Remove(filepath.Join(day, f.Name()))); err != nil {
+			return removed, err
+		}
+		if ext == ".wav" {
+			removed++
+		}
+	}
+	for dir := day; dir != filepath.Clean(r.dir); dir = filepath.Dir(dir) {
+		if os.Remove(dir) != nil { // not empty
+			break
+		}
+	}
+	return removed, nil
+}
+
+func (r *Recorder) unsealed(id string) bool {
+	_, err := os.Lstat(filepath.Join(r.dir, unsealedDir, id))
+	return err == nil
+}
+
+func gone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

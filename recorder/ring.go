@@ -1,0 +1,82 @@
+package recorder
+
+import "sync/atomic"
+
+// The ring's capacity in samples and packets, powers of two: two seconds at
+// 8 kHz, packets of 10 ms or longer. The collector empties it every 200 ms.
+const (
+	ringSamples = 16384
+	ringPackets = 256
+)
+
+// heard is one packet's head; its samples lie in the ring from start on.
+type heard struct {
+	ssrc, ts uint32
+	at       int64 // unix ns
+	rate     int32 // of the timestamp
+	n        int32 // samples, at the recording's rate
+	start    uint64
+}
+
+// ring carries one side's packets from the shard that hears them to the
+// collector. One producer, one consumer; neither waits.
+type ring struct {
+	// written by the producer
+	head    atomic.Uint64 // packets pushed
+	samples uint64        // samples pushed
+	dropped atomic.Uint64 // packets that found it full
+
+	// written by the consumer
+	tail  atomic.Uint64 // packets taken
+	freed atomic.Uint64 // samples taken
+
+	packets [ringPackets]heard
+	pcm     [ringSamples]int16
+}
+
+// push copies a packet in, averaging groups of step samples into one, and
+// returns false when there is no room.
+func (r *ring) push(h heard, pcm []int16, step int) bool {
+	n := len(pcm) / step
+	head := r.head.Load()
+	if head-r.tail.Load() == ringPackets || r.samples+uint64(n)-r.freed.Load() > ringSamples {
+		r.dropped.Add(1)
+		return false
+	}
+	if step == 1 {
+		at := r.samples % ringSamples
+		copied := copy(r.pcm[at:], pcm)
+		copy(r.pcm[:], pcm[copied:])
+	} else {
+		for i := range n {
+			sum := 0
+			for _, v := range pcm[i*step : (i+1)*step] {
+				sum += int(v)
+			}
+			r.pcm[(r.samples+uint64(i))%ringSamples] = int16(sum / step)
+		}
+	}
+	h.start, h.n = r.samples, int32(n)
+	r.packets[head%ringPackets] = h
+	r.samples += uint64(n)
+	r.head.Store(head + 1)
+	return true
+}
+
+// drain hands every packet to take in order. The two pieces of its samples
+// (the second is empty unless it wraps) are valid during the call only.
+func (r *ring) drain(take func(h heard, a, b []int16)) {
+	head := r.head.Load()
+	for tail := r.tail.Load(); tail != head; tail++ {
+		h := r.packets[tail%ringPackets]
+		from := h.start % ringSamples
+		to := from + uint64(h.n)
+		if to <= ringSamples {
+			take(h, r.pcm[from:to], nil)
+		} else {
+			take(h, r.pcm[from:], r.pcm[:to-ringSamples])
+		}
+		r.freed.Store(h.start + uint64(h.n))
+		r.tail.Store(tail + 1)
+	}
+}
