@@ -1,0 +1,109 @@
+package config
+
+import (
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func referenceText(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("reference.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestTheReferenceIsTheDefaults(t *testing.T) {
+	got, err := Parse("reference.yaml", []byte(referenceText(t)), testChecks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.File, want.Warnings = got.File, got.Warnings
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("reference.yaml: got %v, want Default(); the difference is %+v", got, Diff(want, got))
+	}
+}
+
+var entryLine = regexp.MustCompile(`(?m)^#:`)
+
+// withEntries is the reference with its example entries in place.
+func withEntries(t *testing.T) string { return entryLine.ReplaceAllString(referenceText(t), "") }
+
+// The values that the reference's entries show are the defaults, except for
+// those that the words beside them call required or an example.
+func TestTheReferencesEntriesShowTheDefaults(t *testing.T) {
+	c, err := Parse("reference.yaml", []byte(withEntries(t)), testChecks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	trunk := DefaultTrunk()
+	trunk.ID, trunk.Host, trunk.Username, trunk.Password = "acme", "sip.acme.example", "100200", c.Trunks[0].Password
+	agent := DefaultAgent()
+	agent.ID, agent.Password = "ann", c.Agents[0].Password
+	team := DefaultTeam()
+	team.ID, team.Agents = "support", []string{"ann"}
+	forward := DefaultStep()
+	forward.Verb, forward.Forward = Forward, "+14155550199"
+	for _, x := range []struct{ got, want any }{
+		{c.Trunks, []Trunk{trunk}},
+		{c.Agents, []Agent{agent}},
+		{c.Teams, []Team{team}},
+		{c.Flow("overflow").Steps[0], forward},
+		{c.Flow("overflow").Steps[1].Hangup, 480},
+		{c.Flow("main").Steps[1].Priority, DefaultStep().Priority},
+	} {
+		if !reflect.DeepEqual(x.got, x.want) {
+			t.Errorf("entry: got %+v, want %+v", x.got, x.want)
+		}
+	}
+}
+
+// Each key that the types have is written in the reference, at its place.
+func TestTheReferenceDocumentsEveryKey(t *testing.T) {
+	r := &reader{file: "reference.yaml", checks: testChecks(), places: make(map[string]place)}
+	c := Default()
+	root := r.parse([]byte(withEntries(t)))
+	r.decode(root, "", reflect.ValueOf(c).Elem())
+	written := make(map[string]bool)
+	within := regexp.MustCompile(`^(trunks|numbers|agents|teams|flows)\.[^.\[]+`)
+	for key := range r.places {
+		key = within.ReplaceAllString(key, "$1.*")
+		key = regexp.MustCompile(`(\.steps)?\[\d+\]`).ReplaceAllString(key, ".step")
+		written[key] = true
+	}
+	var missing []string
+	var walk func(key string, v reflect.Type)
+	walk = func(key string, v reflect.Type) {
+		for i := range v.NumField() {
+			f := v.Field(i)
+			name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+			if name == "-" || name == "" {
+				continue
+			}
+			at := join(key, name)
+			if !written[at] {
+				missing = append(missing, at)
+			}
+			inner := f.Type
+			if options == "keyed" {
+				inner, at = inner.Elem(), at+".*"
+			}
+			if inner == reflect.TypeFor[[]Step]() {
+				walk(key+".step", reflect.TypeFor[Step]())
+			} else if inner.Kind() == reflect.Struct {
+				walk(at, inner)
+			}
+		}
+	}
+	walk("", reflect.TypeFor[Config]())
+	slices.Sort(missing)
+	if len(missing) > 0 {
+		t.Errorf("reference.yaml: got no line for %q, want one for every key", missing)
+	}
+}
