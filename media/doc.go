@@ -1,0 +1,40 @@
+// Package media is the sound of the house: RTP and RTCP, session descriptions,
+// jitter buffers, bridges, prompts and music.
+//
+// # What it is
+//
+// An Engine has shards. A shard is one goroutine, locked to an OS thread, that
+// owns its sessions' sockets, buffers and timers; a bridge and all its sessions
+// live on one shard, so no packet meets a lock. Orders reach a shard through a
+// lock-free list and a wake-up; what happened leaves it through Config.Emit.
+//
+// Two seats with one codec and packet time are relayed: a packet that comes in
+// order leaves at once, with our SSRC, sequence number and timestamp; nothing
+// is decoded. All else (prompts, music, silence, two codecs, three seats) is
+// paced: frames at absolute moments, mixed as 16-bit samples at 8 kHz. A peer
+// sees one stream over all changes between them: one SSRC, no hole in the
+// sequence numbers that the source did not have, timestamps that follow
+// elapsed time. A loop that wakes late catches up five frames, then skips.
+//
+// The seam is the wait, not the socket: waiter waits for packets, orders or a
+// moment, by epoll on Linux, or by channels and timers where there is no epoll
+// and for networks in memory, which a synctest bubble can hold. Everything
+// behind it is one code that is given the time.
+//
+// # Who may call
+//
+// The exported methods may be called from any goroutine; they never wait for a
+// shard. The package imports nothing of ours and is the only one to import
+// pion and g711.
+//
+// # Caveats
+//
+// Config.Emit and Tap.Sound run on a shard's thread: one that blocks stops the
+// sound of every call there. Sessions do not move between shards yet: Join
+// refuses a session that lives on another. The jitter buffer has a fixed
+// depth: 60 ms before decoded sound is mixed, up to 40 ms for a missing packet
+// of a relayed one. Comfort noise (RFC 3389) is heard as silence.
+//
+// RFCs: 3550 and 3551 (RTP), 3264 (offer/answer), 8866 (SDP), 4733 (telephone
+// events), 5761 (RTCP on one port), 3246 (DSCP EF).
+package media

@@ -1,0 +1,105 @@
+package media
+
+import "net/netip"
+
+// hearing is what a latch says of a packet's source.
+type hearing uint8
+
+const (
+	stranger  hearing = iota // from an address that is not accepted
+	candidate                // from an accepted one, not yet proven by enough packets
+	accepted                 // the peer
+)
+
+// provenBy is how many packets in sequence of one SSRC prove a source.
+const provenBy = 4
+
+// latch decides whose packets are the peer's and where to send. Sound goes to
+// the described address until provenBy packets in sequence have come from an
+// accepted source: the described IP or a trusted network, never a third IP.
+// From then on it stays, unless a new agreement opens it again or the same
+// SSRC comes from another port of the same IP (a NAT that forgot). A stranger
+// can neither be heard nor draw the sound away (RTP bleed).
+type latch struct {
+	trust []netip.Prefix // besides the described address
+
+	told   netip.AddrPort // by the description; invalid: none, or hold by 0.0.0.0
+	to     netip.AddrPort // where to send; invalid: nowhere yet
+	proven bool           // to is where packets came from
+	open   bool           // another accepted source may still prove itself
+	ssrc   uint32         // of the proven source
+
+	// The source that is proving itself.
+	from netip.AddrPort
+	who  uint32
+	next uint16
+	run  int
+}
+
+// agree takes what a new agreement says. moved: the described address is
+// another than before.
+func (l *latch) agree(told netip.AddrPort, moved bool) {
+	l.open, l.run = true, 0
+	if !told.IsValid() {
+		return // on hold at 0.0.0.0: the peer's place is kept for its return
+	}
+	l.told = told
+	if moved || !l.to.IsValid() {
+		l.to, l.proven = told, false
+	}
+}
+
+// hear judges a packet's source, and moves to it when it has proven itself.
+func (l *latch) hear(from netip.AddrPort, ssrc uint32, seq uint16) hearing {
+	if l.proven && from == l.to {
+		l.ssrc = ssrc
+		if l.open && l.proves(from, ssrc, seq) {
+			l.open = false
+		}
+		return accepted
+	}
+	if l.proven && from.Addr() == l.to.Addr() && ssrc == l.ssrc {
+		if l.proves(from, ssrc, seq) {
+			l.move(from, ssrc)
+		}
+		return accepted
+	}
+	if l.proven && !l.open || !l.accepts(from.Addr()) {
+		return stranger
+	}
+	if l.proves(from, ssrc, seq) {
+		l.move(from, ssrc)
+		return accepted
+	}
+	if !l.proven && from == l.told {
+		return accepted
+	}
+	return candidate
+}
+
+// proves counts packets in sequence from one source, and says when they are enough.
+func (l *latch) proves(from netip.AddrPort, ssrc uint32, seq uint16) bool {
+	if l.run == 0 || from != l.from || ssrc != l.who || seq != l.next {
+		l.from, l.who, l.run = from, ssrc, 0
+	}
+	l.next = seq + 1
+	l.run++
+	return l.run >= provenBy
+}
+
+func (l *latch) move(to netip.AddrPort, ssrc uint32) {
+	l.to, l.ssrc, l.proven, l.open, l.run = to, ssrc, true, false, 0
+}
+
+// accepts says whether an IP is the described one or a trusted one.
+func (l *latch) accepts(ip netip.Addr) bool {
+	if l.told.IsValid() && ip == l.told.Addr() {
+		return true
+	}
+	for _, p := range l.trust {
+		if p.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}

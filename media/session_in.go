@@ -1,0 +1,214 @@
+package media
+
+import (
+	"net/netip"
+	"time"
+)
+
+// receiver is what comes from the peer.
+type receiver struct {
+	latch latch
+	order jitter
+	gap   timer // when the oldest gap is given up
+	keys  digits
+	sound *playout // nil until somebody mixes this session
+
+	heard bool   // a stream is known
+	who   uint32 // its SSRC
+	epoch uint32 // counts its time lines: SSRC changes and jumps begin one
+
+	reception
+}
+
+// receive takes one datagram, which is in the shard's packet.
+func (s *Session) receive(sock *socket, from netip.AddrPort, n int, now int64) {
+	p := s.shard.in
+	if n > maxDatagram {
+		s.counts.garbage.Add(1)
+		return
+	}
+	if sock.control || s.terms.Mux && isRTCP(p.buf[:n]) {
+		s.control(p.buf[:n], from, now)
+		return
+	}
+	if !p.parse(n) || s.agreed && !s.known(p.pt) {
+		s.counts.garbage.Add(1)
+		return
+	}
+	was := s.latch.to
+	how := stranger
+	if s.agreed {
+		how = s.latch.hear(from, p.ssrc, p.seq)
+	}
+	switch {
+	case how == stranger:
+		s.counts.strangers.Add(1)
+		return
+	case how == candidate:
+		return
+	case s.latch.to != was || s.latch.proven != s.shownProven:
+		s.showRemote()
+	}
+	p.came = now
+	s.waiting, s.timedOut = now, false
+	s.counts.last.Store(now + 1)
+	s.counts.received.Add(1)
+	s.counts.receivedBytes.Add(uint64(p.end - p.start))
+	if !s.heard || p.ssrc != s.who {
+		s.meet(p, now)
+	}
+	s.reception.note(p, &s.counts, now, !s.isEvent(p.pt))
+	s.sort(p, now)
+}
+
+// comfortNoise is the static payload type of RFC 3389. We do not offer it, but
+// some peers send it: it is the peer's silence.
+const comfortNoise = 13
+
+// known says whether a payload type was negotiated.
+func (s *Session) known(pt uint8) bool {
+	return pt == s.terms.RecvPT || pt == s.terms.Codec.PayloadType() || s.isEvent(pt) || pt == comfortNoise
+}
+
+func (s *Session) isEvent(pt uint8) bool { return s.terms.Events && pt == s.terms.EventRecvPT }
+
+// meet begins a new stream of the peer: its first, or another SSRC.
+func (s *Session) meet(p *packet, now int64) {
+	if s.heard {
+		s.flush(now)
+		s.counts.resyncs.Add(1)
+	}
+	s.heard, s.who = true, p.ssrc
+	s.counts.ssrc.Store(p.ssrc)
+	s.keys = digits{}
+	s.order.started = false
+	s.reception.begin(p.seq)
+	s.newLine()
+}
+
+// newLine says that the timestamps to come have nothing to do with those before.
+func (s *Session) newLine() {
+	s.epoch++
+	if s.sound != nil {
+		s.sound.placed = false
+	}
+}
+
+// sort lets the packet, and those that waited for it, have their turn.
+func (s *Session) sort(p *packet, now int64) {
+	waited := s.order.held > 0
+	switch s.order.arrive(p.seq) {
+	case leaves:
+		if waited {
+			s.counts.reordered.Add(1)
+		}
+		s.take(p, now)
+	case waits:
+		s.order.hold(p)
+		s.shard.in = s.shard.borrow()
+		if s.order.depth == 0 {
+			s.giveUp(now, now)
+			return
+		}
+	case duplicate:
+		s.counts.duplicate.Add(1)
+		return
+	case late:
+		s.counts.late.Add(1)
+		return
+	case jumped:
+		return
+	case restarts:
+		s.flush(now)
+		s.counts.resyncs.Add(1)
+		s.newLine()
+		s.reception.begin(p.seq)
+		s.order.start(p.seq)
+		s.take(p, now)
+	}
+	if waited || s.order.held > 0 {
+		s.drain(now)
+	}
+}
+
+// drain gives those their turn whose turn it is, and sets the timer for the
+// next gap.
+func (s *Session) drain(now int64) {
+	for q := s.order.pop(); q != nil; q = s.order.pop() {
+		s.take(q, now)
+		s.shard.giveBack(q)
+	}
+	if due, ok := s.order.due(); ok {
+		s.shard.wheel.arm(&s.gap, due)
+	} else {
+		s.shard.wheel.disarm(&s.gap)
+	}
+}
+
+// giveUp ends the wait for what is missing before the oldest held packet.
+func (s *Session) giveUp(due, now int64) {
+	if at, ok := s.order.due(); ok && at <= now {
+		s.counts.lost.Add(uint64(s.order.skip()))
+	}
+	s.drain(now)
+}
+
+// flush gives all held packets their turn, whatever is missing.
+func (s *Session) flush(now int64) {
+	for s.order.held > 0 {
+		s.counts.lost.Add(uint64(s.order.skip()))
+		q := s.order.pop()
+		s.take(q, now)
+		s.shard.giveBack(q)
+	}
+	s.shard.wheel.disarm(&s.gap)
+}
+
+// take is a packet's turn: all before it have had theirs, or never will.
+func (s *Session) take(p *packet, now int64) {
+	if s.isEvent(p.pt) {
+		s.press(p, now)
+		return
+	}
+	if s.table == nil || s.muted || !s.terms.Receive || p.pt == comfortNoise {
+		return
+	}
+	if s.tap != nil || s.isMixed {
+		pcm := s.shard.pcm[:]
+		pcm = pcm[:s.terms.Codec.Decode(pcm, p.payload())]
+		if s.tap != nil {
+			s.tap.Sound(s.side, p.ssrc, p.ts, s.engine.unix(now), SampleRate, pcm)
+		}
+		if s.isMixed && !s.sound.write(p.ts, pcm, now/int64(perSample)) {
+			s.counts.late.Add(1)
+		}
+	}
+	if s.relayTo != nil {
+		s.relayTo.forward(s, p, s.relayTo.terms.SendPT, now)
+	}
+}
+
+// press is the turn of a telephone-event packet (RFC 4733).
+func (s *Session) press(p *packet, now int64) {
+	if digit, ok := s.keys.press(p.ts, p.payload()); ok {
+		s.counts.digits.Add(1)
+		s.engine.cfg.Emit(Digit{Session: s.id, Digit: digit, At: s.engine.epoch.Add(time.Duration(now))})
+	}
+	if s.table == nil || s.muted || !s.terms.Receive {
+		return
+	}
+	if s.relayTo != nil {
+		s.relayTo.forwardEvent(s, p, now)
+		return
+	}
+	for _, other := range s.table.seats {
+		if other != s && other.course == mixed {
+			other.sendEvent(s, p, now)
+		}
+	}
+}
+
+func newPlayout(c Config) *playout {
+	delay := playoutDelay(c)
+	return &playout{delay: int64(delay / perSample), most: int64((c.JitterMax + fixedDelay) / perSample)}
+}

@@ -1,0 +1,213 @@
+package media
+
+// sender is what goes to the peer: one SSRC, sequence numbers without a hole
+// of our making, timestamps that follow elapsed time, whatever the source.
+type sender struct {
+	pace  timer // course mixed, playing, looping, stillness: the next frame
+	phase int64 // of the frames, spread over 20 ms
+
+	started bool
+	turned  bool   // the source has changed: mark the next packet
+	seq     uint16 // of the last packet
+	ts      uint32 // of the last packet
+	at      int64  // the moment ts stands for
+	dur     uint32 // samples of the last packet
+	last    int64  // when it went out
+
+	// Relay: what is added to the source's numbers.
+	from      *Session // whose, nil: the sums must be made anew
+	fromEpoch uint32   // which of its time lines
+	seqPlus   uint16
+	tsPlus    uint32
+
+	// An event within paced sound.
+	eventFrom *Session
+	eventIn   uint32 // its timestamp at the source
+	eventOut  uint32 // and here
+	eventBy   int64  // its packets are expected until then: no silence meanwhile
+
+	octets, packets uint32 // for RTCP
+	shownProven     bool
+}
+
+// mostLimited is how much sound goes out before the ACK, in samples: 1 s.
+const mostLimited = SampleRate
+
+// maySend says whether the peer wants sound, and may have it.
+func (s *Session) maySend() bool {
+	return s.terms.Send && s.latch.to.IsValid() && !(s.limited && s.spent+s.frame > mostLimited)
+}
+
+// stamp moves the timestamp on to at, by no less than the last packet's length.
+func (o *sender) stamp(at int64, dur int) {
+	if !o.started {
+		o.started, o.at, o.dur = true, at, uint32(dur)
+		return
+	}
+	elapsed := (at - o.at) / int64(perSample)
+	elapsed = max(elapsed, int64(o.dur))
+	o.ts += uint32(elapsed)
+	o.at += elapsed * int64(perSample)
+	o.dur = uint32(dur)
+}
+
+// firstTick is when pacing begins: on the session's phase, and not before the
+// last packet has been heard.
+func (s *Session) firstTick(now int64) int64 {
+	earliest := now
+	if s.started {
+		earliest = max(now, s.at+int64(s.dur)*int64(perSample))
+	}
+	periods := (earliest - s.phase + s.period - 1) / s.period
+	return s.phase + periods*s.period
+}
+
+// mostBehind is how many frames a late shard catches up.
+const mostBehind = 5
+
+// tick is the moment of a paced frame.
+func (s *Session) tick(due, now int64) {
+	if due > now { // the wheel was too small for it
+		s.shard.wheel.arm(&s.pace, due)
+		return
+	}
+	if behind := (now - due) / s.period; behind > mostBehind {
+		due += (behind - mostBehind) * s.period
+		s.counts.skipped.Add(uint64(behind - mostBehind))
+	}
+	s.shard.wheel.arm(&s.pace, due+s.period) // first: a panic costs the frame, not the stream
+	if s.course == playing && s.played >= len(s.clip.pcm) {
+		s.endPlay(false, now)
+	}
+	if !s.pace.set { // what comes next is relayed
+		return
+	}
+	if s.limited && s.spent+s.frame > mostLimited || !s.latch.to.IsValid() && !s.terms.Held {
+		return // a Play waits with it
+	}
+	if payload := s.fill(due); s.maySend() && due >= s.eventBy {
+		s.from = nil
+		s.stamp(due, s.frame)
+		s.seq++
+		s.send(outHeader{marker: s.turned, pt: s.terms.SendPT, seq: s.seq, ts: s.ts, ssrc: s.ssrc}, payload, due)
+		s.turned = false
+	} else {
+		s.turned = true
+	}
+}
+
+// fill puts the frame that is due at a moment behind the header in the shard's
+// out buffer, and returns both.
+func (s *Session) fill(due int64) []byte {
+	whole := s.shard.out[:headerSize+s.frame]
+	b := whole[headerSize:]
+	codec := s.terms.Codec
+	n := 0
+	switch s.course {
+	case playing:
+		n = copy(b, s.clip.encoded[codec][s.played:])
+		s.played += s.frame
+	case looping:
+		loop := s.background.encoded[codec]
+		at := int(due / int64(perSample) % int64(len(loop)))
+		for n < len(b) {
+			n += copy(b[n:], loop[at:])
+			at = 0
+		}
+	case mixed:
+		if s.maySend() {
+			n = codec.Encode(b, s.hear(due))
+		}
+	}
+	for i := n; i < len(b); i++ {
+		b[i] = codec.Silence()
+	}
+	return whole
+}
+
+// hear mixes what the other seats have said in the frame before a moment.
+func (s *Session) hear(due int64) []int16 {
+	m := &s.shard.mix
+	sum := m.sum[:s.frame]
+	clear(sum)
+	from := due/int64(perSample) - int64(s.frame)
+	for _, other := range s.table.seats {
+		if other != s && other.isMixed && !other.muted {
+			other.sound.add(sum, from)
+		}
+	}
+	return m.saturated(s.frame)
+}
+
+// send writes the header before the payload in b, and sends both.
+func (s *Session) send(h outHeader, b []byte, now int64) {
+	h.write(b)
+	s.shard.wait.send(s.rtp, b, s.latch.to)
+	s.last = now
+	n := len(b) - headerSize
+	s.octets += uint32(n)
+	s.packets++
+	s.counts.sent.Add(1)
+	s.counts.sentBytes.Add(uint64(n))
+	if s.limited {
+		s.spent += max(n, s.frame)
+	}
+}
+
+// join makes the sums by which a source's numbers go on where ours are.
+func (s *Session) join(from *Session, p *packet, now int64) {
+	s.stamp(now, max(p.end-p.start, 1))
+	s.from, s.fromEpoch = from, from.epoch
+	s.seqPlus, s.tsPlus = s.seq+1-p.seq, s.ts-p.ts
+	s.turned = true
+}
+
+// forward relays a packet as it is: a packet that was lost stays a gap.
+func (s *Session) forward(from *Session, p *packet, pt uint8, now int64) {
+	if !s.maySend() {
+		s.from = nil // what is not sent leaves no hole
+		return
+	}
+	if s.from != from || s.fromEpoch != from.epoch {
+		s.join(from, p, now)
+	}
+	s.seq = p.seq + s.seqPlus
+	ts := p.ts + s.tsPlus
+	if int32(ts-s.ts) > 0 { // an event keeps its first timestamp: ours goes on meanwhile
+		s.ts, s.at, s.dur = ts, now, uint32(p.end-p.start)
+	}
+	h := outHeader{marker: p.marker || s.turned, pt: pt, seq: s.seq, ts: ts, ssrc: s.ssrc}
+	s.turned = false
+	s.send(h, p.buf[p.start-headerSize:p.end], now)
+}
+
+// forwardEvent relays a telephone-event packet, if the peer takes them.
+func (s *Session) forwardEvent(from *Session, p *packet, now int64) {
+	if s.terms.Events {
+		s.forward(from, p, s.terms.EventSendPT, now)
+	} else {
+		s.seqPlus-- // no hole for what is not sent
+	}
+}
+
+// sendEvent sends another seat's telephone-event within paced sound: all of
+// its packets with the timestamp at which it began here (RFC 4733 §2.1).
+func (s *Session) sendEvent(from *Session, p *packet, now int64) {
+	if !s.terms.Events || !s.maySend() {
+		return
+	}
+	if s.eventFrom != from || s.eventIn != p.ts {
+		s.stamp(now, 1)
+		s.eventFrom, s.eventIn, s.eventOut = from, p.ts, s.ts
+		s.turned = true
+	}
+	s.from = nil
+	s.eventBy = now + 3*int64(FrameSamples)*int64(perSample)
+	if released(p.payload()) {
+		s.eventBy = now
+	}
+	s.seq++
+	h := outHeader{marker: s.turned, pt: s.terms.EventSendPT, seq: s.seq, ts: s.eventOut, ssrc: s.ssrc}
+	s.turned = false
+	s.send(h, p.buf[p.start-headerSize:p.end], now)
+}

@@ -1,0 +1,278 @@
+package media
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// perSample is the length of one sample in nanoseconds: everything inside is 8 kHz.
+const perSample = time.Second / SampleRate
+
+// course is where what a session hears comes from.
+type course uint8
+
+const (
+	nowhere   course = iota // no agreement yet: nothing is sent
+	relayed                 // from the one other seat, its packets as they are
+	mixed                   // from the other seats, through PCM
+	playing                 // its Play
+	looping                 // its Background
+	stillness               // silence, at the pace of sound
+)
+
+// media is what a session's shard knows of it.
+type media struct {
+	index     int // in shard.sessions
+	rtp, rtcp *socket
+	ended     bool
+
+	terms    Params
+	agreed   bool
+	frame    int   // samples of a packet that we pace ourselves
+	period   int64 // the same in ns
+	limited  bool  // until Confirm
+	spent    int   // samples sent while limited
+	quiet    bool  // the peer is not expected to send: it holds us, or is held
+	waiting  int64 // since when its next packet is waited for
+	timedOut bool  // told, and nothing has come since
+
+	table      *table // where it sits, or nil
+	muted      bool
+	tap        Tap
+	side       int
+	clip       *Clip // the Play that is on, or nil
+	playID     PlayID
+	played     int // samples of it
+	background *Clip
+
+	course  course
+	source  *Session // course relayed: whose packets
+	relayTo *Session // who is relayed this session's packets, or nil
+	isMixed bool     // somebody mixes this session
+
+	receiver
+	sender
+	reports
+}
+
+// init prepares the shard's part of a new session.
+func (m *media) init(s *Session) {
+	m.index = -1
+	m.latch.trust = s.cfg.Trust
+	delay := playoutDelay(s.engine.cfg)
+	m.order.depth = int64(gapDepth(delay))
+	m.gap = timer{owner: s, fire: s.giveUp}
+	m.pace = timer{owner: s, fire: s.tick}
+	m.seq, m.ts = uint16(rand.Uint32()), rand.Uint32()
+	m.phase = rand.Int64N(20) * slot
+}
+
+// The delays of the fixed jitter buffer.
+const (
+	defaultJitterMax = 200 * time.Millisecond
+	fixedDelay       = 60 * time.Millisecond // of decoded sound
+	longestGap       = 40 * time.Millisecond // that relayed packets wait for a missing one
+)
+
+// playoutDelay is how long decoded sound waits before it is mixed.
+func playoutDelay(c Config) time.Duration {
+	return min(max(fixedDelay, c.JitterMin), c.JitterMax)
+}
+
+// gapDepth is how long packets wait for a missing one before them: one packet
+// less than the delay, so that those behind the gap are still in time.
+func gapDepth(delay time.Duration) time.Duration {
+	return min(longestGap, max(delay-20*time.Millisecond, 0))
+}
+
+// attach is the session's first order.
+func (s *Session) attach(now int64) {
+	s.waiting = now
+	s.shard.admit(s)
+	for _, sock := range []*socket{s.rtp, s.rtcp} {
+		if err := s.shard.wait.add(sock); err != nil {
+			s.engine.log.Error("media: a session cannot receive", "leg", string(s.id), "addr", sock.addr, "err", err)
+		}
+	}
+}
+
+// end is its last one.
+func (s *Session) end(now int64) {
+	if s.ended {
+		return
+	}
+	s.cut(now)
+	s.sit(nil, now)
+	s.ended = true
+	s.shard.wheel.disarm(&s.pace)
+	s.shard.wheel.disarm(&s.gap)
+	for s.order.held > 0 {
+		s.order.skip()
+		s.shard.giveBack(s.order.pop())
+	}
+	s.shard.dismiss(s)
+	s.bye(now)
+	s.shard.wait.remove(s.rtp)
+	s.shard.wait.remove(s.rtcp)
+	s.engine.ports.release(s.ports, s.engine.now())
+}
+
+// apply takes what the peer and we have agreed on.
+func (s *Session) apply(p Params, now int64) {
+	if s.ended {
+		return
+	}
+	quiet := p.Held || !p.Receive
+	if !s.agreed || quiet != s.quiet {
+		s.waiting, s.timedOut = now, false // hold and resume start their own clock
+	}
+	if !s.agreed {
+		s.firstReport(now)
+	}
+	s.terms, s.agreed, s.quiet = p, true, quiet
+	s.frame = int(p.Ptime / perSample)
+	if s.frame <= 0 || s.frame > 2*maxFrame {
+		s.frame = FrameSamples
+	}
+	s.period = int64(s.frame) * int64(perSample)
+	s.latch.agree(p.Remote, p.Moved)
+	if p.Moved {
+		s.controlFrom = p.RemoteRTCP
+	}
+	s.showRemote()
+	s.reroute(now)
+	s.rerouteTable(now)
+}
+
+// maxFrame is the longest packet that is negotiated, in samples: 60 ms.
+const maxFrame = 480
+
+// sit gives the session a seat at t; nil: none.
+func (s *Session) sit(t *table, now int64) {
+	if s.ended || s.table == t {
+		return
+	}
+	if old := s.table; old != nil {
+		for i, one := range old.seats {
+			if one == s {
+				old.seats = append(old.seats[:i], old.seats[i+1:]...)
+				break
+			}
+		}
+		s.table = nil
+		old.reroute(now)
+	}
+	s.table, s.relayTo, s.isMixed = t, nil, false
+	if t == nil {
+		s.reroute(now)
+		return
+	}
+	t.seats = append(t.seats, s)
+	t.reroute(now)
+}
+
+// play begins a Play.
+func (s *Session) play(c *Clip, id PlayID, now int64) {
+	s.cut(now)
+	if s.ended || c == nil || len(c.pcm) == 0 {
+		s.engine.cfg.Emit(Played{Session: s.id, Play: id, Cut: s.ended})
+		return
+	}
+	s.clip, s.playID, s.played = c, id, 0
+	s.reroute(now)
+	s.rerouteTable(now)
+}
+
+// cut ends the Play that is on before its time.
+func (s *Session) cut(now int64) { s.endPlay(true, now) }
+
+// endPlay ends the Play that is on.
+func (s *Session) endPlay(cut bool, now int64) {
+	if s.clip == nil {
+		return
+	}
+	s.clip = nil
+	s.engine.cfg.Emit(Played{Session: s.id, Play: s.playID, Cut: cut})
+	s.reroute(now)
+	s.rerouteTable(now)
+}
+
+// rerouteTable looks again at what the other seats hear.
+func (s *Session) rerouteTable(now int64) {
+	if s.table != nil {
+		s.table.reroute(now)
+	}
+}
+
+// reroute decides anew what each seat hears, and who must decode whom.
+func (t *table) reroute(now int64) {
+	for _, s := range t.seats {
+		s.reroute(now)
+	}
+	for _, s := range t.seats {
+		was := s.isMixed
+		s.relayTo, s.isMixed = nil, false
+		for _, one := range t.seats {
+			switch {
+			case one == s:
+			case one.course == relayed && one.source == s:
+				s.relayTo = one
+			case one.course == mixed:
+				s.isMixed = true
+			}
+		}
+		if s.isMixed && s.sound == nil {
+			s.sound = newPlayout(s.engine.cfg)
+		}
+		if s.isMixed && !was {
+			s.sound.placed = false
+		}
+	}
+}
+
+// reroute decides what the session hears.
+func (s *Session) reroute(now int64) {
+	if s.ended {
+		return
+	}
+	was := s.course
+	s.course, s.source = s.choose()
+	switch paced := s.course != nowhere && s.course != relayed; {
+	case !paced:
+		s.shard.wheel.disarm(&s.pace)
+	case !s.pace.set:
+		s.shard.wheel.arm(&s.pace, s.firstTick(now))
+	}
+	if s.course != was {
+		s.turned = true
+	}
+}
+
+// choose returns the course by precedence: Play, seat, Background, silence.
+func (s *Session) choose() (course, *Session) {
+	switch {
+	case !s.agreed:
+		return nowhere, nil
+	case s.clip != nil:
+		return playing, nil
+	case s.table != nil && len(s.table.seats) == 2:
+		other := s.table.seats[0]
+		if other == s {
+			other = s.table.seats[1]
+		}
+		if s.relayable(other) {
+			return relayed, other
+		}
+		return mixed, nil
+	case s.table != nil && len(s.table.seats) > 2:
+		return mixed, nil
+	case s.background != nil && len(s.background.pcm) > 0:
+		return looping, nil
+	}
+	return stillness, nil
+}
+
+// relayable says whether the other's packets can be heard as they are.
+func (s *Session) relayable(other *Session) bool {
+	return other.agreed && !other.muted && other.terms.Codec == s.terms.Codec && other.terms.Ptime == s.terms.Ptime
+}

@@ -1,0 +1,170 @@
+package media
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// channelWaiter waits with channels and timers: a goroutine a socket reads
+// packets into one channel. It serves networks that have no descriptors, and
+// all of it is durably blocked when idle, so that a synctest bubble can move
+// its clock.
+type channelWaiter struct {
+	network Network
+	packets chan arrival
+	woken   chan struct{}
+	asleep  atomic.Bool
+	readers sync.WaitGroup
+	buffers sync.Pool
+
+	timer *time.Timer
+	first arrival // what ended the wait, when a packet did
+	left  int     // packets this turn may still take
+}
+
+// arrival is one packet on its way from a reader to the shard.
+type arrival struct {
+	sock *socket
+	from netip.AddrPort
+	buf  *[maxDatagram + 1]byte // one byte more, to notice what is too long
+	n    int
+}
+
+// packetsATurn bounds how many packets are taken before the clock is read again.
+const packetsATurn = 256
+
+func newChannelWaiter(n Network) *channelWaiter {
+	w := &channelWaiter{
+		network: n, packets: make(chan arrival, packetsATurn), woken: make(chan struct{}, 1),
+		timer: time.NewTimer(time.Hour),
+	}
+	w.buffers.New = func() any { return new([maxDatagram + 1]byte) }
+	return w
+}
+
+func (w *channelWaiter) open(addr netip.AddrPort) (*socket, error) {
+	conn, err := w.network.ListenPacket(addr)
+	if err != nil {
+		return nil, err
+	}
+	if c, ok := conn.(interface{ SetReadBuffer(int) error }); ok {
+		_ = c.SetReadBuffer(socketBuffer) // a refusal does not make the socket useless
+	}
+	s := &socket{conn: conn, addr: addr, over: make(chan struct{})}
+	if a, ok := conn.LocalAddr().(*net.UDPAddr); ok {
+		bound := a.AddrPort()
+		s.addr = netip.AddrPortFrom(bound.Addr().Unmap(), bound.Port())
+	}
+	return s, nil
+}
+
+func (w *channelWaiter) discard(s *socket) { s.conn.Close() }
+
+func (w *channelWaiter) add(s *socket) error {
+	w.readers.Go(func() { w.read(s) })
+	return nil
+}
+
+// failuresInARow is how many errors of one socket end its reader: each that is
+// not the end is an ICMP message at most.
+const failuresInARow = 100
+
+// read brings a socket's packets to the shard until remove.
+func (w *channelWaiter) read(s *socket) {
+	for failures := 0; failures < failuresInARow; {
+		buf := w.buffers.Get().(*[maxDatagram + 1]byte)
+		n, addr, err := s.conn.ReadFrom(buf[:])
+		if err != nil {
+			w.buffers.Put(buf)
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			failures++
+			continue
+		}
+		failures = 0
+		a := arrival{sock: s, buf: buf, n: n}
+		if u, ok := addr.(*net.UDPAddr); ok {
+			from := u.AddrPort()
+			a.from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+		}
+		select {
+		case w.packets <- a:
+		case <-s.over:
+			return
+		}
+	}
+}
+
+func (w *channelWaiter) remove(s *socket) {
+	close(s.over)
+	s.conn.Close()
+}
+
+func (w *channelWaiter) doze() { w.asleep.Store(true) }
+
+func (w *channelWaiter) wake() {
+	if w.asleep.Swap(false) {
+		select {
+		case w.woken <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (w *channelWaiter) wait(d int64) {
+	w.left = packetsATurn
+	if d != 0 {
+		var timeout <-chan time.Time
+		if d > 0 {
+			w.timer.Reset(time.Duration(d))
+			timeout = w.timer.C
+		}
+		select {
+		case w.first = <-w.packets:
+		case <-w.woken:
+		case <-timeout:
+		}
+		if d > 0 {
+			w.timer.Stop()
+		}
+	}
+	w.asleep.Store(false)
+}
+
+func (w *channelWaiter) receive(b []byte) (from netip.AddrPort, n int, sock *socket, ok bool) {
+	for ; w.left > 0; w.left-- {
+		a := w.first
+		w.first = arrival{}
+		if a.sock == nil {
+			select {
+			case a = <-w.packets:
+			default:
+				return netip.AddrPort{}, 0, nil, false
+			}
+		}
+		copy(b, a.buf[:a.n])
+		w.buffers.Put(a.buf)
+		select {
+		case <-a.sock.over: // removed after its reader had read this
+			continue
+		default:
+		}
+		w.left--
+		return a.from, a.n, a.sock, true
+	}
+	return netip.AddrPort{}, 0, nil, false
+}
+
+func (w *channelWaiter) send(s *socket, b []byte, to netip.AddrPort) {
+	_, _ = s.conn.WriteTo(b, net.UDPAddrFromAddrPort(to)) // a packet may be lost
+}
+
+func (w *channelWaiter) close() {
+	w.timer.Stop()
+	w.readers.Wait()
+}

@@ -1,0 +1,23 @@
+//go:build !linux
+
+package media
+
+import (
+	"net"
+	"net/netip"
+)
+
+// newWaiter returns the seam for a network; nil is the kernel.
+func newWaiter(n Network) (waiter, error) {
+	if n == nil {
+		n = kernelNetwork{}
+	}
+	return newChannelWaiter(n), nil
+}
+
+// kernelNetwork is the kernel where there is no epoll.
+type kernelNetwork struct{}
+
+func (kernelNetwork) ListenPacket(addr netip.AddrPort) (net.PacketConn, error) {
+	return net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
+}
