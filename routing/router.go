@@ -1,33 +1,183 @@
 package routing
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
-// Router hands out work.
-type Router struct{ now time.Time }
+// Router hands out work. Make it with New or Restore.
+type Router struct {
+	now       time.Time // of the last step
+	lastOffer OfferID
 
-// Snapshot is the whole state of a Router.
-type Snapshot struct{ Version int }
+	agents map[AgentID]*agent // look-up only; order is roster's
+	roster []*agent           // by id, removed ones that are still in a call included
+	teams  map[TeamID]*team   // look-up only
+	order  []*team            // in the configuration's order
+	works  map[WorkID]*work   // look-up only
+	offers map[OfferID]*offer // look-up only; live and remembered ones
 
-// Explanation says why a work is, or would be, offered to whom.
-type Explanation struct{ Work WorkID }
+	queue       []*work // all waiting works, in the order of service
+	readyAgents int     // agents who are fit for an offer
+	timers      timers
+	pending     *Config // to be taken over by the next step, after Restore
 
-func New(cfg Config) *Router                                              { return &Router{} }
-func Restore(cfg Config, s Snapshot) (*Router, error)                     { return New(cfg), nil }
-func (r *Router) Step(now time.Time, ev Event) []Command                  { return nil }
-func (r *Router) Deadline() time.Time                                     { return time.Time{} }
-func (r *Router) Snapshot() Snapshot                                      { return Snapshot{} }
-func (r *Router) Explain(now time.Time, w WorkID) (Explanation, bool)     { return Explanation{}, false }
-func (r *Router) ExplainTeam(now time.Time, t TeamID) (Explanation, bool) { return Explanation{}, false }
-func (r *Router) Agents(now time.Time) []AgentView                        { return nil }
-func (r *Router) Waiting(now time.Time) []WorkView                        { return nil }
-func (r *Router) Open() []Held                                            { return nil }
-func (r *Router) Check() error                                            { return nil }
+	// Of the running step.
+	out         []Command
+	dirtyAgents []*agent
+	dirtyWorks  []*work
+	everything  bool // match all, whatever was touched
 
-// FlowRun is one caller's stay on a flow.
-type FlowRun struct{ Flow Flow }
+	// decided, when set, is called before each offer with the state that it was decided on.
+	decided func(*work, *agent)
+}
 
-func StartFlow(f Flow) FlowRun                                        { return FlowRun{Flow: f} }
-func (r *FlowRun) Step(now time.Time, ev FlowEvent) []FlowCommand     { return nil }
-func (r *FlowRun) Deadline() time.Time                                { return time.Time{} }
-func EncodeEvent(ev Event) ([]byte, error)                            { return nil, nil }
-func DecodeEvent(b []byte) (Event, error)                             { return nil, nil }
+// New returns a Router without works. Of two agents or teams with one id the first counts.
+func New(cfg Config) *Router {
+	r := &Router{
+		agents: map[AgentID]*agent{},
+		teams:  map[TeamID]*team{},
+		works:  map[WorkID]*work{},
+		offers: map[OfferID]*offer{},
+	}
+	r.configure(cfg)
+	return r
+}
+
+// Step takes in what happened at now and returns what is to be done, in order. Deadlines up to now pass first, those
+// at now included. A now before the last one is read as the last one. The result is the caller's to keep.
+func (r *Router) Step(now time.Time, ev Event) []Command {
+	if now = now.UTC(); now.After(r.now) { // UTC also drops the monotonic reading: replay must see what was seen
+		r.now = now
+	}
+	r.out = nil
+	if _, ok := ev.(Restarted); ok {
+		r.restart() // before the deadlines: what rang when the process ended has no outcome
+	}
+	if r.pending != nil {
+		r.configure(*r.pending)
+		r.pending = nil
+	}
+	r.runDue()
+	r.handle(ev)
+	r.match()
+	out := r.out
+	r.out = nil
+	return out
+}
+
+// Deadline returns the earliest time at which a Tick is wanted; zero: none.
+func (r *Router) Deadline() time.Time {
+	if t := r.timers.next(); t != nil {
+		return t.at
+	}
+	return time.Time{}
+}
+
+func (r *Router) emit(c Command) { r.out = append(r.out, c) }
+
+// memory returns when something is to be forgotten: rounded up to a second, so that many are forgotten in one Tick.
+func (r *Router) memory(keep time.Duration) time.Time {
+	return r.now.Add(keep + time.Second - 1).Truncate(time.Second)
+}
+
+func (r *Router) runDue() {
+	for {
+		t := r.timers.next()
+		if t == nil || t.at.After(r.now) {
+			return
+		}
+		r.due(t)
+	}
+}
+
+// due lets one deadline pass.
+func (r *Router) due(t *timer) {
+	switch t.kind {
+	case timerOffer:
+		r.timers.stop(t)
+		r.offerDue(t.offer)
+	case timerForget:
+		r.timers.stop(t)
+		delete(r.offers, t.offer.id)
+	case timerWork:
+		r.timers.stop(t)
+		r.workDue(t.work)
+	case timerBackOff:
+		r.timers.stop(t)
+		r.touch(t.agent)
+	case timerWrapUp:
+		before := t.agent.shown()
+		r.timers.stop(t)
+		r.announce(t.agent, before)
+		r.touch(t.agent)
+	}
+}
+
+func (r *Router) handle(ev Event) {
+	switch ev := ev.(type) {
+	case Configured:
+		r.configure(ev.Config)
+	case PhonesChanged:
+		r.setPhones(ev)
+	case DeskChanged:
+		if a := r.agents[ev.Agent]; a != nil {
+			a.desk = ev.Open
+			r.touch(a)
+		}
+	case StatusSet:
+		r.setStatus(ev)
+	case ChannelSet:
+		if a := r.agents[ev.Agent]; a != nil {
+			a.channel = ev.Channel
+			r.touch(a)
+		}
+	case Queued:
+		r.queued(ev)
+	case Removed:
+		r.remove(ev)
+	case PhoneRang:
+		r.phoneRang(ev)
+	case PhoneAnswered:
+		r.phoneAnswered(ev)
+	case PhoneFailed:
+		r.phoneFailed(ev)
+	case Declined:
+		r.decline(ev)
+	case Engaged:
+		r.engage(ev)
+	case Released:
+		r.release(ev)
+	case Restarted, Tick:
+	default:
+		panic(fmt.Sprintf("routing: unknown event %T", ev))
+	}
+}
+
+// restart forgets every work and offer; what is the agents' stays, their phones and tabs excepted.
+func (r *Router) restart() {
+	for _, a := range r.roster {
+		r.unindex(a)
+		a.open, a.targeted, a.phones, a.desk = nil, nil, nil, false
+	}
+	for _, t := range r.order {
+		t.queue = nil
+	}
+	for _, t := range slices.Clone(r.timers) {
+		if t.kind != timerWrapUp && t.kind != timerBackOff {
+			r.timers.stop(t)
+		}
+	}
+	r.dirtyWorks = r.dirtyWorks[:0]
+	clear(r.works)
+	clear(r.offers)
+	r.queue = nil
+	for _, a := range slices.Clone(r.roster) {
+		if a.removed {
+			r.retire(a)
+			continue
+		}
+		r.touch(a)
+	}
+}

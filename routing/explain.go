@@ -1,0 +1,274 @@
+package routing
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Explanation says whom a work is, or would be, offered to at one moment, and why not to the others. Times in its texts are
+// in the location of the time that it was asked with.
+type Explanation struct {
+	At         time.Time    `json:"at"`
+	Work       WorkID       `json:"work,omitempty"` // empty: a call that is imagined
+	Team       TeamID       `json:"team,omitempty"`
+	Target     AgentID      `json:"target,omitempty"`
+	Priority   int          `json:"priority,omitempty"`
+	Returned   bool         `json:"returned,omitempty"`
+	Since      time.Time    `json:"since,omitzero"`
+	Ahead      int          `json:"ahead,omitempty"` // works that are served before, of the same team or target
+	Considered []Considered `json:"considered,omitempty"`
+	Chosen     AgentID      `json:"chosen,omitempty"` // empty: nobody can be offered it now
+	TieBreak   string       `json:"tie_break,omitempty"`
+	Summary    string       `json:"summary"`
+}
+
+// Considered is one agent in an Explanation: those who can be offered the work first, best first, then the others by id.
+type Considered struct {
+	Agent    AgentID     `json:"agent"`
+	Name     string      `json:"name,omitempty"`
+	Place    int         `json:"place,omitempty"` // from 1; 0: excluded
+	Open     int         `json:"open"`            // open calls, ringing ones included
+	Limit    int         `json:"limit"`
+	Last     time.Time   `json:"last,omitzero"` // assignment; zero: never
+	Excluded []Exclusion `json:"excluded,omitempty"`
+}
+
+// Exclusion is one reason why an agent is not offered a work.
+type Exclusion struct {
+	Rule  string    `json:"rule"` // one of the Rule constants
+	Text  string    `json:"text"`
+	Until time.Time `json:"until,omitzero"` // it ends by itself then
+}
+
+// The rules that exclude an agent.
+const (
+	RuleRemoved  = "removed"
+	RuleAway     = "away"
+	RuleWrapUp   = "wrap_up"
+	RuleChannel  = "channel"
+	RuleDevice   = "device"
+	RuleDesk     = "desk"
+	RuleLimit    = "limit"
+	RuleHeldBack = "held_back"
+	RuleRefused  = "refused"
+	RuleHolds    = "holds"
+)
+
+// Explain says who is considered for a work now. For one that waits it says why it waits; for one that rings or is held it says
+// who would be next. False: no such work.
+func (r *Router) Explain(now time.Time, id WorkID) (Explanation, bool) {
+	w := r.works[id]
+	if w == nil {
+		return Explanation{}, false
+	}
+	return r.explain(now, w), true
+}
+
+// ExplainTeam says who would be offered a new call of a team now.
+func (r *Router) ExplainTeam(now time.Time, id TeamID) Explanation {
+	return r.explain(now, &work{teamID: id, team: r.teams[id], since: now.UTC()})
+}
+
+// Recall recomputes the decision behind an offer: it restores the snapshot, replays the events and explains the state that the
+// offer was decided on. It fails when the events do not lead to that offer.
+func Recall(cfg Config, from Snapshot, events []Timed, id OfferID) (Explanation, error) {
+	r, err := Restore(cfg, from)
+	if err != nil {
+		return Explanation{}, err
+	}
+	var found *Explanation
+	for _, ev := range events {
+		r.decided = func(w *work, _ *agent) {
+			if r.lastOffer+1 == id {
+				e := r.explain(ev.At, w)
+				found = &e
+			}
+		}
+		if r.Step(ev.At, ev.Event); found != nil {
+			return *found, nil
+		}
+	}
+	return Explanation{}, fmt.Errorf("offer %d is not made by these events", id)
+}
+
+func (r *Router) explain(now time.Time, w *work) Explanation {
+	e := Explanation{
+		At: now, Work: w.id, Team: w.teamID, Target: w.target, Priority: w.priority, Returned: w.returned, Since: w.since,
+		Ahead: r.ahead(w),
+	}
+	var fit, others []Considered
+	for _, a := range r.candidates(w) {
+		c := Considered{Agent: a.id, Name: a.name, Open: len(a.open), Limit: a.limit, Last: a.last}
+		if c.Excluded = a.excluded(now, w); len(c.Excluded) > 0 {
+			others = append(others, c)
+		} else {
+			fit = append(fit, c)
+		}
+	}
+	slices.SortFunc(fit, func(a, b Considered) int {
+		return r.agents[a.Agent].score().compare(r.agents[b.Agent].score())
+	})
+	for i := range fit {
+		fit[i].Place = i + 1
+	}
+	e.Considered = append(fit, others...)
+	if len(fit) > 0 {
+		e.Chosen, e.TieBreak = fit[0].Agent, tieBreak(now, fit)
+	}
+	e.Summary = e.summary(w)
+	return e
+}
+
+// candidates returns who is considered at all: the target, or the team.
+func (r *Router) candidates(w *work) []*agent {
+	switch a := r.agents[w.target]; {
+	case w.target != "" && a != nil:
+		return []*agent{a}
+	case w.target == "" && w.team != nil:
+		return w.team.members
+	}
+	return nil
+}
+
+func (r *Router) ahead(w *work) int {
+	n := 0
+	for _, v := range r.queue {
+		if v.teamID == w.teamID && v.target == w.target && v != w && v.before(w) {
+			n++
+		}
+	}
+	return n
+}
+
+func (e Explanation) summary(w *work) string {
+	switch {
+	case e.Chosen != "":
+		return "offered to " + string(e.Chosen) + ": " + e.TieBreak
+	case w.target == "" && w.team == nil:
+		return "no team " + string(w.teamID)
+	case len(e.Considered) == 0 && w.target != "":
+		return "no agent " + string(w.target)
+	case len(e.Considered) == 0:
+		return "team " + string(w.teamID) + " has no agents"
+	}
+	var next time.Time
+	for _, c := range e.Considered {
+		last := c.Excluded[len(c.Excluded)-1]
+		if len(c.Excluded) == 1 && !last.Until.IsZero() && (next.IsZero() || last.Until.Before(next)) {
+			next = last.Until
+		}
+	}
+	if next.IsZero() {
+		return "waits: nobody can be offered it until something changes"
+	}
+	return "waits: the next can be offered it at " + clock(e.At, next)
+}
+
+// tieBreak says what put the first of those who can take it before the second.
+func tieBreak(now time.Time, fit []Considered) string {
+	first := fit[0]
+	if len(fit) == 1 {
+		return "the only one who can be offered it"
+	}
+	second := fit[1]
+	switch {
+	case first.Open < second.Open:
+		return fmt.Sprintf("fewest open calls: %d, %s has %d", first.Open, second.Agent, second.Open)
+	case first.Last.IsZero() && !second.Last.IsZero():
+		return fmt.Sprintf("as few open calls as %s; never assigned a call, %s was at %s",
+			second.Agent, second.Agent, clock(now, second.Last))
+	case first.Last.Before(second.Last):
+		return fmt.Sprintf("as few open calls as %s; longest since the last assignment: %s, %s at %s",
+			second.Agent, clock(now, first.Last), second.Agent, clock(now, second.Last))
+	}
+	return fmt.Sprintf("as few open calls and as long since the last assignment as %s; first by id", second.Agent)
+}
+
+// excluded returns every reason why the agent is not offered a work now; a nil work is a new call of whichever team.
+func (a *agent) excluded(now time.Time, w *work) []Exclusion {
+	var list []Exclusion
+	add := func(rule string, until time.Time, text string) {
+		list = append(list, Exclusion{Rule: rule, Text: text, Until: until})
+	}
+	if a.removed {
+		add(RuleRemoved, time.Time{}, "no longer configured")
+	}
+	if s := a.shown(); s.status == StatusAway && !s.until.IsZero() {
+		add(RuleWrapUp, s.until, "wrapping up a call until "+clock(now, s.until))
+	}
+	if !a.active {
+		add(RuleAway, time.Time{}, a.awayText(now))
+	}
+	if !a.takesCalls() {
+		add(RuleChannel, time.Time{}, "channel is "+string(a.channel)+": takes no calls")
+	}
+	if len(a.open) >= a.limit {
+		add(RuleLimit, time.Time{}, a.limitText(now))
+	}
+	if w != nil && w.team != nil && w.team.NeedDesk && !a.desk {
+		add(RuleDesk, time.Time{}, "no open Help Desk, which team "+string(w.team.ID)+" demands")
+	} else if len(a.phones) == 0 && !a.desk {
+		add(RuleDevice, time.Time{}, "no live phone and no open Help Desk")
+	}
+	if t := a.backOff.until(); !t.IsZero() {
+		add(RuleHeldBack, t, fmt.Sprintf("%s %s, held back until %s", a.backWhy, ago(now, a.backFrom), clock(now, t)))
+	}
+	if w == nil {
+		return list
+	}
+	if slices.Contains(w.holders, a) {
+		add(RuleHolds, time.Time{}, "is in this call")
+	}
+	if f, ok := w.refusedBy(a, now); ok {
+		add(RuleRefused, f.until, fmt.Sprintf("%s %s, eligible at %s", f.words(), ago(now, f.at), clock(now, f.until)))
+	}
+	return list
+}
+
+func (a *agent) awayText(now time.Time) string {
+	text := "away"
+	if a.reason != "" {
+		text += ", " + a.reason
+	}
+	if !a.since.IsZero() && !a.wrapUp.armed() {
+		text += ", since " + clock(now, a.since)
+	}
+	return text
+}
+
+func (a *agent) limitText(now time.Time) string {
+	text := fmt.Sprintf("at the call limit, %d of %d:", len(a.open), a.limit)
+	for i, h := range a.open {
+		if i > 0 {
+			text += ","
+		}
+		if h.offer != nil {
+			text += fmt.Sprintf(" rings for %s until %s", h.work.id, clock(now, h.offer.timer.at))
+		} else {
+			text += " in call " + string(h.work.id)
+		}
+	}
+	return text
+}
+
+func (f refusal) words() string {
+	if f.why == OutcomeNoAnswer {
+		return "did not answer this call"
+	}
+	return "declined this call"
+}
+
+// ago says how long before now t was, in seconds.
+func ago(now, t time.Time) string {
+	return fmt.Sprintf("%d s ago", int(now.Sub(t)/time.Second))
+}
+
+// clock writes t in the location of now, with the date when it is another day's.
+func clock(now, t time.Time) string {
+	t = t.In(now.Location())
+	if t.Format(time.DateOnly) != now.Format(time.DateOnly) {
+		return t.Format(time.DateTime)
+	}
+	return t.Format(time.TimeOnly)
+}

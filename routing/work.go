@@ -1,0 +1,318 @@
+package routing
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Where a work is. What is true in each state:
+//
+//	idle     it is in no queue and has no offer; agents may hold it. With no holder its timer runs: its memory.
+//	waiting  it is in r.queue and in its team's or its target's queue. Its timer is its first cool-down, if any.
+//	ringing  it is in no queue and has exactly one live offer, which has the timer.
+type workState uint8
+
+const (
+	idle workState = iota
+	waiting
+	ringing
+)
+
+func (s workState) String() string {
+	return [...]string{"idle", "waiting", "ringing"}[s]
+}
+
+// work is one call as the router sees it.
+type work struct {
+	id WorkID
+
+	// As queued last.
+	teamID   TeamID
+	team     *team // nil: none named, or no longer configured
+	target   AgentID
+	priority int
+	returned bool
+	since    time.Time
+
+	state workState
+	offer *offer // while ringing
+	timer timer
+
+	// Who has it, beside being offered: more than one during a transfer.
+	holders []*agent
+
+	// Memory.
+	refusals  []refusal // in the order of the agents' ids
+	wrapped   []AgentID // had their wrap-up for it
+	forgotten bool      // its caller has gone: no memory once nobody holds it
+}
+
+// refusal is one agent not having taken one work.
+type refusal struct {
+	agent *agent
+	why   Outcome
+	at    time.Time
+	until time.Time // eligible again at this very moment
+}
+
+// before is the order of service: priority, then those who were answered before, then who arrived first.
+func (w *work) before(v *work) bool { return w.compare(v) < 0 }
+
+func (w *work) compare(v *work) int {
+	if c := cmp.Compare(v.priority, w.priority); c != 0 {
+		return c
+	}
+	if w.returned != v.returned {
+		if w.returned {
+			return -1
+		}
+		return 1
+	}
+	if c := w.since.Compare(v.since); c != 0 {
+		return c
+	}
+	return cmp.Compare(w.id, v.id)
+}
+
+// refusedBy returns the refusal that still keeps the agent from the work.
+func (w *work) refusedBy(a *agent, now time.Time) (refusal, bool) {
+	if len(w.refusals) == 0 {
+		return refusal{}, false
+	}
+	i, found := w.findRefusal(a)
+	if !found || !w.refusals[i].until.After(now) {
+		return refusal{}, false
+	}
+	return w.refusals[i], true
+}
+
+func (w *work) findRefusal(a *agent) (int, bool) {
+	return slices.BinarySearchFunc(w.refusals, a.rank, func(f refusal, rank int) int { return cmp.Compare(f.agent.rank, rank) })
+}
+
+func (w *work) refuse(f refusal) {
+	i, found := w.findRefusal(f.agent)
+	if found {
+		w.refusals[i] = f
+		return
+	}
+	w.refusals = slices.Insert(w.refusals, i, f)
+}
+
+// retryAt returns when the first cool-down ends; zero: there is none.
+func (w *work) retryAt() time.Time {
+	var first time.Time
+	for _, f := range w.refusals {
+		if first.IsZero() || f.until.Before(first) {
+			first = f.until
+		}
+	}
+	return first
+}
+
+func (w *work) expireRefusals(now time.Time) {
+	w.refusals = slices.DeleteFunc(w.refusals, func(f refusal) bool { return !f.until.After(now) })
+}
+
+// takes says whether an agent who is fit may be offered this work.
+func (w *work) takes(a *agent, now time.Time) bool {
+	if _, refused := w.refusedBy(a, now); refused {
+		return false
+	}
+	return !slices.Contains(w.holders, a)
+}
+
+// know returns the work's state, made if it is new.
+func (r *Router) know(id WorkID) *work {
+	w := r.works[id]
+	if w == nil {
+		w = &work{id: id}
+		w.timer = timer{kind: timerWork, work: w}
+		r.works[id] = w
+	}
+	return w
+}
+
+// queued makes a work wait, wherever it was.
+func (r *Router) queued(ev Queued) {
+	w := r.know(ev.Work)
+	switch w.state {
+	case waiting:
+		r.dequeue(w)
+	case ringing:
+		r.endOffer(w.offer, OutcomeWithdrawn, OutcomeWithdrawn)
+	}
+	w.teamID, w.target = ev.Team, ev.Target
+	w.priority, w.returned, w.forgotten = ev.Priority, ev.Returned, false
+	w.since = ev.Since.UTC()
+	if ev.Since.IsZero() {
+		w.since = r.now
+	}
+	r.enqueue(w)
+}
+
+// enqueue puts an idle work into its queues, or gives it back when there is nobody it could ever be offered to.
+func (r *Router) enqueue(w *work) {
+	w.team = r.teams[w.teamID]
+	if r.strand(w) {
+		return
+	}
+	w.state = waiting
+	w.expireRefusals(r.now)
+	insertWork(&r.queue, w)
+	insertWork(r.queueOf(w), w)
+	r.settle(w)
+	r.dirtyWorks = append(r.dirtyWorks, w)
+}
+
+// strand gives an idle work back if its team or its target is gone.
+func (r *Router) strand(w *work) bool {
+	lost := w.team == nil
+	if w.target != "" {
+		a := r.agents[w.target]
+		lost = a == nil || a.removed
+	}
+	if lost {
+		r.emit(Stranded{Work: w.id, Team: w.teamID, Target: w.target})
+		r.settle(w)
+	}
+	return lost
+}
+
+func (r *Router) dequeue(w *work) {
+	removeWork(&r.queue, w)
+	removeWork(r.queueOf(w), w)
+	w.state = idle
+}
+
+// queueOf returns the list that the agents look at.
+func (r *Router) queueOf(w *work) *[]*work {
+	if w.target != "" {
+		return &r.agents[w.target].targeted
+	}
+	return &w.team.queue
+}
+
+func insertWork(list *[]*work, w *work) {
+	i, found := slices.BinarySearchFunc(*list, w, (*work).compare)
+	if found {
+		panic("routing: work " + string(w.id) + " is twice in a queue")
+	}
+	*list = slices.Insert(*list, i, w)
+}
+
+func removeWork(list *[]*work, w *work) {
+	i, found := slices.BinarySearchFunc(*list, w, (*work).compare)
+	if !found {
+		panic("routing: work " + string(w.id) + " waits and is in no queue")
+	}
+	*list = slices.Delete(*list, i, i+1)
+}
+
+// settle sets a work's timer after a change of its state, and forgets a work that nothing is left of.
+func (r *Router) settle(w *work) {
+	switch {
+	case w.state == waiting && len(w.refusals) > 0:
+		r.timers.set(&w.timer, w.retryAt())
+	case w.state != idle || len(w.holders) > 0:
+		r.timers.stop(&w.timer)
+	case w.forgotten || len(w.refusals)+len(w.wrapped) == 0:
+		r.timers.stop(&w.timer)
+		delete(r.works, w.id)
+	default:
+		until := r.memory(workMemory)
+		for _, f := range w.refusals {
+			if f.until.After(until) {
+				until = f.until
+			}
+		}
+		r.timers.set(&w.timer, until)
+	}
+}
+
+// workDue is a cool-down that ended for a waiting work, or an idle one's memory fading.
+func (r *Router) workDue(w *work) {
+	if w.state == idle {
+		delete(r.works, w.id)
+		return
+	}
+	w.expireRefusals(r.now)
+	r.settle(w)
+	r.dirtyWorks = append(r.dirtyWorks, w)
+}
+
+// remove takes a work out of waiting and ringing.
+func (r *Router) remove(ev Removed) {
+	w := r.works[ev.Work]
+	if w == nil {
+		return
+	}
+	why := ev.Why
+	if why == "" {
+		why = OutcomeWithdrawn
+	}
+	w.forgotten = why == OutcomeAbandoned
+	switch w.state {
+	case waiting:
+		r.dequeue(w)
+	case ringing:
+		r.endOffer(w.offer, why, why)
+	}
+	r.settle(w)
+}
+
+// engage adds a call that the router did not hand out to an agent's load.
+func (r *Router) engage(ev Engaged) {
+	a := r.agents[ev.Agent]
+	if a == nil || a.removed {
+		return
+	}
+	w := r.know(ev.Work)
+	if w.state == ringing && w.offer.agent == a { // taken another way than by the phone that rings
+		r.endOffer(w.offer, OutcomeAnsweredElsewhere, OutcomeAnsweredElsewhere)
+	}
+	if !a.holds(w) {
+		a.open = append(a.open, holding{work: w})
+		w.holders = append(w.holders, a)
+	}
+	r.settle(w)
+	r.touch(a)
+}
+
+// release ends an agent's part in a work and starts wrap-up where it is due.
+func (r *Router) release(ev Released) {
+	a, w := r.agents[ev.Agent], r.works[ev.Work]
+	if a == nil || w == nil || !a.drop(w, nil) {
+		return
+	}
+	w.holders = slices.DeleteFunc(w.holders, func(b *agent) bool { return b == a })
+	if ev.Spoke {
+		r.startWrapUp(a, w, ev.Team)
+	}
+	r.settle(w)
+	if a.removed {
+		r.retire(a)
+		return
+	}
+	r.touch(a)
+}
+
+// startWrapUp gives the agent time after a work, once for each work. One that is longer stays.
+func (r *Router) startWrapUp(a *agent, w *work, id TeamID) {
+	if a.removed || slices.Contains(w.wrapped, a.id) {
+		return
+	}
+	length := a.profile(r.teams[id]).WrapUp
+	if length <= 0 {
+		return
+	}
+	w.wrapped = append(w.wrapped, a.id)
+	until := r.now.Add(length)
+	if a.wrapUp.armed() && !until.After(a.wrapUp.at) {
+		return
+	}
+	before := a.shown()
+	r.timers.set(&a.wrapUp, until)
+	r.announce(a, before)
+}
