@@ -183,7 +183,7 @@ type Agent struct {
 	// ID is the agent's name in the file: the identity, and the SIP user of the phones.
 	ID string `yaml:"-"`
 
-	// The person's name as shown; empty: the key.
+	// The person's name as shown; without one the key.
 	Name string `yaml:"name"`
 	// Digest password of the phones, 12 characters or more. Required without phones.
 	Password Secret `yaml:"password"`
@@ -202,7 +202,7 @@ type Team struct {
 	// ID is the team's name in the file: the identity.
 	ID string `yaml:"-"`
 
-	// The team's name as shown on phones; empty: the key.
+	// The team's name as shown on phones; without one the key.
 	Name string `yaml:"name"`
 	// Its agents. Required.
 	Agents []string `yaml:"agents" jsonschema:"required"`

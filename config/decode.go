@@ -11,9 +11,6 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// pair is one key of a mapping and its value.
-type pair struct{ key, value *yaml.Node }
-
 // decode puts n, the value of key, into v. What does not fit is a problem and
 // leaves v's default; decoding goes on.
 func (r *reader) decode(n *yaml.Node, key string, v reflect.Value) {
@@ -91,8 +88,8 @@ func join(parent, name string) string {
 
 // pairs lists the keys of a mapping in file order, with what << merges in
 // after them, and tells duplicates.
-func (r *reader) pairs(n *yaml.Node, key string) []pair {
-	var own, merged []pair
+func (r *reader) pairs(n *yaml.Node, key string) []place {
+	var own, merged []place
 	seen := make(map[string]*yaml.Node)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
@@ -113,7 +110,7 @@ func (r *reader) pairs(n *yaml.Node, key string) []pair {
 			continue
 		}
 		seen[k.Value] = k
-		own = append(own, pair{k, v})
+		own = append(own, place{k, v})
 	}
 	for _, p := range merged {
 		if seen[p.key.Value] == nil {
@@ -143,7 +140,7 @@ func (r *reader) mapping(n *yaml.Node, key string, v reflect.Value) []string {
 			continue
 		}
 		present = append(present, name)
-		r.places[path] = place{p.key, p.value}
+		r.places[path] = p
 		if _, options, _ := strings.Cut(f.Tag.Get("yaml"), ","); options == "keyed" {
 			r.keyed(p.value, path, v.FieldByIndex(f.Index))
 			continue
@@ -168,7 +165,7 @@ func (r *reader) keyed(n *yaml.Node, key string, v reflect.Value) {
 		if p.key.ShortTag() != "!!str" {
 			r.problem(p.key, path, "is read as %s, not as text: write %q in quotes", describe(p.key), p.key.Value)
 		}
-		r.places[path] = place{p.key, p.value}
+		r.places[path] = p
 		element := reflect.New(v.Type().Elem()).Elem()
 		element.Set(fresh(v.Type().Elem()))
 		element.Field(0).SetString(p.key.Value)

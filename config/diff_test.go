@@ -56,7 +56,7 @@ func TestDiffSaysWhatWorksAtOnceAndWhatNeedsARestart(t *testing.T) {
 		"calls.max: 100 → 200",
 		"trunks.acme.password: changed",
 		"trunks: order acme, other → other, acme",
-		"agents.ann.name: none → Ann Lee",
+		"agents.ann.name: ann → Ann Lee",
 		"agents.bob: removed",
 		"agents.carol: added",
 		"teams.support.agents: [ann, bob] → [ann, carol]",

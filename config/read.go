@@ -69,6 +69,12 @@ func Parse(file string, text []byte, checks Checks) (*Config, error) {
 		return nil, Problems(sorted(r.problems))
 	}
 	c.Warnings = sorted(r.warnings)
+	for i := range c.Agents {
+		c.Agents[i].Name = orElse(c.Agents[i].Name, c.Agents[i].ID)
+	}
+	for i := range c.Teams {
+		c.Teams[i].Name = orElse(c.Teams[i].Name, c.Teams[i].ID)
+	}
 	return c, nil
 }
 
@@ -86,7 +92,8 @@ type reader struct {
 	spoilt bool
 }
 
-// place is where a key stands: the key itself and its value.
+// place is where a key stands: one key of a mapping and its value. For an
+// item of a list both are the item.
 type place struct{ key, value *yaml.Node }
 
 // parse gives the root of the one document in text; nil when it is empty or broken.

@@ -45,9 +45,9 @@ func TestTheReferencesEntriesShowTheDefaults(t *testing.T) {
 	trunk := DefaultTrunk()
 	trunk.ID, trunk.Host, trunk.Username, trunk.Password = "acme", "sip.acme.example", "100200", c.Trunks[0].Password
 	agent := DefaultAgent()
-	agent.ID, agent.Password = "ann", c.Agents[0].Password
+	agent.ID, agent.Name, agent.Password = "ann", "ann", c.Agents[0].Password
 	team := DefaultTeam()
-	team.ID, team.Agents = "support", []string{"ann"}
+	team.ID, team.Name, team.Agents = "support", "support", []string{"ann"}
 	forward := DefaultStep()
 	forward.Verb, forward.Forward = Forward, "+14155550199"
 	for _, x := range []struct{ got, want any }{
