@@ -2,30 +2,319 @@ package sip
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
 
-// verdict is what authenticate made of a REGISTER or an out-of-dialog INVITE.
-// Exactly one of the three is set.
-type verdict struct {
-	account  AccountID     // the account that proved itself, or
-	once     string        // the user of the one-time credential, now spent, or
-	response *sip.Response // what to answer: 401, 400 or 403
+// registrar knows the agents' phones: it checks who they are, keeps where they
+// are (RFC 3261 §10.3) and whether they live. All methods may be called from
+// any goroutine and none blocks, except run. Events of one account come in the
+// order in which things happened.
+type registrar struct {
+	realm string
+	log   *slog.Logger
+	emit  func(Event)
+	send  pinger
+
+	nonces  *nonces
+	offers  *offers
+	once    admissions
+	refused refusals
+	dummy   secret // stands in for the password of a name we do not have
+	stats   registrarStats
+
+	mu       sync.Mutex
+	accounts map[AccountID]*account
+	phones   map[ContactID]*binding
+	queue    dueQueue      // bindings by their next act
+	pings    int           // out now
+	wake     chan struct{} // run looks at the queue again; holds one
+
+	events   []Devices // to be emitted, in order
+	emitting bool      // somebody does
 }
 
-// registrar knows the agents' phones.
-type registrar struct{}
+// registrarStats are counters since the start.
+type registrarStats struct {
+	challenged atomic.Uint64 // 401 answers, all reasons
+	wrong      atomic.Uint64 // of these: a password or a realm that does not match
+	stale      atomic.Uint64 // of these: only the nonce was old
+	replayed   atomic.Uint64 // of these: the count was seen before
+	malformed  atomic.Uint64 // Authorization or Contact that cannot be read
+	forbidden  atomic.Uint64 // 403: proved to be another than it says
+	panics     atomic.Uint64
+}
 
 // pinger sends OPTIONS to a binding's phone and waits for the final response.
 type pinger func(ctx context.Context, b Binding) (code int, err error)
 
-func newRegistrar(c Config, ping pinger) *registrar                        { return &registrar{} }
-func (r *registrar) run(ctx context.Context)                               {}
-func (r *registrar) register(req *sip.Request, local string) *sip.Response { return nil }
-func (r *registrar) authenticate(req *sip.Request) verdict                 { return verdict{} }
-func (r *registrar) contacts(id AccountID) []Contact                       { return nil }
-func (r *registrar) binding(id ContactID) (Binding, bool)                  { return Binding{}, false }
-func (r *registrar) update(accounts []Account)                             {}
-func (r *registrar) admitOnce(user, password string, until time.Time)      {}
+// newRegistrar takes the accounts and the bindings that have not expired.
+// Nothing is emitted before run. A nil ping: phones live until they expire.
+func newRegistrar(c Config, ping pinger) *registrar {
+	now := time.Now()
+	log := c.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	r := &registrar{
+		realm: c.Domain, log: log, emit: c.Emit, send: ping,
+		nonces: newNonces(now), offers: newOffers(), refused: refusals{log: log},
+		dummy:    newSecret("nobody", c.Domain, rand.Text()),
+		accounts: map[AccountID]*account{}, phones: map[ContactID]*binding{},
+		wake: make(chan struct{}, 1),
+	}
+	for _, a := range c.Accounts {
+		r.admit(a, now)
+	}
+	for _, b := range c.Bindings {
+		r.restore(b, now)
+	}
+	return r
+}
+
+// admit makes or replaces one account; its phones stay.
+func (r *registrar) admit(a Account, now time.Time) *account {
+	next, errs := newAccount(a, r.realm, now)
+	for _, err := range errs {
+		r.log.Error("phone in the configuration cannot be called", "agent", string(a.ID), "err", err)
+	}
+	if prev := r.accounts[a.ID]; prev != nil {
+		next.bindings = prev.bindings
+		for i := range next.static {
+			for _, s := range prev.static {
+				if s.id == next.static[i].id {
+					next.static[i].since = s.since
+				}
+			}
+		}
+	}
+	r.accounts[a.ID] = next
+	return next
+}
+
+// restore puts back a binding of an earlier run of the process.
+func (r *registrar) restore(b Binding, now time.Time) {
+	acc := r.accounts[b.Account]
+	if acc == nil || !now.Before(b.Expires) || len(acc.bindings) >= acc.room() {
+		return
+	}
+	var c contact
+	if c.setURI(b.URI) != nil {
+		return
+	}
+	if b.Contact = contactID(b.Account, c.key); r.phones[b.Contact] != nil {
+		return
+	}
+	bind := &binding{Binding: b, key: c.key, since: b.At, index: -1}
+	acc.bindings = append(acc.bindings, bind)
+	r.phones[b.Contact] = bind
+	r.schedule(acc, bind, now)
+}
+
+// update takes over a new configuration. Phones of accounts that are no
+// longer there are dropped.
+func (r *registrar) update(accounts []Account) {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.flush()
+	defer r.mu.Unlock()
+	keep := make(map[AccountID]bool, len(accounts))
+	for _, a := range accounts {
+		keep[a.ID] = true
+		var before []Contact
+		if prev := r.accounts[a.ID]; prev != nil {
+			before = prev.contacts()
+		}
+		acc := r.admit(a, now)
+		for _, b := range acc.bindings {
+			r.schedule(acc, b, now) // NoOptions may have changed
+		}
+		if !slices.Equal(before, acc.contacts()) {
+			r.post(acc, false, "configuration")
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(r.accounts)) {
+		acc := r.accounts[id]
+		if keep[id] {
+			continue
+		}
+		had := len(acc.static)+len(acc.bindings) > 0
+		for _, b := range acc.bindings {
+			r.forget(b)
+		}
+		acc.bindings, acc.static = nil, nil
+		delete(r.accounts, id)
+		if had {
+			r.post(acc, false, "removed from the configuration")
+		}
+	}
+}
+
+// contacts lists the live phones of an account now.
+func (r *registrar) contacts(id AccountID) []Contact {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if acc := r.accounts[id]; acc != nil {
+		return acc.contacts()
+	}
+	return nil
+}
+
+// binding is what a Dial to a phone needs. A static phone has one too, with a
+// zero Source if its host is a name. A phone that does not answer OPTIONS is
+// still found: only its presence is in doubt.
+func (r *registrar) binding(id ContactID) (Binding, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if b := r.phones[id]; b != nil {
+		return b.Binding, true
+	}
+	acc := r.accounts[id.account()]
+	if acc == nil {
+		return Binding{}, false
+	}
+	for i := range acc.static {
+		if acc.static[i].id == id {
+			return acc.static[i].dialable(acc.ID), true
+		}
+	}
+	return Binding{}, false
+}
+
+// admitOnce lets one INVITE of this machine in that proves to be user.
+func (r *registrar) admitOnce(user, password string, until time.Time) {
+	r.once.add(user, newSecret(user, r.realm, password), until, time.Now())
+}
+
+// register answers a REGISTER. local is the address of our listener that it
+// came in on, as "ip:port".
+func (r *registrar) register(req *sip.Request, local string) *sip.Response {
+	v := r.authenticate(req)
+	if v.response != nil {
+		return v.response
+	}
+	now := time.Now()
+	reg, err := readRegistration(req, local)
+	if err != nil {
+		r.stats.malformed.Add(1)
+		return sip.NewResponseFromRequest(req, sip.StatusBadRequest, err.Error(), nil)
+	}
+	defer r.flush()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	acc := r.accounts[v.account]
+	if acc == nil { // removed between the two
+		return challenge(req, r.realm, r.nonces.issue(now), false, []algorithm{algMD5})
+	}
+	r.expire(acc, now)
+	if len(reg.contacts) > 0 || reg.star {
+		ch, no := reg.apply(acc.bindings, acc.room(), now)
+		if no != nil {
+			res := sip.NewResponseFromRequest(req, no.code, no.reason, nil)
+			if no.code == sip.StatusIntervalToBrief {
+				res.AppendHeader(sip.NewHeader("Min-Expires", strconv.Itoa(int(expiresMin.Seconds()))))
+			}
+			return res
+		}
+		r.commit(acc, ch, now)
+	}
+	return listing(req, acc, now)
+}
+
+// commit makes the change true.
+func (r *registrar) commit(acc *account, ch change, now time.Time) {
+	acc.bindings = ch.bindings
+	for _, b := range ch.gone {
+		r.forget(b)
+	}
+	for _, b := range ch.touched {
+		if !slices.Contains(ch.bindings, b) {
+			continue // pushed out again by a later contact of the same request
+		}
+		b.Account, b.Contact = acc.ID, contactID(acc.ID, b.key)
+		r.phones[b.Contact] = b
+		b.ping = time.Time{}
+		r.schedule(acc, b, now)
+	}
+	if ch.cause != "" {
+		r.post(acc, ch.fresh, ch.cause)
+	}
+}
+
+// forget takes a binding out of everything but its account's list.
+func (r *registrar) forget(b *binding) {
+	if r.phones[b.Contact] == b {
+		delete(r.phones, b.Contact)
+	}
+	r.queue.remove(b)
+}
+
+// listing is the 200 to a REGISTER: all bindings with their remaining time
+// (RFC 3261 §10.3 step 8), and Date, by which phones set their clocks.
+func listing(req *sip.Request, acc *account, now time.Time) *sip.Response {
+	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
+	for _, b := range acc.bindings {
+		left := int((b.Expires.Sub(now) + time.Second - 1) / time.Second)
+		v := "<" + b.URI + ">;expires=" + strconv.Itoa(left)
+		if instance, regID, ok := strings.Cut(b.Instance, ";reg-id="); instance != "" {
+			v += ";+sip.instance=" + quote(instance)
+			if ok {
+				v += ";reg-id=" + regID
+			}
+		}
+		res.AppendHeader(sip.NewHeader("Contact", v))
+	}
+	res.AppendHeader(sip.NewHeader("Date", now.UTC().Format(http.TimeFormat)))
+	return res
+}
+
+const (
+	maxCallID    = 256 // bytes kept of a Call-ID
+	maxUserAgent = 128 // and of a User-Agent
+)
+
+// clip is a copy of the front of s: what is kept of a message must not hold on
+// to all of it.
+func clip(s string, n int) string { return strings.Clone(s[:min(len(s), n)]) }
+
+var errNoCSeq = errors.New("no Call-ID or CSeq")
+
+// readRegistration takes out of a REGISTER what its rules need.
+func readRegistration(req *sip.Request, local string) (*registration, error) {
+	if req.CallID() == nil || req.CSeq() == nil {
+		return nil, errNoCSeq
+	}
+	reg := &registration{
+		callID: clip(req.CallID().Value(), maxCallID), cseq: req.CSeq().SeqNo,
+		source: sourceOf(req.Source()), transport: strings.ToLower(req.Transport()), local: local,
+	}
+	if via := req.Via(); via != nil {
+		reg.symmetric = via.Params.Has("rport")
+	}
+	if h := req.GetHeader("User-Agent"); h != nil {
+		reg.agent = strings.ToValidUTF8(clip(h.Value(), maxUserAgent), "")
+	}
+	if h := req.GetHeader("Expires"); h != nil {
+		reg.expires, reg.timed = strings.TrimSpace(h.Value()), true
+	}
+	var values []string
+	for _, h := range req.Headers() {
+		if name := h.Name(); strings.EqualFold(name, "Contact") || strings.EqualFold(name, "m") {
+			values = append(values, h.Value())
+		}
+	}
+	var err error
+	reg.contacts, reg.star, err = parseContacts(values)
+	return reg, err
+}

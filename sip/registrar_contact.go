@@ -20,13 +20,14 @@ const (
 
 // contact is one value of a Contact header.
 type contact struct {
-	uri       string // as sent: phones look for it in our 200
-	key       string // canonical form of uri: same phone, same key
-	addr      netip.AddrPort
-	transport string // "udp", "tcp"; empty: the URI does not say
-	expires   string // parameter as sent
-	timed     bool   // the parameter is there
-	instance  string // +sip.instance (RFC 5626 §4.1) with reg-id, if any
+	uri       string         // as sent: phones look for it in our 200
+	key       string         // canonical form of uri: same phone, same key
+	host      string         // of uri, in lower case, without brackets
+	addr      netip.AddrPort // of uri, if its host is an address
+	transport string         // "udp", "tcp"; empty: the URI does not say
+	expires   string         // parameter as sent
+	timed     bool           // the parameter is there
+	instance  string         // +sip.instance (RFC 5626 §4.1) with reg-id, if any
 }
 
 var errContact = errors.New("bad Contact")
@@ -109,9 +110,9 @@ func parseContact(s string) (c contact, rest string, err error) {
 		case "expires":
 			c.expires, c.timed = value, true
 		case "+sip.instance":
-			c.instance = value[:min(len(value), maxInstance)]
+			c.instance = clip(value, maxInstance)
 		case "reg-id":
-			regID = value[:min(len(value), 10)]
+			regID = clip(value, 10)
 		}
 	}
 	if c.instance != "" && regID != "" {
@@ -183,7 +184,7 @@ func (c *contact) setURI(text string) error {
 	case u.Port < 0 || u.Port > 65535 || u.HierarhicalSlashes:
 		return errors.New("not a URI")
 	}
-	c.uri, c.key, c.transport = text, uriKey(&u), ""
+	c.uri, c.key, c.transport = strings.Clone(text), uriKey(&u), ""
 	for _, p := range u.UriParams {
 		if strings.EqualFold(p.K, "transport") {
 			c.transport = strings.ToLower(p.V)
@@ -194,7 +195,8 @@ func (c *contact) setURI(text string) error {
 	default:
 		return fmt.Errorf("we have no transport %.10s", c.transport)
 	}
-	if ip, err := netip.ParseAddr(strings.Trim(u.Host, "[]")); err == nil {
+	c.host = strings.ToLower(strings.Trim(u.Host, "[]"))
+	if ip, err := netip.ParseAddr(c.host); err == nil {
 		c.addr = netip.AddrPortFrom(ip.Unmap(), uint16(u.Port))
 		if u.Port == 0 {
 			c.addr = netip.AddrPortFrom(ip.Unmap(), 5060)
