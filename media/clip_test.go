@@ -1,0 +1,184 @@
+package media
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"trunkline/internal/tone"
+)
+
+// samplesOfClip returns all of a clip.
+func samplesOfClip(c *Clip) []int16 {
+	var pcm []int16
+	for i := range c.Frames() {
+		pcm = append(pcm, c.Frame(i)...)
+	}
+	return pcm
+}
+
+func TestClipIsWholeFramesInEveryCodec(t *testing.T) {
+	pcm := make([]int16, FrameSamples+1)
+	for i := range pcm {
+		pcm[i] = int16(100 * i)
+	}
+	c := NewClip(pcm)
+	first := pcm[0]
+	pcm[0] = 12345 // the clip is a copy
+	if c.Frames() != 2 || c.Duration() != 40*time.Millisecond {
+		t.Fatalf("got %d frames of %v, want 2 of 40ms", c.Frames(), c.Duration())
+	}
+	if c.Frame(0)[0] != first || c.Frame(1)[0] != 16000 || c.Frame(1)[1] != 0 || len(c.Frame(1)) != FrameSamples || cap(c.Frame(0)) != FrameSamples {
+		t.Error("got other samples, want the copied ones and then silence")
+	}
+	for _, codec := range []Codec{PCMU, PCMA} {
+		want := make([]byte, FrameSamples)
+		for i := range c.Frames() {
+			codec.Encode(want, c.Frame(i))
+			if got := c.Encoded(codec, i); !slices.Equal(got, want) || cap(got) != FrameSamples {
+				t.Errorf("%v: frame %d is not its samples encoded", codec, i)
+			}
+		}
+	}
+	if c := NewClip(nil); c.Frames() != 0 || c.Duration() != 0 {
+		t.Errorf("got %d frames, want none", c.Frames())
+	}
+	if c := new(Clip); c.Frames() != 0 {
+		t.Errorf("got %d frames, want none", c.Frames())
+	}
+}
+
+func TestTone(t *testing.T) {
+	c := Tone(440, time.Second)
+	if c.Duration() != time.Second {
+		t.Errorf("got %v, want 1s", c.Duration())
+	}
+	pcm := samplesOfClip(c)
+	if hz, level := tone.Dominant(pcm, SampleRate); hz != 440 || math.Abs(level+10) > 0.1 {
+		t.Errorf("got %v Hz at %.1f dBFS, want 440 at -10", hz, level)
+	}
+	// Looped, the seam is no different from the rest.
+	if l := tone.Level(append(pcm[4000:], pcm[:4000]...), SampleRate, 440); math.Abs(l+10) > 0.1 {
+		t.Errorf("got %.1f dBFS over the seam, want -10", l)
+	}
+	for _, hz := range []float64{0, -1, 4000, 1e9, math.NaN(), math.Inf(1)} {
+		if got := tone.RMS(samplesOfClip(Tone(hz, time.Second))); got != tone.Silence {
+			t.Errorf("%v Hz: got %.1f dBFS, want silence", hz, got)
+		}
+	}
+	if got := Tone(440, -time.Second).Frames(); got != 0 {
+		t.Errorf("got %d frames of negative time, want none", got)
+	}
+	if got := Tone(440, time.Millisecond).Frames(); got != 1 {
+		t.Errorf("got %d frames of 1 ms, want 1", got)
+	}
+}
+
+func TestRingbackIsTheCountrys(t *testing.T) {
+	for _, c := range []struct {
+		country string
+		hz      []float64
+		onOff   []float64 // seconds
+	}{
+		{"US", []float64{440, 480}, []float64{2, 4}},
+		{"ca", []float64{440, 480}, []float64{2, 4}},
+		{"GB", []float64{400, 450}, []float64{0.4, 0.2, 0.4, 2}},
+		{"FR", []float64{440}, []float64{1.5, 3.5}},
+		{"DE", []float64{425}, []float64{1, 4}},
+		{"XX", []float64{425}, []float64{1, 4}},
+		{"", []float64{425}, []float64{1, 4}},
+	} {
+		clip := Ringback(c.country)
+		pcm := samplesOfClip(clip)
+		at := 0
+		for i, s := range c.onOff {
+			n := int(s * SampleRate)
+			part := pcm[at : at+n]
+			at += n
+			if i%2 == 1 {
+				if got := tone.RMS(part); got != tone.Silence {
+					t.Errorf("%s: got %.1f dBFS in pause %d, want silence", c.country, got, i/2)
+				}
+				continue
+			}
+			for _, hz := range c.hz {
+				if got := tone.Level(part, SampleRate, hz); math.Abs(got+16) > 1 {
+					t.Errorf("%s: got %.1f dBFS of %v Hz, want -16", c.country, got, hz)
+				}
+			}
+			if got := tone.Level(part, SampleRate, 700); got > -50 {
+				t.Errorf("%s: got %.1f dBFS of 700 Hz, want none", c.country, got)
+			}
+		}
+		if at != len(pcm) {
+			t.Errorf("%s: got a period of %d samples, want %d", c.country, len(pcm), at)
+		}
+		if Ringback(c.country) != clip {
+			t.Errorf("%s: got another clip at the second call, want the same", c.country)
+		}
+	}
+}
+
+func TestMusicIsALoopWithoutASeam(t *testing.T) {
+	c := Music()
+	if c.Duration() != 36*time.Second || Music() != c {
+		t.Errorf("got %v, same clip %v, want 36s and the same clip each time", c.Duration(), Music() == c)
+	}
+	pcm := samplesOfClip(c)
+	if got := tone.RMS(pcm); math.Abs(got+20) > 0.2 {
+		t.Errorf("got %.1f dBFS, want -20", got)
+	}
+	biggest, peak := 0, 0
+	for i := 1; i < len(pcm); i++ {
+		biggest = max(biggest, abs(int(pcm[i])-int(pcm[i-1])))
+		peak = max(peak, abs(int(pcm[i])))
+	}
+	if seam := abs(int(pcm[0]) - int(pcm[len(pcm)-1])); seam > biggest/2 {
+		t.Errorf("got a step of %d at the seam, want no more than half the music's biggest, %d", seam, biggest)
+	}
+	if peak > 25000 {
+		t.Errorf("got a peak of %d, want room above it", peak)
+	}
+	quietest := 0.0
+	for at := 0; at+SampleRate <= len(pcm); at += SampleRate / 2 {
+		quietest = min(quietest, tone.RMS(pcm[at:at+SampleRate]))
+	}
+	if quietest < -30 {
+		t.Errorf("got a second of %.1f dBFS, want no pause: a caller thinks the line is dead", quietest)
+	}
+}
+
+func TestEveryPromptSpeaks(t *testing.T) {
+	names := PromptNames()
+	for _, want := range []string{"welcome", "goodbye", "please-wait", "all-busy", "unavailable", "closed"} {
+		if !slices.Contains(names, want) {
+			t.Errorf("got prompts %s, want %s among them", strings.Join(names, " "), want)
+		}
+	}
+	if !slices.IsSorted(names) {
+		t.Errorf("got %v, want them sorted", names)
+	}
+	for _, name := range names {
+		c, ok := Prompt(name)
+		if !ok {
+			t.Errorf("%s cannot be read", name)
+			continue
+		}
+		if again, _ := Prompt(name); again != c {
+			t.Errorf("%s: got another clip at the second call, want the same", name)
+		}
+		if d := c.Duration(); d < time.Second || d > 10*time.Second {
+			t.Errorf("%s: got %v, want one to ten seconds", name, d)
+		}
+		if got := tone.RMS(samplesOfClip(c)); got < -24 || got > -14 {
+			t.Errorf("%s: got %.1f dBFS, want about -19", name, got)
+		}
+	}
+	for _, name := range []string{"", "nothing", "../sounds/welcome", "welcome.wav", "README"} {
+		if _, ok := Prompt(name); ok {
+			t.Errorf("got a prompt named %q, want none", name)
+		}
+	}
+}
