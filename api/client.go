@@ -1,0 +1,142 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// ErrNotRunning says that no switch runs on the data folder.
+var ErrNotRunning = errors.New("no trunkline is running on this data_dir")
+
+// maxAnswer is the most that a client reads.
+const maxAnswer = 64 << 20
+
+// Client asks a running switch over its control socket. Its methods wait for
+// the answer and are bounded by their context; a refusal is an *Error, and a
+// switch that does not run is ErrNotRunning.
+type Client struct {
+	path string
+	http http.Client
+}
+
+// NewClient makes a client of the switch that runs on a data folder.
+func NewClient(dir string) *Client {
+	c := &Client{path: filepath.Join(dir, Socket)}
+	c.http.Transport = &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", c.path)
+		},
+		MaxIdleConns:    1,
+		IdleConnTimeout: time.Second,
+	}
+	return c
+}
+
+// Close gives the connection back.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Status asks for a picture of the switch.
+func (c *Client) Status(ctx context.Context) (s Status, err error) {
+	return s, c.do(ctx, http.MethodGet, "/status", nil, &s)
+}
+
+// Calls asks for the newest call cards.
+func (c *Client) Calls(ctx context.Context, most int) (cards []Card, err error) {
+	return cards, c.do(ctx, http.MethodGet, "/calls?max="+strconv.Itoa(most), nil, &cards)
+}
+
+// Call asks for one call card.
+func (c *Client) Call(ctx context.Context, id string) (one Card, err error) {
+	return one, c.do(ctx, http.MethodGet, "/calls/"+url.PathEscape(id), nil, &one)
+}
+
+// SetAgent sets an agent active, or away with a reason.
+func (c *Client) SetAgent(ctx context.Context, name string, active bool, reason string) (a Agent, err error) {
+	return a, c.do(ctx, http.MethodPost, "/agents/"+url.PathEscape(name)+"/status", agentStatus{&active, reason}, &a)
+}
+
+// Reload has the configuration read again.
+func (c *Client) Reload(ctx context.Context) (changes Changes, err error) {
+	return changes, c.do(ctx, http.MethodPost, "/reload", nil, &changes)
+}
+
+// TestCall asks for a credential for one call to a number; "" is the first configured.
+func (c *Client) TestCall(ctx context.Context, number string) (t TestCall, err error) {
+	return t, c.do(ctx, http.MethodPost, "/test-call", testCallBody{number}, &t)
+}
+
+// Explain asks where a call would go.
+func (c *Client) Explain(ctx context.Context, q Question) (e Explanation, err error) {
+	query := url.Values{"to": {q.To}, "from": {q.From}}
+	if !q.At.IsZero() {
+		query.Set("at", q.At.Format(time.RFC3339))
+	}
+	return e, c.do(ctx, http.MethodGet, "/explain?"+query.Encode(), nil, &e)
+}
+
+// Version asks what runs.
+func (c *Client) Version(ctx context.Context) (v Version, err error) {
+	return v, c.do(ctx, http.MethodGet, "/version", nil, &v)
+}
+
+func (c *Client) do(ctx context.Context, method, path string, body, into any) error {
+	var text []byte
+	if body != nil {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			return err
+		}
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "http://control"+path, bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	resp, err := c.http.Do(r)
+	if err != nil {
+		return c.unreached(err)
+	}
+	defer resp.Body.Close()
+	text, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("the switch broke off: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		refused := &Error{Status: resp.StatusCode}
+		if json.Unmarshal(text, refused) != nil || refused.What == "" {
+			refused.What = "the switch answered " + resp.Status
+		}
+		return refused
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("the switch's answer cannot be read: %w: is it of another version?", err)
+	}
+	return nil
+}
+
+// unreached says why the socket could not be opened.
+func (c *Client) unreached(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w (%s): start it with trunkline serve, or name the right file with -c", ErrNotRunning, c.path)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s: permission denied: run this as the user that runs trunkline, or as root", c.path)
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return fmt.Errorf("the switch does not answer: %w", err)
+}

@@ -1,0 +1,27 @@
+// Package api is the HTTP door: orders in, views out.
+//
+// It stands on two kinds of sockets. The control socket, data_dir/control.sock,
+// is for the operator: who can open it (mode 0600, in a directory of mode
+// 0700) may do everything. TCP listeners serve /healthz and nothing else.
+// All bodies are JSON; a refusal is {"error": what is wrong, "cure": what
+// would be right}.
+//
+//	GET  /status                  trunks, agents and phones, queues, calls
+//	GET  /calls?max=20            call cards, newest first
+//	GET  /calls/{id}              one call card
+//	POST /agents/{name}/status    {"active": false, "reason": "lunch"}
+//	POST /reload                  read the configuration again
+//	POST /test-call               a credential for one test call
+//	GET  /explain?to=&from=&at=   where a call would go now, and why
+//	GET  /version                 what runs
+//	GET  /healthz                 200 while calls are taken
+//
+// It owns the wire types (Status, Card, …), which stay as they are when rooms
+// change inside, and Client, which the command line uses.
+//
+// cmd/trunkline starts it; nobody else calls it.
+//
+// Caveats: a Door is claimed by a lock that the kernel releases when the
+// process ends, so a control.sock left by a crash is replaced; the lock does
+// not work on network file systems, and neither does the store.
+package api

@@ -1,0 +1,192 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"trunkline/call"
+)
+
+// Limits of what a client may cost.
+const (
+	maxBody       = 64 << 10
+	maxHeader     = 16 << 10
+	headerTimeout = 5 * time.Second
+	readTimeout   = 10 * time.Second
+	writeTimeout  = 60 * time.Second
+	idleTimeout   = 60 * time.Second
+	stopTimeout   = 2 * time.Second
+	maxTCPConns   = 64 // of each /healthz listener
+)
+
+// askTimeout bounds a question to the switchboard, so that one that hangs is seen.
+const askTimeout = 5 * time.Second
+
+// Config is what the door stands on.
+type Config struct {
+	// Board is the switchboard. Required.
+	Board *call.Switchboard
+	// Cards gives at most that many call cards, newest first; Card gives one.
+	Cards func(most int) ([]call.Record, error)
+	Card  func(call.ID) (call.Record, bool, error)
+	// Reload reads the configuration again; an *Error of it is shown as it is.
+	Reload func(ctx context.Context) (Changes, error)
+	// TestCall admits one test call to a number; "" is the first configured.
+	TestCall func(ctx context.Context, number string) (TestCall, error)
+	// Explain says where a call would go now.
+	Explain func(ctx context.Context, q Question) (Explanation, error)
+	// Version is that of the program.
+	Version string
+	// Log is where failures go; nil: slog.Default.
+	Log *slog.Logger
+}
+
+// Server answers on the control socket and on the health listeners.
+type Server struct {
+	cfg     Config
+	started time.Time
+
+	// The last answer to /healthz, which strangers may ask as often as they like.
+	mu      sync.Mutex
+	asked   time.Time
+	healthy error
+}
+
+// New makes a server; Serve runs it.
+func New(cfg Config) *Server {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	return &Server{cfg: cfg, started: time.Now()}
+}
+
+// Serve answers until ctx is done, then gives requests in progress two
+// seconds and closes the door and the listeners. It returns nil after ctx, or
+// the error of the listener that failed.
+func (s *Server) Serve(ctx context.Context, door *Door, health []net.Listener) error {
+	control := s.server(s.control())
+	public := s.server(s.public())
+	failed := make(chan error, len(health)+1)
+	var tasks sync.WaitGroup
+	run := func(srv *http.Server, l net.Listener) {
+		tasks.Go(func() {
+			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				failed <- err
+			}
+		})
+	}
+	run(control, door.listener)
+	for _, l := range health {
+		run(public, limited(l, maxTCPConns))
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	for _, srv := range []*http.Server{control, public} {
+		if srv.Shutdown(bounded) != nil {
+			_ = srv.Close()
+		}
+	}
+	tasks.Wait()
+	return errors.Join(err, door.Close())
+}
+
+func (s *Server) server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           s.guard(h),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
+	}
+}
+
+// guard bounds every request, and a panic costs one of them.
+func (s *Server) guard(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if p := recover(); p != nil {
+				s.cfg.Log.Error("a request failed", "err", p, "file", string(debug.Stack()))
+				answer(w, nil, &Error{Status: http.StatusInternalServerError, What: "the request met a defect", Cure: "see the log of the switch"})
+			}
+		}()
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		h.ServeHTTP(w, r)
+	})
+}
+
+// healthFor is how long one answer about the health is given again.
+const healthFor = time.Second
+
+// health asks the switchboard whether calls are taken, at most once a second.
+func (s *Server) health(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := time.Now(); s.asked.IsZero() || now.Sub(s.asked) >= healthFor {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthFor)
+		defer cancel()
+		status, err := s.cfg.Board.Status(ctx)
+		switch {
+		case err != nil:
+			err = &Error{Status: http.StatusServiceUnavailable, What: "the switchboard does not answer"}
+		case status.Draining:
+			err = &Error{Status: http.StatusServiceUnavailable, What: "the switch is stopping"}
+		}
+		s.asked, s.healthy = now, err
+	}
+	return s.healthy
+}
+
+// limited is a listener with at most n connections at once; further ones wait.
+func limited(l net.Listener, n int) net.Listener {
+	return &limitedListener{Listener: l, free: make(chan struct{}, n), done: make(chan struct{})}
+}
+
+type limitedListener struct {
+	net.Listener
+	free chan struct{}
+	once sync.Once
+	done chan struct{}
+}
+
+func (l *limitedListener) Accept() (net.Conn, error) {
+	select {
+	case l.free <- struct{}{}:
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.free
+		return nil, err
+	}
+	return &limitedConn{Conn: c, free: l.free}, nil
+}
+
+func (l *limitedListener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return l.Listener.Close()
+}
+
+type limitedConn struct {
+	net.Conn
+	once sync.Once
+	free chan struct{}
+}
+
+func (c *limitedConn) Close() error {
+	c.once.Do(func() { <-c.free })
+	return c.Conn.Close()
+}
