@@ -1,0 +1,315 @@
+package simphone
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// frame is the packet interval: 160 samples at 8 kHz.
+const (
+	frame        = 20 * time.Millisecond
+	frameSamples = 160
+)
+
+// session is the RTP of one call. Its fields are shared by the loop, the sender
+// and the reader, under mu.
+type session struct {
+	local netip.AddrPort
+	stop  chan struct{}
+	once  sync.Once
+	keep  time.Duration
+
+	mu    sync.Mutex
+	conn  net.PacketConn   // the one we send from
+	conns []net.PacketConn // all that are open, see MoveRTP
+	// What we say of ourselves.
+	codecs      []Codec
+	want        Direction // what we would have if the peer lets us
+	zero        bool      // c=0.0.0.0
+	id, version uint64
+	written     []byte // last description, to see whether a new one differs
+	// What was agreed.
+	peer   netip.AddrPort
+	codec  Codec
+	events int // telephone-event payload type; -1: none
+	sendOn bool
+	theirs Direction // the peer's last direction, from its side
+	// The sender.
+	muted, dead bool
+	tone, level float64
+	phase       float64
+	ssrc        uint32
+	seq         uint16
+	ts          uint32
+	mark        bool
+	digits      []digitSend
+	sent        int
+	late        int
+	// The receiver.
+	hear hearing
+}
+
+// newSession opens the RTP socket and starts its two goroutines.
+func (p *Phone) newSession(o *options) (*session, error) {
+	conn, err := p.cfg.ListenRTP(netip.AddrPortFrom(p.cfg.MediaIP, 0))
+	if err != nil {
+		return nil, fmt.Errorf("simphone: RTP socket: %w", err)
+	}
+	local, err := netip.ParseAddrPort(conn.LocalAddr().String())
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("simphone: RTP socket: %w", err)
+	}
+	var r [20]byte
+	rand.Read(r[:])
+	s := &session{
+		conn: conn, conns: []net.PacketConn{conn}, local: netip.AddrPortFrom(p.cfg.MediaIP, local.Port()), stop: make(chan struct{}), keep: p.cfg.Keep,
+		codecs: p.cfg.Codecs, want: SendRecv, events: 101, codec: p.cfg.Codecs[0], theirs: SendRecv,
+		id: uint64(binary.BigEndian.Uint32(r[0:])), version: 1, tone: p.cfg.Tone, level: p.cfg.Level,
+		ssrc: binary.BigEndian.Uint32(r[4:]), seq: binary.BigEndian.Uint16(r[8:]), ts: binary.BigEndian.Uint32(r[12:]), mark: true,
+	}
+	if o != nil {
+		if o.codecs != nil {
+			s.codecs, s.codec = o.codecs, o.codecs[0]
+		}
+		if o.tone != nil {
+			s.tone = *o.tone
+		}
+	}
+	s.dead = p.dead
+	p.wg.Go(func() { p.guard(s.speak) })
+	p.wg.Go(func() { p.guard(func() { s.listen(conn) }) })
+	return s, nil
+}
+
+// close ends the goroutines; nil and closed sessions are legal.
+func (s *session) close() {
+	if s == nil {
+		return
+	}
+	s.once.Do(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		close(s.stop)
+		for _, conn := range s.conns {
+			conn.Close()
+		}
+	})
+}
+
+// moved makes conn the socket to send from. The caller holds mu.
+func (s *session) moved(conn net.PacketConn) {
+	s.conn = conn
+	s.conns = append(s.conns, conn)
+}
+
+func (s *session) setDead(dead bool) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	s.dead = dead
+	s.mu.Unlock()
+}
+
+// describe writes our description for an offer; the version grows when the text
+// changes.
+func (s *session) describe(h *Habits, codecs []Codec, events int, dir Direction) []byte {
+	t := offerText{ip: s.local.Addr(), port: s.local.Port(), id: s.id, version: s.version, codecs: codecs, events: events,
+		dir: dir, noDir: h.NoDirection || s.zero, zero: s.zero}
+	b := t.bytes()
+	if s.written != nil && !slices.Equal(b, s.written) {
+		s.version++
+		t.version = s.version
+		b = t.bytes()
+	}
+	s.written = b
+	if h.SDP != nil {
+		b = h.SDP(slices.Clone(b))
+	}
+	return b
+}
+
+// offer is our description as an offer.
+func (s *session) offer(h *Habits) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	dir := s.want
+	if s.zero {
+		dir = SendRecv
+	}
+	return s.describe(h, s.codecs, 101, dir)
+}
+
+// accept takes the peer's answer to our offer.
+func (s *session) accept(b []byte) error {
+	d, err := parseSDP(b)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.agree(d)
+}
+
+// answer takes the peer's offer and returns our answer.
+func (s *session) answer(h *Habits, b []byte) ([]byte, error) {
+	d, err := parseSDP(b)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.agree(d); err != nil {
+		return nil, err
+	}
+	offered := d.dir
+	if d.zero { // RFC 3264 §8.4: the peer does not receive
+		offered = direction(offered.sends(), false)
+	}
+	dir := s.want.answerTo(offered)
+	if h.NoHold {
+		dir = SendRecv
+	}
+	return s.describe(h, []Codec{s.codec}, d.events, dir), nil
+}
+
+// agree takes over the peer's address, direction and codec. The caller holds mu.
+func (s *session) agree(d description) error {
+	i := slices.IndexFunc(d.codecs, func(c Codec) bool { return slices.Contains(s.codecs, c) })
+	if i < 0 {
+		return errors.New("simphone: no codec in common")
+	}
+	s.codec, s.events = d.codecs[i], d.events
+	s.theirs = d.dir
+	s.peer = netip.AddrPort{}
+	if !d.zero && d.addr.Addr().IsValid() && d.addr.Port() != 0 {
+		s.peer = d.addr
+	}
+	return nil
+}
+
+// start lets the sender speak.
+func (s *session) start() {
+	s.mu.Lock()
+	s.sendOn = true
+	s.mu.Unlock()
+}
+
+// speak sends a packet every 20 ms on absolute deadlines; a late wake-up catches
+// up at most five frames, then skips.
+func (s *session) speak() {
+	next := time.Now()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-timer.C:
+		}
+		due := 0
+		for now := time.Now(); !next.After(now); next = next.Add(frame) {
+			due++
+		}
+		for i := range due {
+			s.tick(due-i <= 5)
+		}
+		timer.Reset(time.Until(next))
+	}
+}
+
+// tick moves the sender's clock by one frame and sends it, unless it is too late.
+func (s *session) tick(onTime bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() { s.ts += frameSamples }()
+	if !s.sendOn || s.muted || s.dead || !s.peer.IsValid() || !s.want.sends() || !s.theirs.receives() {
+		s.mark = true
+		return
+	}
+	if !onTime {
+		s.late++
+		s.mark = true
+		return
+	}
+	pt, ts, payload := byte(s.codec), s.ts, []byte(nil)
+	if e, at, ok := s.nextDigit(); ok {
+		pt, ts, payload = byte(s.events), at, e
+	} else {
+		payload = s.frame()
+	}
+	b := make([]byte, 12, 12+len(payload))
+	b[0], b[1] = 0x80, pt
+	if s.mark {
+		b[1] |= 0x80
+	}
+	s.mark = false
+	binary.BigEndian.PutUint16(b[2:], s.seq)
+	binary.BigEndian.PutUint32(b[4:], ts)
+	binary.BigEndian.PutUint32(b[8:], s.ssrc)
+	s.seq++
+	s.sent++
+	// A packet that cannot be sent is a packet lost.
+	_, _ = s.conn.WriteTo(append(b, payload...), net.UDPAddrFromAddrPort(s.peer))
+}
+
+// frame is the next 20 ms of the tone.
+func (s *session) frame() []byte {
+	out := make([]byte, frameSamples)
+	amp := 32767 * math.Pow(10, s.level/20)
+	for i := range out {
+		v := 0.0
+		if s.tone > 0 {
+			v = amp * math.Sin(s.phase)
+			if s.phase += 2 * math.Pi * s.tone / 8000; s.phase > 2*math.Pi {
+				s.phase -= 2 * math.Pi
+			}
+		}
+		out[i] = s.codec.encode(int16(math.Round(v)))
+	}
+	return out
+}
+
+// digitSend is a telephone-event on its way out: RFC 4733 §2.5.
+type digitSend struct {
+	event byte
+	at    uint32
+	step  int
+}
+
+const (
+	digitFrames = 5 // of 20 ms: the tone
+	digitEnds   = 3 // the end packet is sent three times
+	digitPause  = 5 // frames of sound before the next
+)
+
+func (s *session) nextDigit() (payload []byte, at uint32, ok bool) {
+	if len(s.digits) == 0 || s.events < 0 {
+		return nil, 0, false
+	}
+	d := &s.digits[0]
+	if d.step++; d.step == 1 {
+		d.at, s.mark = s.ts, true
+	}
+	if d.step > digitFrames+digitEnds {
+		if d.step == digitFrames+digitEnds+digitPause {
+			s.digits = s.digits[1:]
+		}
+		return nil, 0, false
+	}
+	b := []byte{d.event, 10, 0, 0}
+	if d.step > digitFrames {
+		b[1] |= 0x80
+	}
+	binary.BigEndian.PutUint16(b[2:], uint16(min(d.step, digitFrames)*frameSamples))
+	return b, d.at, true
+}
