@@ -1,0 +1,195 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime/pprof"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"trunkline/internal/barerelay"
+	"trunkline/media"
+)
+
+// relayAs names what a child of this test binary relays with; without it the
+// binary runs its tests.
+const relayAs = "TRUNKLINE_BENCH_RELAY"
+
+func TestMain(m *testing.M) {
+	how := os.Getenv(relayAs)
+	if how == "" {
+		os.Exit(m.Run())
+	}
+	if err := serveRelay(how); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// serveRelay reads the parties' ports from its input, a line of them, writes
+// its own, and relays until its input ends.
+func serveRelay(how string) error {
+	in := bufio.NewReader(os.Stdin)
+	line, err := in.ReadString('\n')
+	if err != nil {
+		return err
+	}
+	var parties []netip.AddrPort
+	for _, f := range strings.Fields(line) {
+		port, err := strconv.ParseUint(f, 10, 16)
+		if err != nil {
+			return err
+		}
+		parties = append(parties, netip.AddrPortFrom(loopbackIP, uint16(port)))
+	}
+	var ports []uint16
+	if how == "bare" {
+		r, err := barerelay.Open(loopbackIP, parties)
+		if err != nil {
+			return err
+		}
+		go r.Serve()
+		ports = r.Ports()
+	} else {
+		e, own, err := openEngine(parties)
+		if err != nil {
+			return err
+		}
+		defer e.Close()
+		ports = own
+	}
+	if file := os.Getenv("TRUNKLINE_BENCH_PROFILE"); file != "" && how != "bare" {
+		f, err := os.Create(file)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	fmt.Println(strings.Trim(fmt.Sprint(ports), "[]"))
+	_, _ = in.ReadString('\n') // the parent closes our input
+	return nil
+}
+
+var loopbackIP = netip.MustParseAddr("127.0.0.1")
+
+// openEngine makes a bridge with two seats for each pair of parties.
+func openEngine(parties []netip.AddrPort) (*media.Engine, []uint16, error) {
+	e, err := media.New(media.Config{PortMin: 10000, PortMax: 30000, Emit: func(media.Event) {}})
+	if err != nil {
+		return nil, nil, err
+	}
+	var ports []uint16
+	for i := 0; i < len(parties); i += 2 {
+		bridge := e.NewBridge(media.BridgeID(strconv.Itoa(i)))
+		for _, p := range parties[i : i+2] {
+			s, err := bridge.NewSession(media.SessionConfig{ID: media.SessionID(strconv.Itoa(len(ports))), Bind: loopbackIP,
+				Timeout: time.Minute, HeldTimeout: time.Minute})
+			if err != nil {
+				return e, nil, err
+			}
+			if _, err := s.Answer(fmt.Appendf(nil, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 0\r\n", p.Port())); err != nil {
+				return e, nil, err
+			}
+			bridge.Join(s)
+			ports = append(ports, s.Stats().Local.Port())
+		}
+	}
+	return e, ports, nil
+}
+
+// relayed is what one run over one relay has shown.
+type relayed struct {
+	*streams
+	cpu float64 // of one core
+}
+
+// relay runs calls over a relay in a process of its own.
+func relay(b *testing.B, how string, calls int, lasts time.Duration) relayed {
+	b.Helper()
+	s := openStreams(b, 2*calls)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), relayAs+"="+how)
+	log := &bytes.Buffer{}
+	cmd.Stderr = log
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	child := &process{tb: b, cmd: cmd, log: log}
+	defer func() {
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			b.Errorf("%s relay: %v\n%s", how, err, log)
+		}
+	}()
+	var line strings.Builder
+	for _, a := range s.addrs {
+		fmt.Fprintf(&line, "%d ", a.Port())
+	}
+	fmt.Fprintln(in, line.String())
+	answer, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		b.Fatalf("%s relay: %v\n%s", how, err, log)
+	}
+	var ports []uint16
+	for _, f := range strings.Fields(answer) {
+		p, _ := strconv.ParseUint(f, 10, 16)
+		ports = append(ports, uint16(p))
+	}
+	if len(ports) != 2*calls {
+		b.Fatalf("got %d ports of the %s relay, want %d", len(ports), how, 2*calls)
+	}
+	s.sendTo(ports)
+	cpu0, began, r := child.cpu(), time.Now(), relayed{streams: s}
+	s.run(lasts, func() { r.cpu = (child.cpu() - cpu0).Seconds() / time.Since(began).Seconds() })
+	b.Logf("%-5s %d calls: %.1f%% of a core, %v", how, calls, 100*r.cpu, s)
+	return r
+}
+
+// BenchmarkRelay500Calls relays 500 calls (1,000 streams of 50 packets a
+// second) over the media engine and over the bare relay in turn, and compares
+// the medians of their CPU.
+func BenchmarkRelay500Calls(b *testing.B) {
+	const calls, rounds, lasts, bar = 500, 3, 10 * time.Second, 2.0
+	var bare, ours []relayed
+	for range rounds {
+		bare = append(bare, relay(b, "bare", calls, lasts))
+		ours = append(ours, relay(b, "media", calls, lasts))
+	}
+	byCPU := func(x, y relayed) int { return int(1e6 * (x.cpu - y.cpu)) }
+	slices.SortFunc(bare, byCPU)
+	slices.SortFunc(ours, byCPU)
+	lost := 0
+	for _, r := range ours {
+		lost += r.sent - r.received
+	}
+	ratio := ours[rounds/2].cpu / bare[rounds/2].cpu
+	b.ReportMetric(100*bare[rounds/2].cpu, "bare-%core")
+	b.ReportMetric(100*ours[rounds/2].cpu, "media-%core")
+	b.ReportMetric(ratio, "ratio")
+	b.ReportMetric(float64(lost), "lost")
+	b.ReportMetric(float64(ours[rounds/2].quantile(.5).Microseconds()), "p50-us")
+	b.ReportMetric(float64(ours[rounds/2].quantile(.99).Microseconds()), "p99-us")
+	b.ReportMetric(0, "ns/op")
+	if ratio > bar || lost > 0 {
+		b.Errorf("got %.2f times the bare relay's CPU and %d lost, want at most %.1f and none", ratio, lost, bar)
+	}
+}
