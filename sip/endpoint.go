@@ -3,36 +3,198 @@ package sip
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/emiago/sipgo/sip"
 )
 
-// Endpoint is our SIP user agent.
-type Endpoint struct{}
+// serveGrace bounds how long Serve waits, after its context is done, for legs
+// to finish on the wire (the answer to a BYE).
+const serveGrace = 4 * time.Second
 
-// Leg is one dialog with one phone or carrier.
-type Leg struct{ id LegID }
+// Endpoint is our SIP user agent: every socket, trunk, registration and leg.
+// Its methods may be called from any goroutine.
+type Endpoint struct {
+	cfg     Config
+	log     *slog.Logger
+	parser  *sip.Parser
+	token   string // in every tag and branch of ours: tells our dialogs' packets from strangers'
+	udp     []*udpSocket
+	conns   *connections
+	grumble *grumbler
+	count   counters
 
-var errTodo = errors.New("not yet")
-
-func Listen(urls []string) (udp []net.PacketConn, tcp []net.Listener, err error) {
-	return nil, nil, errTodo
+	phones    *registrar
+	carriers  *carriers
+	clients   *clientTxs
+	servers   *serverTxs
+	memory    *memory
+	legs      *legTable
+	friends   *friends
+	draining  atomic.Bool
+	serving   atomic.Bool
+	goroutine sync.WaitGroup
 }
-func New(Config) (*Endpoint, error)                                  { return nil, errTodo }
-func (e *Endpoint) Serve(ctx context.Context) error                  { return errTodo }
-func (e *Endpoint) Update(trunks []Trunk, accounts []Account)        {}
-func (e *Endpoint) Dial(d Dial) *Leg                                 { return nil }
-func (e *Endpoint) Drain(on bool)                                    {}
-func (e *Endpoint) AdmitOnce(user, password string, until time.Time) {}
-func (e *Endpoint) MediaAddr(t Target) (bind, advertise netip.Addr)  { return }
-func (e *Endpoint) Contacts(a AccountID) []Contact                   { return nil }
-func (e *Endpoint) Stats() Stats                                     { return Stats{} }
-func (l *Leg) ID() LegID                                             { return l.id }
-func (l *Leg) Progress(code int, sdp []byte)                         {}
-func (l *Leg) Answer(sdp []byte)                                     {}
-func (l *Leg) Reject(code int, reason string)                        {}
-func (l *Leg) Reoffer(sdp []byte)                                    {}
-func (l *Leg) AnswerReoffer(sdp []byte)                              {}
-func (l *Leg) RejectReoffer(code int)                                {}
-func (l *Leg) Hangup(code int, why Reason)                           {}
+
+// counters are Stats in the making.
+type counters struct {
+	received, sent, strangers, malformed, refused, challenged, wrongPassword,
+	retransmitted, repeated, stray, tcpRefused, writeErrors, panics atomic.Uint64
+}
+
+// New takes over the sockets of the Config; nothing is read before Serve. It
+// fails only on a Config that cannot work.
+func New(c Config) (*Endpoint, error) {
+	if c.Emit == nil {
+		return nil, errors.New("sip: Config.Emit is nil")
+	}
+	if len(c.UDP)+len(c.TCP) == 0 {
+		return nil, errors.New("sip: no sockets to listen on")
+	}
+	setKnobs()
+	if c.Log == nil {
+		c.Log = slog.New(mute{})
+	}
+	if c.Lookup == nil {
+		c.Lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
+	e := &Endpoint{cfg: c, log: c.Log, parser: sip.NewParser(), token: random(8), grumble: newGrumbler(c.Log)}
+	e.conns = newConnections(e)
+	e.clients = newClientTxs(e)
+	e.servers = newServerTxs()
+	e.memory = newMemory(giveUp)
+	e.legs = newLegTable()
+	e.friends = newFriends()
+	for _, pc := range c.UDP {
+		s, err := newUDPSocket(e, pc)
+		if err != nil {
+			return nil, err
+		}
+		e.udp = append(e.udp, s)
+	}
+	e.carriers = newCarriers(c)
+	e.phones = newRegistrar(c, e.ping)
+	for _, b := range c.Bindings {
+		e.friends.add(b.Source.Addr(), time.Now())
+	}
+	return e, nil
+}
+
+// Serve reads the sockets until ctx is done. It then waits a bounded time for
+// the legs, which should have been hung up before, ends those that are left,
+// closes the sockets and returns when every goroutine has ended. It is called
+// once.
+func (e *Endpoint) Serve(ctx context.Context) error {
+	if e.serving.Swap(true) {
+		return errors.New("sip: Serve called twice")
+	}
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	for _, s := range e.udp {
+		e.spawn(func() { s.serve(inner.Done()) })
+	}
+	for _, l := range e.cfg.TCP {
+		e.spawn(func() { e.conns.accept(l, inner.Done()) })
+	}
+	e.spawn(func() { e.carriers.run(inner) })
+	e.spawn(func() { e.phones.run(inner) })
+
+	<-ctx.Done()
+	e.draining.Store(true)
+	e.legs.wait(serveGrace)
+	e.legs.each(func(l *Leg) { l.post(l.abandon) })
+	e.legs.wait(serveGrace)
+	cancel()
+	for _, l := range e.cfg.TCP {
+		_ = l.Close()
+	}
+	e.conns.closeAll()
+	for _, s := range e.udp {
+		_ = s.conn.Close()
+	}
+	e.clients.stop()
+	e.servers.stop()
+	e.goroutine.Wait()
+	return nil
+}
+
+// spawn runs f on a goroutine that Serve waits for. A panic in f is logged and
+// counted, and costs what f was doing.
+func (e *Endpoint) spawn(f func()) {
+	e.goroutine.Add(1)
+	go func() {
+		defer e.goroutine.Done()
+		defer e.rescue("goroutine")
+		f()
+	}()
+}
+
+// rescue is deferred wherever a goroutine of ours begins and around each
+// packet: sipgo has no recover, one nil dereference would end every call.
+func (e *Endpoint) rescue(what string) {
+	if r := recover(); r != nil {
+		e.panicked(what, r)
+	}
+}
+
+func (e *Endpoint) panicked(what string, r any) {
+	e.count.panics.Add(1)
+	e.log.Error("panic in SIP "+what, "err", r, "stack", string(debug.Stack()))
+}
+
+// Update takes a reloaded configuration. Legs are untouched; bindings of
+// removed accounts are dropped.
+func (e *Endpoint) Update(trunks []Trunk, accounts []Account) {
+	e.carriers.update(trunks)
+	e.phones.update(accounts)
+}
+
+// Drain refuses new out-of-dialog INVITEs and OPTIONS with 503 and
+// Retry-After, or stops refusing them.
+func (e *Endpoint) Drain(on bool) { e.draining.Store(on) }
+
+// AdmitOnce lets one INVITE with this digest user in, from a loopback source,
+// until the time given: Invited.Once tells the user.
+func (e *Endpoint) AdmitOnce(user, password string, until time.Time) {
+	e.phones.admitOnce(user, password, until)
+}
+
+// Contacts returns the account's live phones now.
+func (e *Endpoint) Contacts(a AccountID) []Contact { return e.phones.contacts(a) }
+
+// Stats returns a copy of the counters.
+func (e *Endpoint) Stats() Stats {
+	c := &e.count
+	return Stats{
+		Legs: e.legs.len(), Received: c.received.Load(), Sent: c.sent.Load(),
+		Strangers: c.strangers.Load(), Malformed: c.malformed.Load(), Refused: c.refused.Load(),
+		Challenged: c.challenged.Load(), WrongPassword: c.wrongPassword.Load(),
+		Retransmitted: c.retransmitted.Load(), Repeated: c.repeated.Load(), Stray: c.stray.Load(),
+		TCPRefused: c.tcpRefused.Load(), WriteErrors: c.writeErrors.Load(), Panics: c.panics.Load(),
+	}
+}
+
+// wrote counts and traces what left by a socket.
+func (e *Endpoint) wrote(err error, transport string, local, remote netip.AddrPort, b []byte) {
+	if err != nil {
+		e.count.writeErrors.Add(1)
+		return
+	}
+	e.count.sent.Add(1)
+	e.trace(false, transport, local, remote, b)
+}
+
+func (e *Endpoint) trace(in bool, transport string, local, remote netip.AddrPort, b []byte) {
+	if e.cfg.Trace == nil {
+		return
+	}
+	e.cfg.Trace(Message{At: time.Now(), In: in, Transport: transport, Local: local, Remote: remote, Raw: append([]byte(nil), b...)})
+}

@@ -1,0 +1,212 @@
+package sip
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+var errNoSocket = errors.New("no socket of that address family")
+
+// socketFor picks our UDP socket towards a host: the preferred one, the only
+// one of the family, else what the kernel's routes say.
+func (e *Endpoint) socketFor(to, prefer netip.Addr) *udpSocket {
+	var only *udpSocket
+	n := 0
+	for _, s := range e.udp {
+		if s.local.Addr() == prefer && prefer.Is4() == to.Is4() {
+			return s
+		}
+		if s.local.Addr().Is4() == to.Is4() {
+			if only == nil {
+				only = s
+			}
+			n++
+		}
+	}
+	if n < 2 {
+		return only
+	}
+	if from := routedFrom(to); from.IsValid() {
+		for _, s := range e.udp {
+			if s.local.Addr() == from {
+				return s
+			}
+		}
+	}
+	return only
+}
+
+// listenerFor picks the address of a TCP listener to name in Via and Contact.
+func (e *Endpoint) listenerFor(to, prefer netip.Addr) netip.AddrPort {
+	var found netip.AddrPort
+	from := netip.Addr{}
+	if len(e.cfg.TCP) > 1 {
+		from = routedFrom(to)
+	}
+	for _, l := range e.cfg.TCP {
+		a, ok := l.Addr().(*net.TCPAddr)
+		if !ok {
+			continue
+		}
+		at := plain(a.AddrPort())
+		if at.Addr() == prefer {
+			return at
+		}
+		if !found.IsValid() || at.Addr() == from {
+			found = at
+		}
+	}
+	if found.IsValid() {
+		return found
+	}
+	if s := e.socketFor(to, prefer); s != nil {
+		return s.local
+	}
+	return netip.AddrPort{}
+}
+
+// routedFrom asks the kernel which address of ours it would use; no packet is
+// sent.
+func routedFrom(to netip.Addr) netip.Addr {
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(to, 9)))
+	if err != nil {
+		return netip.Addr{}
+	}
+	defer c.Close()
+	a, ok := c.LocalAddr().(*net.UDPAddr)
+	if !ok {
+		return netip.Addr{}
+	}
+	return plain(a.AddrPort()).Addr()
+}
+
+// advertised is what a peer is told of a local address: nat.external, unless
+// the peer is on our side of the NAT or the address is the loopback's.
+func (e *Endpoint) advertised(local, peer netip.Addr) netip.Addr {
+	if len(e.cfg.External) == 0 || local.IsLoopback() || peer.IsLoopback() || e.near(peer) {
+		return local
+	}
+	for _, x := range e.cfg.External {
+		if x.Is4() == local.Is4() {
+			return x
+		}
+	}
+	return local
+}
+
+// via is the Via of a request sent by f, with a branch of its own.
+func (e *Endpoint) via(f *flow) *sip.ViaHeader {
+	at := f.local()
+	v := &sip.ViaHeader{
+		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: f.transport(),
+		Host: e.advertised(at.Addr(), f.remote.Addr()).String(), Port: int(at.Port()),
+	}
+	v.Params = sip.HeaderParams{{K: "branch", V: e.newBranch()}, {K: "rport"}}
+	return v
+}
+
+// contact is our Contact towards the peer of f.
+func (e *Endpoint) contact(f *flow) *sip.ContactHeader {
+	at := f.local()
+	u := sip.Uri{Scheme: "sip", User: "trunkline", Host: e.advertised(at.Addr(), f.remote.Addr()).String(), Port: int(at.Port())}
+	if f.tcp != nil {
+		u.UriParams = sip.HeaderParams{{K: "transport", V: "tcp"}}
+	}
+	return &sip.ContactHeader{Address: u}
+}
+
+// MediaAddr returns our media address towards a trunk or a phone: what to bind
+// and what to tell it. Both are zero when the target is not known.
+func (e *Endpoint) MediaAddr(t Target) (bind, advertise netip.Addr) {
+	to, err := e.resolve(t)
+	if err != nil {
+		return netip.Addr{}, netip.Addr{}
+	}
+	if to.tcp {
+		bind = e.listenerFor(to.addr.Addr(), to.prefer).Addr()
+	} else if s := e.socketFor(to.addr.Addr(), to.prefer); s != nil {
+		bind = s.local.Addr()
+	}
+	if !bind.IsValid() {
+		return netip.Addr{}, netip.Addr{}
+	}
+	return bind, e.advertised(bind, to.addr.Addr())
+}
+
+// destination is a resolved Target.
+type destination struct {
+	uri    sip.Uri // Request-URI
+	addr   netip.AddrPort
+	tcp    bool
+	prefer netip.Addr // our address to send from
+	phone  bool
+
+	user, password string // for the peer's challenges
+}
+
+// resolve looks a target up in what is known now; it does not wait for DNS.
+func (e *Endpoint) resolve(t Target) (destination, error) {
+	if t.Contact != "" {
+		return e.resolvePhone(t.Contact)
+	}
+	trunk, addrs, err := e.carriers.target(t.Trunk)
+	if err != nil {
+		return destination{}, err
+	}
+	if len(addrs) == 0 {
+		return destination{}, errors.New("trunk " + string(t.Trunk) + ": no address")
+	}
+	d := destination{addr: addrs[0], tcp: trunk.Transport == "tcp", user: trunk.Username, password: trunk.Password}
+	host, port := trunk.Host, ""
+	if h, p, err := net.SplitHostPort(trunk.Host); err == nil {
+		host, port = h, p
+	}
+	d.uri = sip.Uri{Scheme: "sip", Host: host}
+	d.uri.Port, _ = strconv.Atoi(port)
+	if d.tcp {
+		d.uri.UriParams = sip.HeaderParams{{K: "transport", V: "tcp"}}
+	}
+	return d, nil
+}
+
+var errNoPhone = errors.New("phone is not registered")
+
+func (e *Endpoint) resolvePhone(id ContactID) (destination, error) {
+	b, ok := e.phones.binding(id)
+	if !ok {
+		return destination{}, errNoPhone
+	}
+	d := destination{phone: true, addr: b.Source, tcp: b.Transport == "tcp"}
+	if err := sip.ParseUri(b.URI, &d.uri); err != nil {
+		return destination{}, err
+	}
+	d.uri.Headers = nil
+	if at, err := netip.ParseAddrPort(b.Local); err == nil {
+		d.prefer = at.Addr()
+	}
+	if d.addr.IsValid() {
+		return d, nil
+	}
+	// A static phone: where its URI says.
+	if p, _ := d.uri.UriParams.Get("transport"); p == "tcp" || p == "TCP" {
+		d.tcp = true
+	}
+	if a, ok := literal(&d.uri); ok {
+		d.addr = a
+		return d, nil
+	}
+	ip, err := e.carriers.addr(d.uri.Host)
+	if err != nil {
+		return destination{}, err
+	}
+	port := uint16(5060)
+	if d.uri.Port > 0 && d.uri.Port < 65536 {
+		port = uint16(d.uri.Port)
+	}
+	d.addr = netip.AddrPortFrom(ip.Unmap(), port)
+	return d, nil
+}

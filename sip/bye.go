@@ -1,0 +1,149 @@
+package sip
+
+import (
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// doHangup knows what ending means in each phase.
+func (l *Leg) doHangup(code int, why Reason) {
+	switch l.phase {
+	case invited:
+		if code < 300 || code > 699 {
+			code = 480
+		}
+		h := why.header()
+		if h != nil {
+			l.refuseInvite(code, "", h)
+		} else {
+			l.refuseInvite(code, "")
+		}
+		l.depart(Ended{By: Ours, Code: code, Text: phrase(code)})
+	case dialling:
+		l.giveUpDialling(Ended{By: Ours, Code: 487, Text: phrase(487)}, why)
+	case answered:
+		// RFC 3261 §15: no BYE before the ACK, or before 64*T1 without one.
+		l.bye = &why
+		l.depart(Ended{By: Ours})
+	case up:
+		l.refuseTheirs(487)
+		if l.final != nil { // of a re-INVITE
+			l.bye = &why
+		} else {
+			l.sendBye(why)
+		}
+		l.depart(Ended{By: Ours})
+	}
+}
+
+// sendBye sends the BYE; its transaction goes on without the switchboard.
+func (l *Leg) sendBye(why Reason) {
+	req, f := l.request(sip.BYE)
+	if h := why.header(); h != nil {
+		req.AppendHeader(h)
+	}
+	req.SetBody(nil)
+	if _, err := l.send(req, f); err != nil {
+		l.e.grumble.say("BYE not sent", "leg", string(l.id), "addr", f.remote.String(), "err", err)
+	}
+}
+
+// byeResponse is the final response to a BYE (or CANCEL); a challenge is
+// answered once.
+func (l *Leg) byeResponse(t *clientTx, res *sip.Response) {
+	if t.req.Method != sip.BYE || !asks(res) || l.login == nil {
+		return
+	}
+	if t.req.GetHeader("authorization") != nil || t.req.GetHeader("proxy-authorization") != nil {
+		return
+	}
+	req, f := l.request(sip.BYE)
+	if _, err := l.login.authorise(req, res, false); err != nil {
+		return
+	}
+	for _, r := range t.req.GetHeaders("reason") {
+		req.AppendHeader(r)
+	}
+	req.SetBody(nil)
+	_, _ = l.send(req, f)
+}
+
+// onRequest is a request inside the dialog, other than INVITE and ACK.
+func (l *Leg) onRequest(req *sip.Request, f *flow, key string) {
+	seq := req.CSeq().SeqNo
+	early := l.phase == dialling || l.phase == cancelling
+	switch {
+	case l.phase == gone, l.remoteTag != "" && tagOf(req.From().Params) != l.remoteTag:
+		l.respond(key, f, req, 481)
+		return
+	case l.remoteSeq != 0 && seq <= l.remoteSeq && !early: // RFC 3261 §12.2.2
+		l.respond(key, f, req, 500)
+		return
+	}
+	if !early {
+		l.remoteSeq = seq
+		l.follow(&flow{udp: f.udp, tcp: f.tcp, remote: f.source, source: f.source})
+	}
+	switch req.Method {
+	case sip.BYE:
+		l.onBye(req, f, key)
+	case sip.INFO:
+		l.respond(key, f, req, 200)
+		ct := ""
+		if h := req.ContentType(); h != nil {
+			ct = h.Value()
+		}
+		l.emit(Info{Leg: l.id, ContentType: ct, Body: req.Body()})
+	case sip.UPDATE:
+		l.onUpdate(req, f, key)
+	case sip.OPTIONS:
+		l.e.answer(key, f, l.e.capabilities(req))
+	case sip.PRACK:
+		l.respond(key, f, req, 481) // we send no reliable provisional response
+	case sip.REFER, sip.NOTIFY, sip.SUBSCRIBE, sip.MESSAGE, sip.PUBLISH, sip.REGISTER:
+		l.respond(key, f, req, 405)
+	default:
+		l.respond(key, f, req, 501)
+	}
+}
+
+func (l *Leg) respond(key string, f *flow, req *sip.Request, code int, more ...sip.Header) {
+	l.e.answer(key, f, l.e.makeReply(req, code, phrase(code), more...))
+}
+
+// onBye ends the leg at the peer's wish, in whatever phase; also when our own
+// BYE is on its way. One that overtook its ACK waits a little, so that
+// Confirmed comes first.
+func (l *Leg) onBye(req *sip.Request, f *flow, key string) {
+	switch l.phase {
+	case dialling, cancelling:
+		l.respond(key, f, req, 481) // RFC 3261 §15: a callee has no BYE before its 2xx
+		return
+	case answered:
+		if l.heldBye == nil && l.final != nil {
+			l.heldBye = func() { l.onBye(req, f, key) }
+			l.after(dueBye, t1)
+			return
+		}
+	case invited:
+		l.refuseInvite(487, "")
+	}
+	l.respond(key, f, req, 200)
+	l.refuseTheirs(487)
+	l.confirm()
+	l.bye = nil
+	l.depart(Ended{By: Theirs, Cause: reasonOf(req)})
+}
+
+// releaseBye handles the BYE that was held.
+func (l *Leg) releaseBye() {
+	f := l.heldBye
+	if f == nil {
+		return
+	}
+	l.due[dueBye] = time.Time{}
+	l.confirm()
+	f()
+	l.heldBye = nil
+}

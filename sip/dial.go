@@ -1,0 +1,295 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// maxTries bounds the INVITEs of one Dial that answer challenges: one, and two
+// for stale nonces.
+const maxTries = 3
+
+// dialState is an outbound leg until the final response.
+type dialState struct {
+	Dial
+	to   destination
+	flow *flow
+	tx   *clientTx
+	auth sip.Header    // credentials of the INVITE on its way
+	ask  *sip.Response // the challenge to answer with the next one
+	try  int           // INVITEs sent
+	why  Reason        // for the CANCEL and the BYE once hung up
+	end  Ended         // what Ended will say once hung up
+	rang bool          // a provisional response is in: a CANCEL may be sent
+	gave bool          // CANCEL is out
+}
+
+// Dial starts an outbound leg. It never blocks and never fails: what became
+// of it arrives as events, Ended last.
+func (e *Endpoint) Dial(d Dial) *Leg {
+	if d.ID == "" {
+		d.ID = newLegID()
+	}
+	l := e.newLeg(d.ID, dialling)
+	id := sip.CallIDHeader(random(22))
+	l.callID = &id
+	l.localTag = e.newTag()
+	l.call = &dialState{Dial: d}
+	e.legs.add(l)
+	l.post(l.startDial)
+	e.spawn(l.run)
+	return l
+}
+
+func (l *Leg) startDial() {
+	c := l.call
+	to, err := l.e.resolve(c.To)
+	if err != nil {
+		code := 503
+		if c.To.Contact != "" {
+			code = 480
+		}
+		l.depart(Ended{By: Failed, Code: code, Text: err.Error(), Err: err})
+		return
+	}
+	if !to.phone {
+		to.uri.User = escapeUser(c.User)
+	}
+	c.to = to
+	if c.flow, err = l.e.flowTo(to.addr, to.tcp, to.prefer); err != nil {
+		l.depart(Ended{By: Failed, Code: 503, Text: err.Error(), Err: err})
+		return
+	}
+	l.e.befriend(c.flow)
+	l.phone, l.in, l.target = to.phone, c.flow, to.uri
+	l.contact = l.e.contact(c.flow)
+	if to.user != "" {
+		l.login = &login{user: to.user, password: to.password}
+	}
+	l.parties()
+	if c.AnswerWithin > 0 {
+		l.after(dueAnswer, c.AnswerWithin)
+	}
+	l.sendInvite()
+}
+
+// parties makes From and To.
+func (l *Leg) parties() {
+	c := l.call
+	n := c.From
+	if c.Anonymous { // RFC 3323 §4.1.1.3
+		n = NameAddr{Display: "Anonymous", User: "anonymous", Host: "anonymous.invalid"}
+	}
+	if n.Host == "" {
+		n.Host = l.e.cfg.Domain
+	}
+	l.from = &sip.FromHeader{
+		DisplayName: quotable(n.Display),
+		Address:     sip.Uri{Scheme: "sip", User: escapeUser(n.User), Host: clean(n.Host)},
+		Params:      sip.HeaderParams{{K: "tag", V: l.localTag}},
+	}
+	l.to = &sip.ToHeader{Address: sip.Uri{Scheme: c.to.uri.Scheme, User: c.to.uri.User, Host: c.to.uri.Host}}
+	if l.to.Address.Scheme == "" {
+		l.to.Address.Scheme = "sip"
+	}
+}
+
+func (l *Leg) sendInvite() {
+	c := l.call
+	c.try++
+	l.localSeq++
+	req := sip.NewRequest(sip.INVITE, c.to.uri)
+	req.AppendHeader(l.e.via(c.flow))
+	req.AppendHeader(maxForwards())
+	req.AppendHeader(l.from)
+	req.AppendHeader(l.to)
+	req.AppendHeader(l.callID)
+	req.AppendHeader(&sip.CSeqHeader{SeqNo: l.localSeq, MethodName: sip.INVITE})
+	req.AppendHeader(l.contact)
+	req.AppendHeader(sip.NewHeader("Allow", allow))
+	req.AppendHeader(sip.NewHeader("Supported", ""))
+	req.AppendHeader(sip.NewHeader("User-Agent", product))
+	l.identity(req)
+	setSDP(req, c.Offer)
+	if c.ask != nil {
+		h, err := l.login.authorise(req, c.ask, c.auth != nil)
+		if err != nil {
+			l.depart(Ended{By: Theirs, Code: c.ask.StatusCode, Text: err.Error(), Err: err})
+			return
+		}
+		c.auth, c.ask = h, nil
+	}
+	tx, err := l.send(req, c.flow)
+	if err != nil {
+		l.depart(Ended{By: Failed, Code: 503, Text: "INVITE not sent", Err: err})
+		return
+	}
+	c.tx = tx
+}
+
+// identity adds what the caller is known by, and the headers asked for.
+func (l *Leg) identity(req *sip.Request) {
+	c := l.call
+	if c.PAI != (NameAddr{}) {
+		req.AppendHeader(sip.NewHeader("P-Asserted-Identity", address(c.PAI, l.e.cfg.Domain)))
+	}
+	if c.Anonymous {
+		req.AppendHeader(sip.NewHeader("Privacy", "id"))
+	}
+	names := make([]string, 0, len(c.Headers))
+	for k := range c.Headers {
+		names = append(names, k)
+	}
+	sort.Strings(names)
+	for _, k := range names {
+		if k != "" && !strings.ContainsAny(k, " \t\r\n:") {
+			req.AppendHeader(sip.NewHeader(k, clean(c.Headers[k])))
+		}
+	}
+}
+
+func (l *Leg) dialResponse(t *clientTx, res *sip.Response) {
+	switch {
+	case res.StatusCode < 200:
+		t.proceed(res)
+		l.progressed(res)
+	case res.IsSuccess():
+		l.closeTx(t)
+		l.accepted(res)
+	default:
+		t.refused(res)
+		l.open--
+		l.refused(res)
+	}
+}
+
+func (l *Leg) progressed(res *sip.Response) {
+	c := l.call
+	c.rang = true
+	if l.phase != dialling {
+		l.sendCancel(c.why) // RFC 3261 §9.1: only now may it be sent
+		return
+	}
+	if res.StatusCode > 100 {
+		sdp, _ := sdpOf(res)
+		l.emit(Progressed{Leg: l.id, Code: res.StatusCode, SDP: sdp, At: time.Now()})
+	}
+}
+
+// accepted is the first 2xx. Hung up or not, it is acknowledged; hung up, it
+// is then ended with a BYE.
+func (l *Leg) accepted(res *sip.Response) {
+	c := l.call
+	l.call = nil
+	l.due[dueAnswer] = time.Time{}
+	l.establish(res, c.flow)
+	l.acked = l.acknowledge(l.localSeq, c.auth)
+	sdp, _ := sdpOf(res)
+	l.emit(Answered{Leg: l.id, SDP: sdp, At: time.Now()})
+	if l.phase == dialling {
+		l.phase = up
+		l.tryReoffer()
+		return
+	}
+	why := c.why
+	if why == (Reason{}) {
+		why = Reason{Cause: 487, Text: "Call ended"}
+	}
+	l.sendBye(why)
+	l.depart(c.end)
+}
+
+// refused is a final response of 300 and above, acknowledged already.
+func (l *Leg) refused(res *sip.Response) {
+	c := l.call
+	if l.phase != dialling {
+		l.call = nil
+		l.depart(c.end)
+		return
+	}
+	if asks(res) && l.login != nil && c.try < maxTries {
+		c.ask = res
+		l.sendInvite()
+		return
+	}
+	l.call = nil
+	ev := Ended{By: Theirs, Code: res.StatusCode, Text: res.Reason, Cause: reasonOf(res)}
+	if asks(res) {
+		ev.Err = errRefused
+	}
+	l.depart(ev)
+}
+
+// dialFailure: nobody answered at all (timer B), or the transport failed. RFC
+// 3261 §8.1.3.1 makes them 408 and 503.
+func (l *Leg) dialFailure(err error) {
+	c := l.call
+	l.call = nil
+	if l.phase != dialling {
+		l.depart(c.end)
+		return
+	}
+	ev := Ended{By: Failed, Code: 503, Text: "transport failed", Err: err}
+	if errors.Is(err, sip.ErrTransactionTimeout) || errors.Is(err, context.DeadlineExceeded) {
+		ev.Code, ev.Text = 408, "no response"
+	}
+	l.depart(ev)
+}
+
+// unanswered is AnswerWithin.
+func (l *Leg) unanswered() {
+	if l.phase == dialling {
+		l.giveUpDialling(Ended{By: Ours, Code: 408, Text: "not answered in time"}, Reason{Cause: 408, Text: "no answer"})
+	}
+}
+
+// giveUpDialling cancels the INVITE. Once it has been answered provisionally
+// the leg ends with its final response: a 2xx that crosses the CANCEL is news.
+// Before that, nobody may ever answer: the leg ends now, the INVITE is not
+// sent again, and whatever still comes is cancelled or hung up in silence.
+func (l *Leg) giveUpDialling(ev Ended, why Reason) {
+	c := l.call
+	c.why, c.end = why, ev
+	l.due[dueAnswer] = time.Time{}
+	if c.tx == nil {
+		l.call = nil
+		l.depart(ev)
+		return
+	}
+	if !c.rang {
+		c.tx.quiet.Store(true)
+		l.depart(ev)
+		return
+	}
+	l.phase = cancelling
+	l.sendCancel(why)
+	l.after(dueLinger, giveUp) // RFC 3261 §9.1: as if cancelled after 64*T1
+}
+
+// sendCancel cancels our INVITE (RFC 3261 §9.1), once.
+func (l *Leg) sendCancel(why Reason) {
+	c := l.call
+	if c.gave || c.tx == nil {
+		return
+	}
+	c.gave = true
+	inv := c.tx.req
+	req := sip.NewRequest(sip.CANCEL, inv.Recipient)
+	req.AppendHeader(inv.Via())
+	req.AppendHeader(maxForwards())
+	req.AppendHeader(l.from)
+	req.AppendHeader(l.to)
+	req.AppendHeader(l.callID)
+	req.AppendHeader(&sip.CSeqHeader{SeqNo: inv.CSeq().SeqNo, MethodName: sip.CANCEL})
+	req.AppendHeader(sip.NewHeader("User-Agent", product))
+	if h := why.header(); h != nil {
+		req.AppendHeader(h)
+	}
+	req.SetBody(nil)
+	_, _ = l.send(req, c.flow)
+}

@@ -1,0 +1,168 @@
+package sip
+
+import (
+	"strings"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+	"github.com/oklog/ulid/v2"
+)
+
+func newLegID() LegID { return LegID(ulid.Make().String()) }
+
+// caller is who an INVITE is from, once it is known.
+type caller struct {
+	trunk   Trunk
+	account AccountID
+	once    string
+}
+
+// invite takes an INVITE outside any dialog: from a trunk by its address, from
+// anybody else by digest.
+func (e *Endpoint) invite(req *sip.Request, f *flow, key string) {
+	req.To().Params.Add("tag", e.steadyTag(req))
+	var from caller
+	trunk, ok := e.carriers.whose(f.source.Addr())
+	if ok && req.GetHeader("authorization") == nil {
+		from.trunk = trunk
+	} else {
+		v := e.phones.authenticate(req)
+		if v.response != nil {
+			e.turnAway(req, f, key, v.response)
+			return
+		}
+		from.account, from.once = v.account, v.once
+		e.befriend(f)
+	}
+	mf := req.MaxForwards()
+	switch {
+	case e.draining.Load():
+		e.answer(key, f, e.makeReply(req, 503, "Service Unavailable", sip.NewHeader("Retry-After", "30")))
+	case mf != nil && *mf == 0: // RFC 7332 §3: a B2BUA is a hop
+		e.answer(key, f, e.makeReply(req, 483, "Too Many Hops"))
+	case e.legs.merged(req.CallID().Value(), tagOf(req.From().Params)): // RFC 3261 §8.2.2.2
+		e.answer(key, f, e.makeReply(req, 482, "Loop Detected"))
+	case req.Contact() == nil || req.Contact().Address.Wildcard: // RFC 3261 §8.1.1.8
+		e.answer(key, f, e.makeReply(req, 400, "No Contact"))
+	default:
+		e.open(req, f, key, from)
+	}
+}
+
+func (e *Endpoint) turnAway(req *sip.Request, f *flow, key string, res *sip.Response) {
+	e.dress(res)
+	if res.StatusCode == 401 || res.StatusCode == 407 {
+		e.challenged(req)
+		_ = f.WriteMsg(res) // stateless: 32 s of repetitions to a forged source would be an amplifier
+		return
+	}
+	e.answer(key, f, res)
+}
+
+// befriend notes that the source proved itself.
+func (e *Endpoint) befriend(f *flow) {
+	e.friends.add(f.source.Addr(), time.Now())
+	if f.tcp != nil {
+		f.tcp.friend.Store(true)
+	}
+}
+
+// open makes the leg of an admitted INVITE. 100 goes out first (RFC 3261
+// §17.2.1): a switchboard under load must not cause retransmissions.
+func (e *Endpoint) open(req *sip.Request, f *flow, key string, from caller) {
+	req.To().Params.Add("tag", e.newTag())
+	l := e.newLeg(newLegID(), invited)
+	l.inbound, l.phone = true, from.trunk.ID == ""
+	l.callID = req.CallID()
+	l.localTag, l.remoteTag = tagOf(req.To().Params), tagOf(req.From().Params)
+	l.from = &sip.FromHeader{DisplayName: req.To().DisplayName, Address: req.To().Address, Params: req.To().Params}
+	l.to = &sip.ToHeader{DisplayName: req.From().DisplayName, Address: req.From().Address, Params: req.From().Params}
+	l.remoteSeq = req.CSeq().SeqNo
+	l.localSeq = 1
+	l.routes = routesOf(req)
+	l.in = &flow{udp: f.udp, tcp: f.tcp, remote: f.source, source: f.source}
+	l.refresh(req.Contact())
+	l.contact = e.contact(l.in)
+	if u := from.trunk.Username; u != "" {
+		l.login = &login{user: u, password: from.trunk.Password}
+	}
+	l.invite = e.servers.open(e, req, f, key)
+	l.invite.leg = l
+	l.invite.respond(e.makeReply(req, 100, "Trying"))
+	e.legs.add(l)
+	ev := e.describe(l, req, from)
+	l.post(func() { l.emit(ev) })
+	e.spawn(l.run)
+}
+
+// describe tells the switchboard about an INVITE.
+func (e *Endpoint) describe(l *Leg, req *sip.Request, from caller) Invited {
+	offer, _ := sdpOf(req)
+	bind := l.in.local().Addr()
+	ev := Invited{
+		Leg: l, Trunk: from.trunk.ID, Account: from.account, Once: from.once,
+		Dialled: dialled(req, from.trunk), Anonymous: anonymous(req),
+		Source: l.in.source, CallID: l.callID.Value(),
+		Bind: bind, Advertise: e.advertised(bind, l.in.source.Addr()),
+		Offer: offer, At: time.Now(),
+	}
+	h := req.From()
+	ev.From = NameAddr{Display: clean(unpair(h.DisplayName)), User: userOf(&h.Address), Host: h.Address.Host}
+	for _, p := range req.GetHeaders("p-asserted-identity") {
+		// RFC 3325 §9.1: a sip: and a tel: one may come; the first that has a user.
+		if n, ok := nameAddr(splitQuoted(p.Value(), ',')[0]); ok && ev.PAI.User == "" {
+			ev.PAI = n
+		}
+	}
+	if d := req.GetHeader("diversion"); d != nil {
+		ev.Diversion = d.Value()
+	}
+	return ev
+}
+
+// dialled finds the number a caller wants, where the trunk says.
+func dialled(req *sip.Request, t Trunk) string {
+	where := t.CalledFrom
+	switch {
+	case t.ID == "":
+		where = []string{"uri"}
+	case len(where) == 0:
+		where = []string{"uri", "to"}
+	}
+	for _, w := range where {
+		user := ""
+		switch w {
+		case "uri":
+			user = userOf(&req.Recipient)
+		case "to":
+			user = userOf(&req.To().Address)
+		case "p-called-party-id": // RFC 7315 §4.2
+			if h := req.GetHeader(w); h != nil {
+				n, _ := nameAddr(h.Value())
+				user = n.User
+			}
+		}
+		if user != "" {
+			return user
+		}
+	}
+	return ""
+}
+
+// anonymous reports that the caller does not want to be known (RFC 3323, RFC
+// 3325 §9.3).
+func anonymous(req *sip.Request) bool {
+	from := &req.From().Address
+	if strings.EqualFold(from.Host, "anonymous.invalid") || strings.EqualFold(from.User, "anonymous") {
+		return true
+	}
+	for _, h := range req.GetHeaders("privacy") {
+		for _, v := range strings.FieldsFunc(h.Value(), func(r rune) bool { return r == ';' || r == ',' || r == ' ' }) {
+			switch strings.ToLower(v) {
+			case "id", "user", "header":
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,378 @@
+package sip
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// Leg is one dialog with one phone or carrier, in either direction. One
+// goroutine owns it; verbs and packets are letters to that goroutine. Its
+// methods may be called from any goroutine, in any state.
+type Leg struct {
+	id LegID
+	e  *Endpoint
+
+	mu     sync.Mutex
+	box    []func()
+	closed bool          // nobody reads the box any more
+	wake   chan struct{} // holds one
+
+	// All below belongs to the leg's goroutine.
+
+	phase phase
+	ended bool // Ended was emitted: no further event
+	timer *time.Timer
+	due   [dueKinds]time.Time
+
+	dialog
+
+	invite  *inviteTx  // inbound: until the final response
+	final   *final     // the 2xx that waits for its ACK
+	held    []func()   // the peer's re-INVITEs that came before that ACK
+	heldBye func()     // its BYE, likewise
+	bye     *Reason    // our BYE waits for that ACK
+	open    int        // client transactions not over
+	call    *dialState // outbound: until the final response
+	acked   *sent      // our last ACK of a 2xx
+
+	ours   *reoffer // our re-INVITE on its way
+	queue  [][]byte // our offers behind it
+	theirs *theirs  // the peer's offer that we have not answered
+}
+
+// phase says what is true of a leg.
+type phase int
+
+const (
+	invited    phase = iota // inbound: no final response is out
+	dialling                // outbound: no final response is in
+	cancelling              // outbound: hung up, the INVITE's final response is awaited
+	answered                // inbound: the 2xx is out, its ACK is not in
+	up                      // 2xx and ACK have passed
+	leaving                 // Ended was emitted; transactions are left on the wire
+	gone                    // nothing is left
+)
+
+// dueKind names a deadline of a leg.
+type dueKind int
+
+const (
+	dueRepeat dueKind = iota // send the 2xx again
+	dueNoACK                 // the 2xx was never acknowledged
+	dueAnswer                // Dial.AnswerWithin
+	dueGlare                 // send the re-INVITE again after a 491
+	dueBye                   // a BYE was held for an ACK long enough
+	dueLinger                // transactions left on the wire have had their time
+	dueKinds
+)
+
+func (e *Endpoint) newLeg(id LegID, p phase) *Leg {
+	l := &Leg{id: id, e: e, phase: p, wake: make(chan struct{}, 1)}
+	l.timer = time.NewTimer(time.Hour)
+	return l
+}
+
+// post puts a letter into the box; false: the leg is gone. It never blocks.
+func (l *Leg) post(f func()) bool {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return false
+	}
+	l.box = append(l.box, f)
+	l.mu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// take empties the box. With nothing in it and the leg gone, it closes it.
+func (l *Leg) take() (letters []func(), done bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	letters, l.box = l.box, nil
+	if len(letters) == 0 && l.phase == gone {
+		l.closed = true
+	}
+	return letters, l.closed
+}
+
+// run is the leg's goroutine. A panic in it ends this leg and no other.
+func (l *Leg) run() {
+	defer l.bury()
+	defer func() {
+		if r := recover(); r != nil {
+			l.e.panicked("leg", r)
+			l.crash(fmt.Errorf("panic: %v", r))
+		}
+	}()
+	for {
+		letters, done := l.take()
+		if done {
+			return
+		}
+		for _, f := range letters {
+			f()
+		}
+		l.tick(time.Now())
+		if len(letters) > 0 || l.phase == gone {
+			continue
+		}
+		l.arm()
+		select {
+		case <-l.wake:
+		case <-l.timer.C:
+		}
+	}
+}
+
+// bury closes the box and removes the leg from the tables.
+func (l *Leg) bury() {
+	l.mu.Lock()
+	l.closed, l.box = true, nil
+	l.mu.Unlock()
+	l.timer.Stop()
+	l.e.legs.remove(l)
+}
+
+// crash ends the leg as well as it can after a panic.
+func (l *Leg) crash(err error) {
+	defer l.e.rescue("leg's end")
+	defer l.end(Ended{By: Failed, Code: 500, Text: "internal error", Err: err})
+	switch l.phase {
+	case invited:
+		if l.invite != nil {
+			l.invite.respond(l.e.makeReply(l.invite.req, 500, "Server Internal Error"))
+		}
+	case dialling, cancelling:
+		if l.call != nil && l.call.tx != nil {
+			l.call.tx.quiet.Store(true)
+			l.sendCancel(Reason{})
+		}
+	case answered, up:
+		l.sendBye(Reason{Cause: 500, Text: "internal error"})
+	}
+}
+
+// abandon is the endpoint's last word: whatever is left ends now.
+func (l *Leg) abandon() {
+	l.end(Ended{By: Failed, Code: 503, Text: "shutting down", Err: errClosed})
+	l.phase = gone
+}
+
+func (l *Leg) emit(ev Event) {
+	if !l.ended {
+		l.e.cfg.Emit(ev)
+	}
+}
+
+// end emits Ended, once, as the last event.
+func (l *Leg) end(ev Ended) {
+	if l.ended {
+		return
+	}
+	l.ended = true
+	ev.Leg, ev.At = l.id, time.Now()
+	l.e.cfg.Emit(ev)
+}
+
+// depart ends the leg for everybody but the wire.
+func (l *Leg) depart(ev Ended) {
+	l.end(ev)
+	l.phase = leaving
+	l.queue = nil
+	clear(l.due[dueAnswer:dueLinger])
+	l.after(dueLinger, giveUp)
+	l.releaseBye()
+	l.release()
+	l.settle()
+}
+
+// settle lets a leaving leg go when nothing is left on the wire.
+func (l *Leg) settle() {
+	if l.phase == leaving && l.open == 0 && l.final == nil && l.bye == nil {
+		l.phase = gone
+	}
+}
+
+func (l *Leg) after(k dueKind, d time.Duration) { l.due[k] = time.Now().Add(d) }
+
+// arm sets the one timer to the earliest deadline.
+func (l *Leg) arm() {
+	var first time.Time
+	for _, t := range l.due {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	if first.IsZero() {
+		l.timer.Stop()
+		return
+	}
+	l.timer.Reset(time.Until(first))
+}
+
+// tick does what is due.
+func (l *Leg) tick(now time.Time) {
+	for k := range dueKinds {
+		t := l.due[k]
+		if t.IsZero() || now.Before(t) {
+			continue
+		}
+		l.due[k] = time.Time{}
+		switch k {
+		case dueRepeat:
+			l.repeat()
+		case dueNoACK:
+			l.noAck()
+		case dueAnswer:
+			l.unanswered()
+		case dueGlare:
+			l.tryReoffer()
+		case dueBye:
+			l.releaseBye()
+		case dueLinger:
+			l.phase = gone
+		}
+	}
+}
+
+// onResponse and onFailure make the leg the owner of its transactions.
+func (l *Leg) onResponse(t *clientTx, res *sip.Response) {
+	if !l.post(func() { l.response(t, res) }) && res.StatusCode >= 200 {
+		t.finish()
+	}
+}
+
+func (l *Leg) onFailure(t *clientTx, err error) { l.post(func() { l.failure(t, err) }) }
+
+// response sorts the responses to our requests.
+func (l *Leg) response(t *clientTx, res *sip.Response) {
+	if t.over.Load() {
+		return
+	}
+	switch {
+	case l.call != nil && t == l.call.tx:
+		l.dialResponse(t, res)
+	case l.ours != nil && t == l.ours.tx:
+		l.reofferResponse(t, res)
+	case res.StatusCode < 200:
+	default:
+		l.closeTx(t)
+		l.byeResponse(t, res)
+	}
+	l.settle()
+}
+
+func (l *Leg) failure(t *clientTx, err error) {
+	l.open--
+	switch {
+	case l.call != nil && t == l.call.tx:
+		l.dialFailure(err)
+	case l.ours != nil && t == l.ours.tx:
+		l.reofferFailure(err)
+	}
+	l.settle()
+}
+
+// send starts a client transaction of this leg.
+func (l *Leg) send(req *sip.Request, f *flow) (*clientTx, error) {
+	t, err := l.e.clients.start(req, f, l)
+	if err == nil {
+		l.open++
+	}
+	return t, err
+}
+
+// closeTx ends a transaction whose final response is in.
+func (l *Leg) closeTx(t *clientTx) {
+	if !t.over.Load() {
+		t.finish()
+		l.open--
+	}
+}
+
+// legTable finds legs by Call-ID and our tag.
+type legTable struct {
+	mu      sync.Mutex
+	m       map[dialogKey]*Leg
+	initial map[dialogKey]*Leg // inbound legs by the caller's tag, for merged requests
+	changed chan struct{}
+}
+
+type dialogKey struct{ callID, tag string }
+
+func newLegTable() *legTable {
+	return &legTable{m: map[dialogKey]*Leg{}, initial: map[dialogKey]*Leg{}, changed: make(chan struct{}, 1)}
+}
+
+func (t *legTable) add(l *Leg) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.m[dialogKey{l.callID.Value(), l.localTag}] = l
+	if l.inbound {
+		t.initial[dialogKey{l.callID.Value(), l.remoteTag}] = l
+	}
+}
+
+func (t *legTable) remove(l *Leg) {
+	t.mu.Lock()
+	delete(t.m, dialogKey{l.callID.Value(), l.localTag})
+	if k := (dialogKey{l.callID.Value(), l.remoteTag}); t.initial[k] == l {
+		delete(t.initial, k)
+	}
+	t.mu.Unlock()
+	select {
+	case t.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (t *legTable) find(callID, tag string) *Leg {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.m[dialogKey{callID, tag}]
+}
+
+// merged reports a live inbound leg of the same caller and Call-ID.
+func (t *legTable) merged(callID, fromTag string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.initial[dialogKey{callID, fromTag}] != nil
+}
+
+func (t *legTable) len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.m)
+}
+
+func (t *legTable) each(f func(*Leg)) {
+	t.mu.Lock()
+	all := make([]*Leg, 0, len(t.m))
+	for _, l := range t.m {
+		all = append(all, l)
+	}
+	t.mu.Unlock()
+	for _, l := range all {
+		f(l)
+	}
+}
+
+// wait returns when no leg is left, or after d.
+func (t *legTable) wait(d time.Duration) {
+	limit := time.NewTimer(d)
+	defer limit.Stop()
+	for t.len() > 0 {
+		select {
+		case <-t.changed:
+		case <-limit.C:
+			return
+		}
+	}
+}

@@ -1,0 +1,263 @@
+package sip
+
+import (
+	"hash/maphash"
+	"strconv"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// request is where requests go. It runs on the reading goroutine: requests of
+// one peer reach their leg's mailbox in the order received. (sipgo starts a
+// goroutine for each message: 226 of 2,000 BYEs overtook their ACK.)
+func (e *Endpoint) request(req *sip.Request, f *flow, known bool) {
+	repair(req)
+	answerable, whole := mandatory(req)
+	if answerable {
+		f = respondTo(req, f)
+	}
+	if !whole {
+		e.count.malformed.Add(1)
+		if answerable && known && req.Method != sip.ACK {
+			e.reply(req, f, 400, "Bad Request")
+		}
+		return
+	}
+	req.SetTransport(f.transport())
+	req.SetSource(f.source.String())
+	if req.Method == sip.ACK {
+		e.ack(req, f) // RFC 3261 §17: never answered, whatever is wrong with it
+		return
+	}
+	key := serverKey(req, req.Method)
+	if e.again(req, key) {
+		e.count.retransmitted.Add(1)
+		return
+	}
+	if v := validate(req); v.code != 0 {
+		e.count.refused.Add(1)
+		e.reply(req, f, v.code, v.reason, v.header)
+		return
+	}
+	switch {
+	case req.Method == sip.CANCEL:
+		e.cancel(req, f, key, known)
+	case tagOf(req.To().Params) != "":
+		e.inDialog(req, f, key, known)
+	default:
+		e.outside(req, f, key, known)
+	}
+}
+
+// respondTo is the flow for the responses to a request (RFC 3261 §18.2.2, RFC
+// 3581 §4): the source address, with the Via's port where rport is not asked
+// for. The Via tells the peer how we see it.
+func respondTo(req *sip.Request, f *flow) *flow {
+	v := req.Via()
+	host := f.source.Addr().String()
+	if p, ok := v.Params.Get("rport"); ok {
+		if p == "" || f.tcp == nil {
+			v.Params.Add("rport", strconv.Itoa(int(f.source.Port())))
+		}
+		v.Params.Add("received", host)
+		return f
+	}
+	if v.Host != host {
+		v.Params.Add("received", host)
+	}
+	if f.tcp != nil {
+		return f
+	}
+	port := uint16(5060)
+	if v.Port > 0 && v.Port < 65536 {
+		port = uint16(v.Port)
+	}
+	if port == f.source.Port() {
+		return f
+	}
+	return f.towards(port)
+}
+
+// again answers a retransmission, if this is one.
+func (e *Endpoint) again(req *sip.Request, key string) bool {
+	if req.Method == sip.INVITE {
+		if i := e.servers.get(key); i != nil {
+			_ = i.tx.Receive(req)
+			return true
+		}
+	}
+	b, f, ok := e.memory.get(key)
+	if ok && b != nil {
+		_ = f.write(b)
+	}
+	return ok
+}
+
+// ack belongs to the refusal it names by its branch, else to the leg whose tag
+// it carries, whether or not it reuses the INVITE's branch.
+func (e *Endpoint) ack(req *sip.Request, f *flow) {
+	if e.servers.confirm(serverKey(req, sip.INVITE)) {
+		return
+	}
+	if l := e.legs.find(req.CallID().Value(), tagOf(req.To().Params)); l != nil {
+		l.post(func() { l.onAck(req, f) })
+	}
+}
+
+// cancel answers a CANCEL and tells the leg (RFC 3261 §9.2).
+func (e *Endpoint) cancel(req *sip.Request, f *flow, key string, known bool) {
+	invite := serverKey(req, sip.INVITE)
+	i := e.servers.get(invite)
+	_, _, late := e.memory.get(invite)
+	switch {
+	case i != nil && i.leg != nil:
+		if t := tagOf(i.req.To().Params); tagOf(req.To().Params) == "" && t != "" {
+			req.To().Params.Add("tag", t)
+		}
+		e.answer(key, f, e.makeReply(req, 200, "OK"))
+		i.leg.post(func() { i.leg.onCancel(i, reasonOf(req)) })
+	case i != nil || late: // the final response is out: no effect
+		e.answer(key, f, e.makeReply(req, 200, "OK"))
+	case known:
+		e.answer(key, f, e.makeReply(req, 481, "Call/Transaction Does Not Exist"))
+	default:
+		e.count.strangers.Add(1)
+	}
+}
+
+// inDialog hands a request with a To tag to its leg.
+func (e *Endpoint) inDialog(req *sip.Request, f *flow, key string, known bool) {
+	l := e.legs.find(req.CallID().Value(), tagOf(req.To().Params))
+	if l == nil {
+		if !known {
+			e.count.strangers.Add(1)
+			return
+		}
+		e.answer(key, f, e.makeReply(req, 481, "Call/Transaction Does Not Exist"))
+		return
+	}
+	var posted bool
+	if req.Method == sip.INVITE {
+		i := e.servers.open(e, req, f, key)
+		i.leg = l
+		if posted = l.post(func() { l.onReinvite(i) }); !posted {
+			i.respond(e.makeReply(req, 481, "Call/Transaction Does Not Exist"))
+		}
+		return
+	}
+	e.memory.put(key, nil, nil) // Trying: retransmissions are absorbed until answered
+	if posted = l.post(func() { l.onRequest(req, f, key) }); !posted {
+		e.answer(key, f, e.makeReply(req, 481, "Call/Transaction Does Not Exist"))
+	}
+}
+
+// outside handles requests that begin something, or should have had a To tag.
+func (e *Endpoint) outside(req *sip.Request, f *flow, key string, known bool) {
+	switch req.Method {
+	case sip.INVITE:
+		e.invite(req, f, key)
+		return
+	case sip.REGISTER:
+		e.register(req, f, key)
+		return
+	}
+	if !known {
+		e.count.strangers.Add(1)
+		return
+	}
+	switch req.Method {
+	case sip.OPTIONS:
+		e.answer(key, f, e.capabilities(req))
+	case sip.BYE, sip.INFO, sip.UPDATE, sip.PRACK, sip.NOTIFY:
+		e.answer(key, f, e.makeReply(req, 481, "Call/Transaction Does Not Exist"))
+	case sip.SUBSCRIBE, sip.REFER, sip.MESSAGE, sip.PUBLISH:
+		e.answer(key, f, e.makeReply(req, 405, "Method Not Allowed"))
+	default:
+		e.answer(key, f, e.makeReply(req, 501, "Not Implemented"))
+	}
+}
+
+// capabilities answers an OPTIONS (RFC 3261 §11.2).
+func (e *Endpoint) capabilities(req *sip.Request) *sip.Response {
+	if e.draining.Load() {
+		return e.makeReply(req, 503, "Service Unavailable", sip.NewHeader("Retry-After", "30"))
+	}
+	return e.makeReply(req, 200, "OK", sip.NewHeader("Accept", "application/sdp"), sip.NewHeader("Allow", allow), sip.NewHeader("Supported", ""))
+}
+
+func (e *Endpoint) register(req *sip.Request, f *flow, key string) {
+	res := e.phones.register(req, f.local().String())
+	if res == nil {
+		return
+	}
+	e.dress(res)
+	if res.StatusCode == 401 || res.StatusCode == 407 {
+		e.challenged(req)
+		_ = f.WriteMsg(res) // stateless: a stranger leaves nothing behind
+		return
+	}
+	if res.IsSuccess() {
+		e.befriend(f)
+	}
+	e.answer(key, f, res)
+}
+
+func (e *Endpoint) challenged(req *sip.Request) {
+	e.count.challenged.Add(1)
+	if req.GetHeader("authorization") != nil {
+		e.count.wrongPassword.Add(1)
+	}
+}
+
+// makeReply builds a response with the Server header, and Allow in a 405.
+func (e *Endpoint) makeReply(req *sip.Request, code int, reason string, more ...sip.Header) *sip.Response {
+	if code > 100 && tagOf(req.To().Params) == "" {
+		req.To().Params.Add("tag", e.steadyTag(req))
+	}
+	res := sip.NewResponseFromRequest(req, code, reason, nil)
+	res.SipVersion = "SIP/2.0" // Scar: SIP/7.0 got "SIP/7.0 200 OK"
+	e.dress(res)
+	if code == 405 {
+		res.AppendHeader(sip.NewHeader("Allow", allow))
+	}
+	for _, h := range more {
+		if h != nil {
+			res.AppendHeader(h)
+		}
+	}
+	return res
+}
+
+func (e *Endpoint) dress(res *sip.Response) {
+	if res.GetHeader("server") == nil {
+		res.AppendHeader(sip.NewHeader("Server", product))
+	}
+}
+
+// answer sends the final response to a non-INVITE request, or a refusal that
+// must come out the same when the request is repeated.
+func (e *Endpoint) answer(key string, f *flow, res *sip.Response) {
+	b := raw(res)
+	e.memory.put(key, b, f)
+	_ = f.write(b)
+}
+
+// reply answers without remembering: the same request gets the same again.
+func (e *Endpoint) reply(req *sip.Request, f *flow, code int, reason string, more ...sip.Header) {
+	if req.CSeq() == nil || req.To() == nil {
+		res := sip.NewResponseFromRequest(req, code, reason, nil)
+		res.SipVersion = "SIP/2.0"
+		_ = f.WriteMsg(res)
+		return
+	}
+	_ = f.WriteMsg(e.makeReply(req, code, reason, more...))
+}
+
+var tagSeed = maphash.MakeSeed()
+
+// steadyTag is the To tag of a stateless response: the same for the same
+// request (RFC 3261 §8.2.7), and with our token, so that its ACK is heard.
+func (e *Endpoint) steadyTag(req *sip.Request) string {
+	h := maphash.String(tagSeed, req.CallID().Value()+" "+branch(req)+" "+req.CSeq().Value())
+	return e.token + strconv.FormatUint(h, 36)
+}

@@ -1,0 +1,282 @@
+package sip
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Limits on TCP. A stranger may hold a connection for as long as one
+// challenged REGISTER takes; whoever proved itself may stay.
+const (
+	maxConns       = 4096
+	maxConnsOfHost = 128
+	strangerIdle   = 30 * time.Second
+	friendIdle     = 2 * time.Hour
+	messageWithin  = 15 * time.Second // from a message's first byte to its last
+	dialWithin     = 5 * time.Second
+	writeWithin    = 10 * time.Second
+	maxQueued      = 256 // messages waiting for a slow reader
+)
+
+var errSlow = errors.New("peer does not read")
+
+// connections are all TCP connections, by the peer's address: never by ours,
+// so that no request can reach whoever connected last (sipgo's pool keeps
+// accepted connections under the listener's address too).
+type connections struct {
+	e *Endpoint
+
+	mu     sync.Mutex
+	byPeer map[netip.AddrPort]*tcpConn
+	ofHost map[netip.Addr]int
+	down   bool
+}
+
+func newConnections(e *Endpoint) *connections {
+	return &connections{e: e, byPeer: map[netip.AddrPort]*tcpConn{}, ofHost: map[netip.Addr]int{}}
+}
+
+// tcpConn is one connection: a reader and a writer goroutine, a bounded queue.
+// Writes never block: a leg must not wait for a peer that does not read.
+type tcpConn struct {
+	e      *Endpoint
+	local  netip.AddrPort // our listener's address, also when we opened the connection
+	remote netip.AddrPort
+	friend atomic.Bool // proved itself, or we called it
+
+	out    chan []byte
+	done   chan struct{}
+	cancel context.CancelFunc // of the dialling; nil when accepted
+
+	mu   sync.Mutex
+	conn net.Conn // nil while dialling
+	shut bool
+}
+
+func (t *tcpConn) closed() bool {
+	select {
+	case <-t.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (t *tcpConn) write(b []byte) error {
+	select {
+	case <-t.done:
+		return errClosed
+	default:
+	}
+	select {
+	case t.out <- bytes.Clone(b):
+		return nil
+	default:
+		t.close()
+		return errSlow
+	}
+}
+
+// close is idempotent. Transactions on the connection learn of it.
+func (t *tcpConn) close() {
+	t.mu.Lock()
+	if t.shut {
+		t.mu.Unlock()
+		return
+	}
+	t.shut = true
+	close(t.done)
+	c := t.conn
+	t.mu.Unlock()
+	if c != nil {
+		_ = c.Close()
+	}
+	if t.cancel != nil {
+		t.cancel()
+	}
+	t.e.conns.drop(t)
+	t.e.clients.lost(t)
+}
+
+// adopt sets the dialled connection; false: closed meanwhile.
+func (t *tcpConn) adopt(c net.Conn) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.shut {
+		_ = c.Close()
+		return false
+	}
+	t.conn = c
+	return true
+}
+
+// to returns the connection to a peer, opening one if there is none. It does
+// not wait for it: what is written is queued until it is there.
+func (c *connections) to(peer, local netip.AddrPort) (*tcpConn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t := c.byPeer[peer]; t != nil {
+		return t, nil
+	}
+	if c.down || len(c.byPeer) >= maxConns {
+		return nil, errClosed
+	}
+	t := c.add(nil, peer, local)
+	t.friend.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), dialWithin)
+	t.cancel = cancel
+	c.e.spawn(func() { t.dial(ctx) })
+	return t, nil
+}
+
+// at returns the open connection to a peer, if any.
+func (c *connections) at(peer netip.AddrPort) *tcpConn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.byPeer[peer]
+}
+
+// add registers a connection; c.mu is held.
+func (c *connections) add(conn net.Conn, peer, local netip.AddrPort) *tcpConn {
+	t := &tcpConn{e: c.e, conn: conn, local: local, remote: peer, out: make(chan []byte, maxQueued), done: make(chan struct{})}
+	c.byPeer[peer] = t
+	c.ofHost[peer.Addr()]++
+	return t
+}
+
+func (c *connections) drop(t *tcpConn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byPeer[t.remote] != t {
+		return
+	}
+	delete(c.byPeer, t.remote)
+	if c.ofHost[t.remote.Addr()]--; c.ofHost[t.remote.Addr()] <= 0 {
+		delete(c.ofHost, t.remote.Addr())
+	}
+}
+
+func (c *connections) closeAll() {
+	c.mu.Lock()
+	c.down = true
+	all := make([]*tcpConn, 0, len(c.byPeer))
+	for _, t := range c.byPeer {
+		all = append(all, t)
+	}
+	c.mu.Unlock()
+	for _, t := range all {
+		t.close()
+	}
+}
+
+// accept serves one listener until it is closed.
+func (c *connections) accept(l net.Listener, stop <-chan struct{}) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			c.e.grumble.say("accepting SIP connections", "addr", l.Addr().String(), "err", err)
+			select {
+			case <-stop:
+				return
+			case <-time.After(50 * time.Millisecond): // out of descriptors: not a busy loop
+			}
+			continue
+		}
+		c.welcome(conn, l)
+	}
+}
+
+func (c *connections) welcome(conn net.Conn, l net.Listener) {
+	ra, ok1 := conn.RemoteAddr().(*net.TCPAddr)
+	la, ok2 := conn.LocalAddr().(*net.TCPAddr)
+	if !ok1 || !ok2 {
+		_ = conn.Close()
+		return
+	}
+	peer, local := plain(ra.AddrPort()), plain(la.AddrPort())
+	c.mu.Lock()
+	full := c.down || len(c.byPeer) >= maxConns || c.ofHost[peer.Addr()] >= maxConnsOfHost || c.byPeer[peer] != nil
+	if full {
+		c.mu.Unlock()
+		c.e.count.tcpRefused.Add(1)
+		c.e.grumble.say("SIP connection refused: too many", "addr", peer.String())
+		_ = conn.Close()
+		return
+	}
+	t := c.add(conn, peer, local)
+	c.mu.Unlock()
+	t.friend.Store(c.e.known(peer.Addr()))
+	c.e.spawn(func() { t.writeLoop(conn) })
+	c.e.spawn(func() { t.readLoop(conn) })
+}
+
+func (t *tcpConn) dial(ctx context.Context) {
+	defer t.cancel()
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", t.remote.String())
+	if err != nil {
+		t.e.grumble.say("SIP connection not opened", "addr", t.remote.String(), "err", err)
+		t.close()
+		return
+	}
+	if !t.adopt(conn) {
+		return
+	}
+	t.e.spawn(func() { t.readLoop(conn) })
+	t.writeLoop(conn)
+}
+
+func (t *tcpConn) writeLoop(conn net.Conn) {
+	defer t.close()
+	for {
+		select {
+		case <-t.done:
+			return
+		case b := <-t.out:
+			_ = conn.SetWriteDeadline(time.Now().Add(writeWithin))
+			_, err := conn.Write(b)
+			t.e.wrote(err, "tcp", t.local, t.remote, b)
+			if err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (t *tcpConn) readLoop(conn net.Conn) {
+	defer t.close()
+	var s stream
+	for {
+		_ = conn.SetReadDeadline(s.deadline(time.Now(), t.friend.Load()))
+		n, err := conn.Read(s.room())
+		if err != nil {
+			return
+		}
+		s.add(n)
+		for {
+			msg, ping, err := s.next()
+			if err != nil {
+				t.e.count.malformed.Add(1)
+				t.e.grumble.say("SIP stream without message boundaries", "addr", t.remote.String(), "err", err)
+				return
+			}
+			if ping {
+				_ = t.write([]byte("\r\n")) // RFC 5626 §3.5.1
+				continue
+			}
+			if msg == nil {
+				break
+			}
+			t.e.receive(msg, &flow{tcp: t, remote: t.remote, source: t.remote})
+		}
+	}
+}
