@@ -139,7 +139,7 @@ func (s *Switchboard) connect(cmd routing.Connect) {
 	l := s.offered[offerPhone{cmd.Offer, cmd.Phone}]
 	if l == nil || l.state != lineDialled || l.call.ended {
 		s.log.Error("a phone won that does not ring", "work", cmd.Work, "agent", cmd.Agent, "offer", cmd.Offer)
-		s.route(routing.Released{Work: cmd.Work, Agent: cmd.Agent, Team: cmd.Team})
+		s.route(routing.Released{Work: cmd.Work, Agent: cmd.Agent})
 		return
 	}
 	c := l.call

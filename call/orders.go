@@ -54,16 +54,10 @@ func (s *Switchboard) Explain(ctx context.Context, id ID) (routing.Explanation, 
 }
 
 // ExplainTeam says who a new call of a team would be offered to now.
-func (s *Switchboard) ExplainTeam(ctx context.Context, team routing.TeamID) (routing.Explanation, bool, error) {
-	type answer struct {
-		ex routing.Explanation
-		ok bool
-	}
-	a, err := ask(ctx, s, func(now time.Time) answer {
-		ex, ok := s.brain.router.ExplainTeam(now, team)
-		return answer{ex, ok}
+func (s *Switchboard) ExplainTeam(ctx context.Context, team routing.TeamID) (routing.Explanation, error) {
+	return ask(ctx, s, func(now time.Time) routing.Explanation {
+		return s.brain.router.ExplainTeam(now, team)
 	})
-	return a.ex, a.ok, err
 }
 
 // Record gives the card of a call in progress.

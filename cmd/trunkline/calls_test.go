@@ -1,0 +1,327 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"trunkline/internal/simphone"
+)
+
+func TestCallIsAnsweredAndBothHearEachOther(t *testing.T) {
+	tell(t, "answered", supportTeam+queueFlow, func(s *story) {
+		ann := s.agent("ann", annTone, simphone.Ring().After(2*time.Second).Answer())
+		c := s.dial()
+		s.answered(c)
+		s.wantHears(c, "music")
+		a := s.gets(ann)
+		s.hear(c, annTone)
+		s.hear(a, customerTone)
+		s.bye(c)
+		if e := s.ended(a); e.By != simphone.Theirs {
+			t.Errorf("agent's leg: got %v, want ended by the switch", e)
+		}
+	})
+}
+
+func TestRingOutMovesOnToTheNextAgentAt30s(t *testing.T) {
+	tell(t, "ring-out", supportTeam+queueFlow, func(s *story) {
+		s.agent("ann", annTone, simphone.Ring())
+		bob := s.agent("bob", bobTone, simphone.Ring().After(time.Second).Answer())
+		c := s.dial()
+		b := s.gets(bob)
+		s.hear(c, bobTone)
+		s.hear(b, customerTone)
+		s.bye(b)
+		s.ended(c)
+	})
+}
+
+func TestDeclineMovesOnToTheNextAgent(t *testing.T) {
+	tell(t, "decline", supportTeam+queueFlow, func(s *story) {
+		s.agent("ann", annTone, simphone.Ring().After(3*time.Second).Decline(486))
+		bob := s.agent("bob", bobTone, simphone.Ring().After(time.Second).Answer())
+		c := s.dial()
+		b := s.gets(bob)
+		s.hear(c, bobTone)
+		s.hear(b, customerTone)
+		s.bye(c)
+		s.ended(b)
+	})
+}
+
+func TestBusyWithoutRingingIsBusy(t *testing.T) {
+	tell(t, "busy", supportTeam+queueFlow, func(s *story) {
+		s.agent("ann", annTone, simphone.Decline(486))
+		bob := s.agent("bob", bobTone, simphone.Ring().Answer())
+		c := s.dial()
+		b := s.gets(bob)
+		s.hear(c, bobTone)
+		s.bye(c)
+		s.ended(b)
+	})
+}
+
+func TestNoRingingWithin4sIsUnreachable(t *testing.T) {
+	tell(t, "unreachable", supportTeam+queueFlow, func(s *story) {
+		s.agent("ann", annTone, simphone.Ignore())
+		bob := s.agent("bob", bobTone, simphone.Ring().Answer())
+		c := s.dial()
+		b := s.gets(bob)
+		s.hear(c, bobTone)
+		s.bye(c)
+		s.ended(b)
+		time.Sleep(40 * time.Second) // the CANCEL to ann runs out
+	})
+}
+
+func TestAllPhonesOfAnAgentRingAndTheFirstAnswerWins(t *testing.T) {
+	tell(t, "two-phones", supportTeam+queueFlow, func(s *story) {
+		desk := s.agent("ann", annTone, simphone.Ring())
+		cell := s.agent("ann", annTone, simphone.Ring().After(2*time.Second).Answer())
+		c := s.dial()
+		other := s.rings(desk)
+		a := s.gets(cell)
+		s.hear(c, annTone)
+		s.hear(a, customerTone)
+		if e := s.ended(other); e.Reason != `SIP;cause=200;text="Call completed elsewhere"` {
+			t.Errorf("the other phone's Reason: got %s, want call completed elsewhere", e.Reason)
+		}
+		s.bye(c)
+		s.ended(a)
+	})
+}
+
+func TestAnswerThatCrossesOurCancelIsAcknowledgedAndHungUp(t *testing.T) {
+	tell(t, "cancel-crosses-200", supportTeam+queueFlow, func(s *story) {
+		ann := s.agent("ann", annTone, simphone.Ring().AnswerOnCancel())
+		bob := s.agent("bob", bobTone, simphone.Ring().Answer())
+		c := s.dial()
+		a := s.rings(ann)
+		b := s.gets(bob)
+		if e := s.ended(a); e.By != simphone.Theirs || e.Reason == "" {
+			t.Errorf("ann's late answer: got %v, want a BYE with a Reason", e)
+		}
+		if !a.Confirmed() {
+			t.Error("ann's late 200 was not ACKed")
+		}
+		s.wantHears(c, "bob")
+		s.bye(c)
+		s.ended(b)
+	})
+}
+
+func TestCallerWhoHangsUpWhileRingingIsAbandoned(t *testing.T) {
+	tell(t, "abandoned", supportTeam+queueFlow, func(s *story) {
+		ann := s.agent("ann", annTone, simphone.Ring())
+		c := s.dial()
+		s.answered(c)
+		a := s.rings(ann)
+		time.Sleep(5 * time.Second)
+		s.bye(c)
+		if e := s.ended(a); e.Code != 487 || e.Reason == "" {
+			t.Errorf("ann's leg: got %v, want a CANCEL with a Reason", e)
+		}
+	})
+}
+
+func TestCallerWhoCancelsBeforeTheAnswerIsAbandoned(t *testing.T) {
+	late := "flows:\n  main: {answer: late, steps: [{queue: support}]}\n"
+	tell(t, "abandoned-late", supportTeam+late, func(s *story) {
+		ann := s.agent("ann", annTone, simphone.Ring())
+		c := s.dial()
+		a := s.rings(ann)
+		time.Sleep(5 * time.Second)
+		if err := c.Cancel(s.within(5 * time.Second)); err != nil {
+			s.fatal(err)
+		}
+		if e, _ := c.End(); e.Code != 487 {
+			t.Errorf("the caller's leg: got %v, want 487", e)
+		}
+		s.ended(a)
+	})
+}
+
+func TestLateFlowRingsTheCallerUntilAnAgentAnswers(t *testing.T) {
+	late := "flows:\n  main: {answer: late, steps: [{queue: support}]}\n"
+	tell(t, "answer-late", supportTeam+late, func(s *story) {
+		ann := s.agent("ann", annTone, simphone.Ring().After(3*time.Second).Answer())
+		c := s.dial()
+		a := s.gets(ann)
+		s.answered(c)
+		s.hear(c, annTone)
+		s.hear(a, customerTone)
+		s.bye(a)
+		s.ended(c)
+	})
+}
+
+func TestLostAckEndsTheCallAfter32s(t *testing.T) {
+	tell(t, "lost-ack", supportTeam+queueFlow, func(s *story) {
+		s.carrier.Behave(func(h *simphone.Habits) { h.NoACK = true })
+		c := s.dial()
+		s.answered(c)
+		if e := s.ended(c); e.By != simphone.Theirs {
+			t.Errorf("the call: got %v, want a BYE of the switch", e)
+		}
+	})
+}
+
+func TestHoldFromThePhoneGivesTheCustomerMusic(t *testing.T) {
+	for _, kind := range []struct {
+		name string
+		kind simphone.HoldKind
+	}{{"sendonly", simphone.HoldSendOnly}, {"inactive", simphone.HoldInactive}, {"zero-address", simphone.HoldZero}} {
+		t.Run(kind.name, func(t *testing.T) {
+			tell(t, "hold-"+kind.name, supportTeam+queueFlow, func(s *story) {
+				ann := s.agent("ann", annTone, simphone.Ring().Answer())
+				c := s.dial()
+				a := s.gets(ann)
+				s.hear(c, annTone)
+				if err := a.Hold(s.within(5*time.Second), kind.kind); err != nil {
+					s.fatal(err)
+				}
+				time.Sleep(time.Second)
+				s.wantHears(c, "music")
+				if err := a.Resume(s.within(5 * time.Second)); err != nil {
+					s.fatal(err)
+				}
+				s.hear(c, annTone)
+				s.hear(a, customerTone)
+				s.bye(c)
+				s.ended(a)
+			})
+		})
+	}
+}
+
+func TestCallerWaitsUntilAnAgentRegisters(t *testing.T) {
+	tell(t, "nobody-present", supportTeam+queueFlow, func(s *story) {
+		c := s.dial()
+		s.answered(c)
+		time.Sleep(90 * time.Second)
+		s.wantHears(c, "music")
+		ann := s.agent("ann", annTone, simphone.Ring().After(time.Second).Answer())
+		a := s.gets(ann)
+		s.hear(c, annTone)
+		s.bye(c)
+		s.ended(a)
+	})
+}
+
+func TestForwardPassesEarlyMediaAndTheFarAnswer(t *testing.T) {
+	out := "flows:\n  main: [{forward: \"+14155550199\", trunks: [spare]}]\n"
+	tell(t, "forward", supportTeam+out, func(s *story) {
+		far := s.host("far", "10.0.0.8:5060", simphone.Config{User: "far", Tone: farTone})
+		far.OnCall(simphone.Early().After(3 * time.Second).Answer())
+		c := s.dial()
+		if err := c.WaitRinging(s.within(5 * time.Second)); err != nil {
+			s.fatal(err)
+		}
+		time.Sleep(200 * time.Millisecond)
+		s.wantHears(c, "far") // early media
+		s.answered(c)
+		f := s.gets(far)
+		s.hear(c, farTone)
+		s.hear(f, customerTone)
+		s.bye(f)
+		s.ended(c)
+	})
+}
+
+func TestForwardThatFailsPassesAMappedFailure(t *testing.T) {
+	out := "flows:\n  main: [{forward: \"+14155550199\", trunks: [spare]}]\n"
+	tell(t, "forward-busy", supportTeam+out, func(s *story) {
+		far := s.host("far", "10.0.0.8:5060", simphone.Config{User: "far"})
+		far.OnCall(simphone.Ring().After(time.Second).Decline(486))
+		c := s.dial()
+		if e := s.ended(c); e.Code != 486 {
+			t.Errorf("the caller's leg: got %v, want 486", e)
+		}
+	})
+}
+
+func TestForwardMovesOnFromATrunkThatIsSilent(t *testing.T) {
+	out := "flows:\n  main: [{forward: \"+14155550199\", trunks: [spare, acme]}]\n"
+	tell(t, "forward-failover", supportTeam+out, func(s *story) {
+		s.carrier.OnCall(simphone.Ring().After(time.Second).Answer())
+		c := s.dial()
+		s.answered(c)
+		f := s.gets(s.carrier)
+		s.hear(c, customerTone)
+		s.bye(f)
+		s.ended(c)
+		time.Sleep(40 * time.Second)
+	})
+}
+
+func TestAgentsLegLostWithoutByeReturnsTheCallerToTheFront(t *testing.T) {
+	tell(t, "agent-lost", supportTeam+queueFlow, func(s *story) {
+		ann := s.agent("ann", annTone, simphone.Ring().Answer())
+		c := s.dial()
+		s.gets(ann)
+		s.hear(c, annTone)
+		ann.Die()
+		bob := s.agent("bob", bobTone, simphone.Ring().Answer())
+		b := s.gets(bob)
+		s.hear(c, bobTone)
+		s.hear(b, customerTone)
+		s.bye(c)
+		s.ended(b)
+		time.Sleep(40 * time.Second)
+	})
+}
+
+func TestMaxDurationEndsTheCall(t *testing.T) {
+	tell(t, "max-duration", "calls: {max_duration: 10m}\n"+supportTeam+queueFlow, func(s *story) {
+		ann := s.agent("ann", annTone, simphone.Ring().Answer())
+		c := s.dial()
+		a := s.gets(ann)
+		if e := s.ended(c); e.Reason == "" {
+			t.Errorf("the caller's leg: got %v, want a Reason", e)
+		}
+		s.ended(a)
+	})
+}
+
+func TestCallerWhoGoesSilentIsEndedAfterTheTimeout(t *testing.T) {
+	tell(t, "caller-silent", supportTeam+queueFlow, func(s *story) {
+		ann := s.agent("ann", annTone, simphone.Ring().Answer())
+		c := s.dial()
+		a := s.gets(ann)
+		s.hear(a, customerTone)
+		c.StopRTP(true)
+		s.ended(c)
+		s.ended(a)
+	})
+}
+
+func TestUnknownNumberIs404(t *testing.T) {
+	tell(t, "no-such-number", supportTeam+queueFlow, func(s *story) {
+		s.net.ClearLadder()
+		c := s.carrier.Dial("+14155559999", simphone.From(customer))
+		if e := s.ended(c); e.Code != 404 {
+			t.Errorf("got %v, want 404", e)
+		}
+	})
+}
+
+func TestPromptPlaysThenTheFlowEnds(t *testing.T) {
+	tell(t, "play-then-end", supportTeam+"flows:\n  main: [{play: welcome}, {hangup: }]\n", func(s *story) {
+		c := s.dial()
+		s.answered(c)
+		s.wantHears(c, "music") // a voice: sound that is no tone of ours
+		s.ended(c)
+	})
+}
+
+func TestOfferlessInviteIsAnsweredWithOurOffer(t *testing.T) {
+	tell(t, "offerless", supportTeam+queueFlow, func(s *story) {
+		ann := s.agent("ann", annTone, simphone.Ring().Answer())
+		c := s.dial(simphone.NoOffer())
+		a := s.gets(ann)
+		s.hear(c, annTone)
+		s.hear(a, customerTone)
+		s.bye(c)
+		s.ended(a)
+	})
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"trunkline/call"
+	"trunkline/config"
+	"trunkline/media"
+	"trunkline/recorder"
+	"trunkline/sip"
+	"trunkline/store"
+)
+
+// world is where a house gets its sockets from: the kernel, or a simulated network.
+type world struct {
+	listen  func(urls []string) ([]net.PacketConn, []net.Listener, error) // nil: sip.Listen
+	network media.Network                                                 // nil: the kernel
+	lookup  func(ctx context.Context, host string) ([]netip.Addr, error)  // nil: the system's resolver
+	trace   func(sip.Message)                                             // nil: off
+	shards  int                                                           // 0: one a CPU
+}
+
+// house is one running switch: every room, wired.
+type house struct {
+	log *slog.Logger
+
+	mu  sync.Mutex // guards cfg; one reload at a time
+	cfg *config.Config
+
+	store    *store.Store
+	recorder *recorder.Recorder
+	media    *media.Engine
+	sip      *sip.Endpoint
+	board    *call.Switchboard
+
+	tasks   sync.WaitGroup
+	loop    context.CancelFunc // ends the switchboard's loop
+	edge    context.CancelFunc // ends the SIP endpoint
+	looped  chan struct{}      // closed when the switchboard's loop has ended
+	cleanup []func()           // run in reverse
+}
+
+// openHouse makes the data folder and opens every room, sockets last. What
+// was opened before an error is closed again.
+func openHouse(cfg *config.Config, w world, log *slog.Logger) (_ *house, err error) {
+	h := &house{log: log, cfg: cfg, looped: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			h.close()
+		}
+	}()
+	set, err := setup(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.Data(), 0o700); err != nil {
+		return nil, fmt.Errorf("data_dir: %w", err)
+	}
+	boot, err := h.openStore()
+	if err != nil {
+		return nil, err
+	}
+	if h.board, err = call.New(call.Config{Setup: set, Boot: boot, Log: log}); err != nil {
+		return nil, err
+	}
+	if err := h.openSound(w); err != nil {
+		return nil, err
+	}
+	return h, h.openSip(w, boot)
+}
+
+func (h *house) openStore() (call.Boot, error) {
+	c := h.cfg
+	s, err := store.Open(c.Data(), store.Options{Records: c.Retention.Records, Facts: c.Retention.Facts, Log: h.log})
+	if err != nil {
+		return call.Boot{}, err
+	}
+	h.store = s
+	h.onClose(func() {
+		if err := s.Close(); err != nil {
+			h.log.Error("the store did not close in order", "err", err)
+		}
+	})
+	return s.Load()
+}
+
+func (h *house) openSound(w world) error {
+	c := h.cfg
+	rec, repaired, err := recorder.Open(recorder.Config{
+		Dir: filepath.Join(c.Data(), "recordings"), Emit: h.board.FromRecorder, Log: h.log,
+	})
+	if err != nil {
+		return err
+	}
+	h.recorder = rec
+	h.onClose(func() { _ = rec.Close() })
+	for _, r := range repaired {
+		h.log.Warn("a recording that a crash left open was repaired", "file", r.Path)
+	}
+	codecs, err := codecs(c)
+	if err != nil {
+		return err
+	}
+	h.media, err = media.New(media.Config{
+		PortMin: c.Media.Ports.Min, PortMax: c.Media.Ports.Max, Codecs: codecs,
+		JitterMin: c.Media.JitterBuffer.Min, JitterMax: c.Media.JitterBuffer.Max,
+		Shards: w.shards, Network: w.network, Emit: h.board.FromMedia, Log: h.log,
+	})
+	if err != nil {
+		return err
+	}
+	h.onClose(func() {
+		if err := h.media.Close(); err != nil {
+			h.log.Error("the sound engine did not close in order", "err", err)
+		}
+	})
+	return nil
+}
+
+func (h *house) openSip(w world, boot call.Boot) error {
+	c := h.cfg
+	listen := w.listen
+	if listen == nil {
+		listen = sip.Listen
+	}
+	udp, tcp, err := listen(c.Listen.SIP)
+	if err != nil {
+		return err
+	}
+	h.sip, err = sip.New(sip.Config{
+		Domain: c.Domain, UDP: udp, TCP: tcp, External: c.NAT.External, Local: c.NAT.Local,
+		Trunks: sipTrunks(c), Accounts: sipAccounts(c), Bindings: boot.Bindings,
+		Emit: h.board.FromSip, Trace: w.trace, Lookup: w.lookup, Log: h.log,
+	})
+	return err
+}
+
+// start runs the rooms' goroutines.
+func (h *house) start() {
+	loop, endLoop := context.WithCancel(context.Background())
+	edge, endEdge := context.WithCancel(context.Background())
+	h.loop, h.edge = endLoop, endEdge
+	h.tasks.Go(func() {
+		defer close(h.looped)
+		_ = h.board.Run(loop, call.Hands{Sip: h.sip, Media: h.media, Recorder: h.recorder, Append: h.store.Append})
+	})
+	h.tasks.Go(func() {
+		if err := h.sip.Serve(edge); err != nil && !errors.Is(err, context.Canceled) {
+			h.log.Error("SIP ended", "err", err)
+		}
+	})
+}
+
+// stopGrace bounds the wait for the BYEs' answers.
+const stopGrace = 5 * time.Second
+
+// stop refuses new calls, waits for the calls in progress until ctx is done,
+// hangs up the rest, seals the recordings and closes every room.
+func (h *house) stop(ctx context.Context) {
+	h.sip.Drain(true)
+	if err := h.board.Drain(ctx, stopGrace); err != nil {
+		h.log.Warn("stopping", "err", err)
+	}
+	if err := h.recorder.Close(); err != nil { // its last events still reach the call cards
+		h.log.Error("a recording was not sealed", "err", err)
+	}
+	bounded, cancel := context.WithTimeout(context.Background(), stopGrace)
+	defer cancel()
+	_, _ = h.board.Status(bounded) // the loop has handled all that came before
+	h.edge()
+	h.loop()
+	<-h.looped
+	h.tasks.Wait()
+	h.close()
+}
+
+// reload swaps in a new configuration: calls in progress are not touched.
+func (h *house) reload(ctx context.Context, next *config.Config) (config.Changes, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	changes := config.Diff(h.cfg, next)
+	set, err := setup(next)
+	if err != nil {
+		return config.Changes{}, err
+	}
+	if err := h.board.Reload(ctx, set); err != nil {
+		return config.Changes{}, err
+	}
+	h.sip.Update(sipTrunks(next), sipAccounts(next))
+	h.cfg = next
+	return changes, nil
+}
+
+func (h *house) onClose(f func()) { h.cleanup = append(h.cleanup, f) }
+
+func (h *house) close() {
+	for i := len(h.cleanup) - 1; i >= 0; i-- {
+		h.cleanup[i]()
+	}
+	h.cleanup = nil
+}
+
+// tuneMemory keeps the collector calm: live data is small beside what a busy
+// second of signalling allocates. An operator's GOGC wins.
+func tuneMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200)
+	}
+}

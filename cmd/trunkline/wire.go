@@ -1,0 +1,184 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"trunkline/call"
+	"trunkline/config"
+	"trunkline/desk"
+	"trunkline/media"
+	"trunkline/routing"
+	"trunkline/sip"
+)
+
+// This file maps the YAML's shapes to each room's own configuration. It
+// decides nothing: what a key means is said in config and in the rooms.
+
+// checks are what config cannot know by itself.
+func checks() config.Checks {
+	return config.Checks{
+		Prompts:     media.PromptNames(),
+		Sound:       func(path string) error { _, err := readClip(path); return err },
+		CallingCode: desk.CallingCode,
+	}
+}
+
+func readClip(path string) (*media.Clip, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return media.ReadWAV(f)
+}
+
+func sipTrunks(c *config.Config) []sip.Trunk {
+	out := make([]sip.Trunk, len(c.Trunks))
+	for i, t := range c.Trunks {
+		out[i] = sip.Trunk{
+			ID: sip.TrunkID(t.ID), Host: t.Host, Transport: t.Transport,
+			Username: t.Username, Password: t.Password.Reveal(),
+			AcceptFrom: t.AcceptFrom, CalledFrom: t.CalledFrom,
+		}
+	}
+	return out
+}
+
+func sipAccounts(c *config.Config) []sip.Account {
+	out := make([]sip.Account, len(c.Agents))
+	for i, a := range c.Agents {
+		out[i] = sip.Account{
+			ID: sip.AccountID(a.ID), Name: a.Name, Password: a.Password.Reveal(),
+			Static: a.Phones, NoOptions: !a.Options,
+		}
+	}
+	return out
+}
+
+func routerConfig(c *config.Config) routing.Config {
+	var out routing.Config
+	for _, a := range c.Agents {
+		out.Agents = append(out.Agents, routing.Agent{ID: routing.AgentID(a.ID), Name: a.Name, CallLimit: a.CallLimit})
+	}
+	for _, t := range c.Teams {
+		team := routing.Team{
+			ID: routing.TeamID(t.ID), NeedDesk: t.Presence == "desk",
+			Ring: t.Ring, RingStart: t.RingStart, RetryAfter: t.RetryAfter, WrapUp: t.WrapUp, AwayAfter: t.AwayAfter,
+		}
+		for _, a := range t.Agents {
+			team.Agents = append(team.Agents, routing.AgentID(a))
+		}
+		out.Teams = append(out.Teams, team)
+	}
+	return out
+}
+
+func codecs(c *config.Config) ([]media.Codec, error) {
+	out := make([]media.Codec, len(c.Media.Codecs))
+	for i, name := range c.Media.Codecs {
+		codec, err := media.ParseCodec(name)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = codec
+	}
+	return out, nil
+}
+
+// setup maps the configuration to the switchboard's part of it, prompts read.
+func setup(c *config.Config) (call.Setup, error) {
+	s := call.Setup{
+		Hash: c.Hash(), Domain: c.Domain, Country: c.Country,
+		Trunks:  map[sip.TrunkID]call.Trunk{},
+		Numbers: map[desk.Number]routing.FlowID{},
+		Flows:   map[routing.FlowID]routing.Flow{},
+		Teams:   map[routing.TeamID]call.Team{},
+		Prompts: map[string]*media.Clip{},
+		Router:  routerConfig(c),
+		Music:   media.Music(),
+
+		MaxCalls: c.Calls.Max, MaxDuration: c.Calls.MaxDuration,
+		RTPTimeout: c.Media.RTPTimeout, HeldTimeout: c.Media.HeldTimeout,
+	}
+	for _, t := range c.Trunks {
+		s.Trunks[sip.TrunkID(t.ID)] = call.Trunk{
+			In: desk.Format(t.Format.In), Out: desk.Format(t.Format.Out), MediaFrom: t.MediaFrom,
+			MaxCalls: t.MaxCalls, CallerID: desk.Number(t.CallerID),
+		}
+	}
+	for _, t := range c.Teams {
+		s.Teams[routing.TeamID(t.ID)] = call.Team{Name: t.Name, Recording: t.Recording}
+	}
+	for _, n := range c.Numbers {
+		s.Numbers[desk.Number(n.Number)] = routing.FlowID(n.Flow)
+	}
+	for _, f := range c.Flows {
+		steps, err := flowSteps(c, f.Steps, s.Prompts)
+		if err != nil {
+			return call.Setup{}, err
+		}
+		s.Flows[routing.FlowID(f.ID)] = routing.Flow{ID: routing.FlowID(f.ID), Answer: f.Answer, Steps: steps}
+	}
+	return s, nil
+}
+
+// flowSteps maps steps, and reads the prompts they play.
+func flowSteps(c *config.Config, in []config.Step, prompts map[string]*media.Clip) ([]routing.FlowStep, error) {
+	var out []routing.FlowStep
+	for _, st := range in {
+		var step routing.FlowStep
+		switch st.Verb {
+		case config.Play:
+			if err := readPrompt(c, st.Play, prompts); err != nil {
+				return nil, err
+			}
+			step.Play = &routing.PlayStep{Prompt: st.Play}
+		case config.Queue:
+			after, err := flowSteps(c, st.Unanswered.Steps, prompts)
+			if err != nil {
+				return nil, err
+			}
+			step.Queue = &routing.QueueStep{Team: routing.TeamID(st.Queue), Priority: st.Priority, MaxWait: st.MaxWait, Unanswered: after}
+		case config.Forward:
+			step.Forward = &routing.ForwardStep{Number: st.Forward, Trunks: forwardTrunks(c, st), CallerID: st.CallerID}
+		case config.Hangup:
+			step.Hangup = &routing.HangupStep{Code: st.Hangup}
+		default:
+			return nil, fmt.Errorf("a flow's step has the verb %q, which cannot be obeyed", st.Verb)
+		}
+		out = append(out, step)
+	}
+	return out, nil
+}
+
+// forwardTrunks are the step's own, else those of dial, else all.
+func forwardTrunks(c *config.Config, st config.Step) []string {
+	switch {
+	case len(st.Trunks) > 0:
+		return st.Trunks
+	case len(c.Dial.Trunks) > 0:
+		return c.Dial.Trunks
+	}
+	var all []string
+	for _, t := range c.Trunks {
+		all = append(all, t.ID)
+	}
+	return all
+}
+
+// readPrompt finds a shipped prompt, or reads a WAV file beside the configuration.
+func readPrompt(c *config.Config, name string, prompts map[string]*media.Clip) error {
+	if prompts[name] != nil {
+		return nil
+	}
+	clip, ok := media.Prompt(name)
+	if !ok {
+		var err error
+		if clip, err = readClip(c.Resolve(name)); err != nil {
+			return fmt.Errorf("prompt %s: %w", name, err)
+		}
+	}
+	prompts[name] = clip
+	return nil
+}

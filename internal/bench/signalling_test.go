@@ -1,0 +1,187 @@
+package bench
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"trunkline/internal/load"
+)
+
+const dialled = "+14155550100"
+
+// rig is a running switch with a load in front of it.
+type rig struct {
+	*load.Load
+	sw *process
+}
+
+// setUp starts a switch with so many agents on static phones, and a load.
+func setUp(b *testing.B, agents int, cfg load.Config, flow string) rig {
+	b.Helper()
+	cfg.Carrier = netip.MustParseAddrPort("127.0.0.2:0")
+	cfg.Phones = netip.MustParseAddrPort("127.0.0.3:0")
+	cfg.Dialled = dialled
+	cfg.Switch = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), freePort(b))
+	l, err := load.Open(cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	dir := b.TempDir()
+	file := filepath.Join(dir, "trunkline.yaml")
+	if err := os.WriteFile(file, []byte(yaml(cfg, l, agents, flow)), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	sw := start(b, binary(b), "serve", "-c", file)
+	waitUntilServed(b, cfg.Switch)
+	return rig{l, sw}
+}
+
+func yaml(cfg load.Config, l *load.Load, agents int, flow string) string {
+	var y strings.Builder
+	fmt.Fprintf(&y, "domain: bench.example\ndata_dir: data\ncountry: US\nlisten: {sip: [\"udp://%s\"], http: []}\n", cfg.Switch)
+	fmt.Fprintf(&y, "media: {ports: 10000-29999}\ncalls: {max: 2000}\n")
+	fmt.Fprintf(&y, "trunks:\n  acme: {host: %s, register: false, accept_from: [127.0.0.2/32], max_calls: 2000, caller_id: %q}\n", cfg.Carrier.Addr(), dialled)
+	fmt.Fprintf(&y, "  out: {host: %q, register: false, accept_from: [127.0.0.3/32], max_calls: 2000, caller_id: %q}\n", l.PhonesAddr().String(), dialled)
+	fmt.Fprintf(&y, "numbers: {%q: {flow: main}}\nagents:\n", dialled)
+	var names []string
+	for i := range agents {
+		names = append(names, fmt.Sprintf("a%03d", i))
+		fmt.Fprintf(&y, "  a%03d: {phones: [\"sip:a%03d@%s\"]}\n", i, i, l.PhonesAddr())
+	}
+	fmt.Fprintf(&y, "teams:\n  all: {agents: [%s], wrap_up: 0s, recording: false}\n", strings.Join(names, ", "))
+	fmt.Fprintf(&y, "flows:\n  main: [%s]\n", flow)
+	return y.String()
+}
+
+func freePort(b *testing.B) uint16 {
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	return c.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+}
+
+// waitUntilServed asks OPTIONS from the carrier's address until it is answered.
+func waitUntilServed(b *testing.B, sw netip.AddrPort) {
+	b.Helper()
+	c, err := net.DialUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 2)}, net.UDPAddrFromAddrPort(sw))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	buf := make([]byte, 2000)
+	for i := range 200 {
+		fmt.Fprintf(c, "OPTIONS sip:%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKo%d;rport\r\nMax-Forwards: 70\r\nFrom: <sip:x@127.0.0.2>;tag=o\r\nTo: <sip:%s>\r\nCall-ID: o%d@127.0.0.2\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n", sw, c.LocalAddr(), i, sw, i)
+		_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		if n, err := c.Read(buf); err == nil && strings.HasPrefix(string(buf[:n]), "SIP/2.0 200") {
+			return
+		}
+	}
+	b.Fatal("the switch did not answer OPTIONS within 10 s")
+}
+
+// BenchmarkSignallingAgent sets up and ends 500 calls a second for 60 s:
+// trunk in, queue, an agent's phone out, answered, BYE.
+func BenchmarkSignallingAgent(b *testing.B) {
+	signalling(b, setUp(b, 200, load.Config{}, "{queue: all}"))
+}
+
+// BenchmarkSignallingForward is the same with a trunk out instead of an agent.
+func BenchmarkSignallingForward(b *testing.B) {
+	signalling(b, setUp(b, 1, load.Config{}, `{forward: "+14155550199", trunks: [out], caller_id: caller}`))
+}
+
+func signalling(b *testing.B, r rig) {
+	const rate, lasts = 500, 60 * time.Second
+	cpu0, began := r.sw.cpu(), time.Now()
+	for n := 0; time.Since(began) < lasts; {
+		for due := int(time.Since(began).Seconds() * rate); n < due; n++ {
+			r.Begin()
+		}
+		time.Sleep(time.Millisecond)
+	}
+	settle(&r)
+	cpu, peak := r.sw.cpu()-cpu0, r.sw.peakMiB()
+	res := r.Close()
+	slices.Sort(res.Setup)
+	b.ReportMetric(float64(res.Begun)/lasts.Seconds(), "calls/s")
+	b.ReportMetric(float64(res.Failed), "failed")
+	b.ReportMetric(float64(cpu.Microseconds())/1000/float64(max(1, res.Done)), "cpu-ms/call")
+	b.ReportMetric(peak, "peak-MiB")
+	b.ReportMetric(quantile(res.Setup, .5), "setup-p50-ms")
+	b.ReportMetric(quantile(res.Setup, .99), "setup-p99-ms")
+	b.ReportMetric(0, "ns/op")
+	for why, n := range res.Failures {
+		b.Errorf("%d calls failed: %s", n, why)
+	}
+}
+
+// settle waits up to 5 s for the calls in progress.
+func settle(r *rig) {
+	for i := 0; i < 500 && r.Load.Open() > 0; i++ {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// BenchmarkDispatch keeps 200 callers waiting for 50 agents who talk 0.2 s:
+// the ideal is 250 calls/s. It measures from an agent's BYE to the next INVITE
+// at the same phone, and that nobody is overtaken.
+func BenchmarkDispatch(b *testing.B) {
+	const agents, waiting, lasts = 50, 200, 30 * time.Second
+	r := setUp(b, agents, load.Config{Talk: 200 * time.Millisecond, AgentEnds: true}, "{queue: all}")
+	more := make(chan struct{}, 4096)
+	r.OnDone = func() { more <- struct{}{} }
+	for range agents + waiting {
+		r.Begin()
+	}
+	cpu0 := r.sw.cpu()
+	began := time.Now()
+	for time.Since(began) < lasts {
+		select {
+		case <-more:
+			r.Begin()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	_, connected, _, failed := r.Progress()
+	elapsed, cpu := time.Since(began), r.sw.cpu()-cpu0
+	res := r.Close()
+	slices.Sort(res.Next)
+	b.ReportMetric(float64(connected)/elapsed.Seconds(), "calls/s")
+	b.ReportMetric(float64(failed), "failed")
+	b.ReportMetric(quantile(res.Next, .5), "free-to-invite-p50-ms")
+	b.ReportMetric(quantile(res.Next, .99), "free-to-invite-p99-ms")
+	b.ReportMetric(float64(overtaken(res.Order)), "overtaken")
+	b.ReportMetric(float64(cpu.Microseconds())/1000/float64(max(1, connected)), "cpu-ms/call")
+	b.ReportMetric(0, "ns/op")
+	if failed > 0 {
+		b.Errorf("%d calls failed: %v", failed, res.Failures)
+	}
+}
+
+// overtaken counts calls that were offered after one that had come later.
+func overtaken(order []int) int {
+	n, highest := 0, -1
+	for _, c := range order {
+		if c < highest {
+			n++
+		}
+		highest = max(highest, c)
+	}
+	return n
+}
+
+func quantile(d []time.Duration, q float64) float64 {
+	if len(d) == 0 {
+		return 0
+	}
+	return float64(d[int(float64(len(d)-1)*q)].Microseconds()) / 1000
+}
