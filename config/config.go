@@ -14,6 +14,8 @@ type Config struct {
 	File string `yaml:"-"`
 	// Warnings are the things that are allowed but surely not meant, in file order.
 	Warnings []Problem `yaml:"-"`
+	// places are the lines and columns of the keys that were read.
+	places map[string][2]int `yaml:"-"`
 
 	// SIP domain and digest realm of the agents' phones.
 	Domain string `yaml:"domain"`

@@ -31,6 +31,20 @@ func (p Problem) Error() string {
 	return at + ": " + p.Key + ": " + p.What
 }
 
+// Problem says what is wrong with the value of a key, at the place where the
+// file has it, or the key it would stand in. It is for what shows later than
+// Read, such as a port that another program has.
+func (c *Config) Problem(key, what string) Problem {
+	p := Problem{File: c.File, Line: 1, Column: 1, Key: key, What: what}
+	for at := key; at != ""; at = at[:max(0, strings.LastIndexAny(at, ".["))] {
+		if place, ok := c.places[at]; ok {
+			p.Line, p.Column = place[0], place[1]
+			break
+		}
+	}
+	return p
+}
+
 // Problems is every problem of a file, in file order. Read's error is of this type.
 type Problems []Problem
 

@@ -69,6 +69,11 @@ func Parse(file string, text []byte, checks Checks) (*Config, error) {
 		return nil, Problems(sorted(r.problems))
 	}
 	c.Warnings = sorted(r.warnings)
+	c.places = make(map[string][2]int, len(r.places))
+	for key := range r.places {
+		n := r.at(key)
+		c.places[key] = [2]int{n.Line, n.Column}
+	}
 	for i := range c.Agents {
 		c.Agents[i].Name = orElse(c.Agents[i].Name, c.Agents[i].ID)
 	}
@@ -76,6 +81,28 @@ func Parse(file string, text []byte, checks Checks) (*Config, error) {
 		c.Teams[i].Name = orElse(c.Teams[i].Name, c.Teams[i].ID)
 	}
 	return c, nil
+}
+
+// ReadDataDir gives the path of the data folder that a file names, and reads
+// nothing else of it: who asks a running switch needs neither its environment
+// nor a file without problems.
+func ReadDataDir(file string) (string, error) {
+	text, err := readFile(file, maxFile)
+	if err != nil {
+		return "", Problems{{File: file, What: "the configuration " + unreadable(err)}}
+	}
+	r := &reader{file: file, checks: Checks{Env: os.LookupEnv}, places: make(map[string]place)}
+	c := Default()
+	c.File = file
+	if root := r.parse(text); root != nil && root.Kind == yaml.MappingNode {
+		if n := value(root, "data_dir"); n != nil {
+			r.decode(n, "data_dir", reflect.ValueOf(&c.DataDir).Elem())
+		}
+	}
+	if len(r.problems) > 0 {
+		return "", Problems(sorted(r.problems))
+	}
+	return c.Data(), nil
 }
 
 // reader is one reading of one file.

@@ -232,3 +232,36 @@ func TestRelativeNamesAreRelativeToTheFile(t *testing.T) {
 		t.Error("welcome: got a file, want a shipped prompt")
 	}
 }
+
+// A script that asks a running switch has not the switch's environment.
+func TestTheDataFolderIsFoundWithoutTheEnvironment(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "trunkline.yaml")
+	text := "data_dir: /srv/trunkline\nagents: {ann: {password: \"${NOT_SET_ANYWHERE}\", unknown: 1}}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadDataDir(file)
+	if err != nil || got != "/srv/trunkline" {
+		t.Errorf("ReadDataDir: got %q, %v, want /srv/trunkline", got, err)
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err = ReadDataDir(file)
+	if want := filepath.Join(filepath.Dir(file), "data"); err != nil || got != want {
+		t.Errorf("ReadDataDir of an empty file: got %q, %v, want %s", got, err, want)
+	}
+	if got, err := ReadDataDir(file + ".not"); err == nil {
+		t.Errorf("ReadDataDir of no file: got %q, want an error", got)
+	}
+}
+
+func TestALaterProblemHasThePlaceOfItsKey(t *testing.T) {
+	c := parse(t, "domain: a.example\nlisten:\n  sip: [\"udp://127.0.0.1:5060\", \"tcp://127.0.0.1:5060\"]\n")
+	if got, want := c.Problem("listen.sip[1]", "is busy").Error(), "x.yaml:3:33: listen.sip[1]: is busy"; got != want {
+		t.Errorf("problem: got %q, want %q", got, want)
+	}
+	if got, want := c.Problem("listen.http[0]", "is busy").Error(), "x.yaml:2:1: listen.http[0]: is busy"; got != want {
+		t.Errorf("problem of a default: got %q, want %q", got, want)
+	}
+}

@@ -24,7 +24,7 @@ func TestTheReferenceIsTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Default()
-	want.File, want.Warnings = got.File, got.Warnings
+	want.File, want.Warnings, want.places = got.File, got.Warnings, got.places
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("reference.yaml: got %v, want Default(); the difference is %+v", got, Diff(want, got))
 	}
