@@ -143,6 +143,17 @@ func (r *Router) ahead(w *work) int {
 
 func (e Explanation) summary(w *work) string {
 	switch {
+	case w.state == ringing:
+		return fmt.Sprintf("rings at %s until %s; then %s", w.offer.agent.id, clock(e.At, w.offer.timer.at), e.next(w))
+	case w.state == idle && len(w.holders) > 0:
+		return fmt.Sprintf("in the hands of %s; would it wait: %s", w.holders[0].id, e.next(w))
+	}
+	return e.next(w)
+}
+
+// next says what becomes of the work now if it waits.
+func (e Explanation) next(w *work) string {
+	switch {
 	case e.Chosen != "":
 		return "offered to " + string(e.Chosen) + ": " + e.TieBreak
 	case w.target == "" && w.team == nil:
@@ -162,7 +173,7 @@ func (e Explanation) summary(w *work) string {
 	if next.IsZero() {
 		return "waits: nobody can be offered it until something changes"
 	}
-	return "waits: the next can be offered it at " + clock(e.At, next)
+	return "waits: the first can be offered it at " + clock(e.At, next)
 }
 
 // tieBreak says what put the first of those who can take it before the second.

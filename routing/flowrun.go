@@ -41,14 +41,13 @@ func StartFlow(f Flow) FlowRun {
 // Deadline returns when a FlowTick is wanted; zero: none.
 func (f *FlowRun) Deadline() time.Time { return f.Until }
 
-// Step takes in what happened at now and returns what is to be done, in order. A deadline at now passes first. An event that
-// does not fit the state came too late and is ignored.
+// Step takes in what happened at now and returns what is to be done, in order. A deadline at now passes first, except that
+// an agent who has the caller keeps them. An event that does not fit the state came too late and is ignored.
 func (f *FlowRun) Step(now time.Time, ev FlowEvent) []FlowCommand {
-	var out []FlowCommand
 	now = now.UTC()
-	if f.State == FlowWaiting && !f.Until.IsZero() && !f.Until.After(now) {
-		out = append(f.leaveQueue(now, out, true), f.react(now, ev)...)
-		return out
+	_, taken := ev.(FlowAnswered)
+	if f.State == FlowWaiting && !f.Until.IsZero() && !f.Until.After(now) && !taken {
+		return append(f.leaveQueue(now, nil, true), f.react(now, ev)...)
 	}
 	return f.react(now, ev)
 }

@@ -1,0 +1,448 @@
+package routing
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestEveryRuleHasItsStory tells the stories in testdata/routing. Beside what a story says, each step proves that the
+// Router's state holds together (Check) and that a Router restored from the snapshot before, fed with the event as
+// the journal keeps it, does the same; each story that its replay from the start does.
+func TestEveryRuleHasItsStory(t *testing.T) {
+	tell(t, "../testdata/routing", func(t testing.TB) teller {
+		start := time.Date(2026, 1, 5, 14, 0, 0, 0, time.UTC)
+		return &story{TB: t, now: start}
+	})
+}
+
+// story is a Router and the clock of one story. The commands, with what they take:
+//
+//	agents ann bob:2                  who there is, bob with a limit of two calls
+//	team support ann bob ring=30s start=4s retry=5m wrap=30s away=3 desk
+//	fire ann / disband support        take out of the configuration
+//	reload                            Configured; before the first event it is implied
+//	ready ann bob                     each has one live phone, ann.1 and bob.1
+//	phones ann ann.1 ann.2            live now; register: the same, by a new registration
+//	desk ann open|closed
+//	active ann / away ann lunch / channel ann phone
+//	queue w1 support priority=1 returned since=-40s to=ann
+//	gone w1 / take w1                 the caller goes; the flow takes it away
+//	rang 1 ann.2 / answer 1 ann.2 / fail 1 486 ann.2     of offer 1; the first phone if none is named
+//	decline 1 / engage w9 ann / release w1 ann spoke team=support / restart
+//	wait 30s                          deadlines pass on the way
+//	jump 30s                          the clock moves, nobody looks at the deadlines
+//	show agents|waiting|open / explain w1 / explain-team support / recall 1
+type story struct {
+	testing.TB
+	now    time.Time
+	cfg    Config
+	first  Config
+	router *Router
+	twin   *Router // restored from its own snapshot before every step
+	events []Timed
+	all    []Command
+	lines  []string
+}
+
+func (s *story) said() []string {
+	lines := s.lines
+	s.lines = nil
+	return lines
+}
+
+func (s *story) say(format string, args ...any) {
+	s.lines = append(s.lines, clockText(s.now)+" "+fmt.Sprintf(format, args...))
+}
+
+func clockText(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return strings.TrimSuffix(t.Format("15:04:05.000"), ".000")
+}
+
+// step feeds one event to the router and to its twin.
+func (s *story) step(ev Event) {
+	s.Helper()
+	if s.router == nil {
+		s.first = copyConfig(s.cfg)
+		s.router, s.twin = New(s.first), New(s.first)
+	}
+	cmds := s.router.Step(s.now, ev)
+	if err := s.router.Check(); err != nil {
+		s.Fatalf("after %#v: %v", ev, err)
+	}
+	s.twin = restored(s, s.twin, s.cfgOf())
+	if again := s.twin.Step(s.now, journalled(s, ev)); !reflect.DeepEqual(cmds, again) {
+		s.Fatalf("after %#v:\nthe restored router says %v\nthe other one %v", ev, again, cmds)
+	}
+	s.events = append(s.events, Timed{s.now, ev})
+	s.all = append(s.all, cmds...)
+	for _, c := range cmds {
+		s.say("%s", inWords(c))
+	}
+}
+
+// cfgOf returns the configuration that the router runs under.
+func (s *story) cfgOf() Config {
+	for _, ev := range slices.Backward(s.events) {
+		if c, ok := ev.Event.(Configured); ok {
+			return c.Config
+		}
+	}
+	return s.first
+}
+
+// finish replays the whole story from the start.
+func (s *story) finish() {
+	s.Helper()
+	var again []Command
+	r := New(s.first)
+	for _, ev := range s.events {
+		again = append(again, r.Step(ev.At, ev.Event)...)
+	}
+	if !reflect.DeepEqual(again, s.all) {
+		s.Fatalf("replay: got %v, want %v", again, s.all)
+	}
+}
+
+// restored sends a router's state through JSON.
+func restored(t testing.TB, r *Router, cfg Config) *Router {
+	t.Helper()
+	text, err := json.Marshal(r.Snapshot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var snap Snapshot
+	if err := json.Unmarshal(text, &snap); err != nil {
+		t.Fatal(err)
+	}
+	back, err := Restore(cfg, snap)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return back
+}
+
+func journalled(t testing.TB, ev Event) Event {
+	t.Helper()
+	text, err := EncodeEvent(ev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := DecodeEvent(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return back
+}
+
+func copyConfig(c Config) Config {
+	return Config{Agents: slices.Clone(c.Agents), Teams: slices.Clone(c.Teams)}
+}
+
+func (s *story) do(line string) {
+	s.Helper()
+	w, options := words(line)
+	verb, args := w[0], w[1:]
+	switch {
+	case s.configure(verb, args, options):
+	case s.presence(verb, args):
+	case s.work(verb, args, options):
+	case s.phone(verb, args):
+	case s.time(verb, args):
+	case s.look(verb, args):
+	default:
+		s.Fatalf("no such command: %s", line)
+	}
+}
+
+func (s *story) configure(verb string, args []string, options map[string]string) bool {
+	switch verb {
+	case "agents":
+		for _, arg := range args {
+			id, limit, _ := strings.Cut(arg, ":")
+			n, _ := strconv.Atoi(limit)
+			s.cfg.Agents = slices.DeleteFunc(slices.Clone(s.cfg.Agents), func(a Agent) bool { return a.ID == AgentID(id) })
+			s.cfg.Agents = append(s.cfg.Agents, Agent{ID: AgentID(id), CallLimit: n})
+		}
+	case "team":
+		t := Team{
+			ID: TeamID(args[0]), Ring: s.duration(options["ring"]), RingStart: s.duration(options["start"]),
+			RetryAfter: s.duration(options["retry"]), WrapUp: s.duration(options["wrap"]), AwayAfter: 3,
+		}
+		if away, ok := options["away"]; ok {
+			t.AwayAfter = s.number(away)
+		}
+		for _, arg := range args[1:] {
+			if arg == "desk" {
+				t.NeedDesk = true
+			} else {
+				t.Agents = append(t.Agents, AgentID(arg))
+			}
+		}
+		s.cfg.Teams = slices.DeleteFunc(slices.Clone(s.cfg.Teams), func(u Team) bool { return u.ID == t.ID })
+		s.cfg.Teams = append(s.cfg.Teams, t)
+	case "fire":
+		s.cfg.Agents = slices.DeleteFunc(slices.Clone(s.cfg.Agents), func(a Agent) bool { return string(a.ID) == args[0] })
+	case "disband":
+		s.cfg.Teams = slices.DeleteFunc(slices.Clone(s.cfg.Teams), func(t Team) bool { return string(t.ID) == args[0] })
+	case "reload":
+		s.step(Configured{copyConfig(s.cfg)})
+	default:
+		return false
+	}
+	return true
+}
+
+func (s *story) presence(verb string, args []string) bool {
+	if len(args) == 0 {
+		return false
+	}
+	a := AgentID(args[0])
+	switch verb {
+	case "ready":
+		for _, id := range args {
+			s.step(PhonesChanged{Agent: AgentID(id), Phones: []PhoneID{PhoneID(id + ".1")}, Fresh: true})
+		}
+	case "phones", "register":
+		ev := PhonesChanged{Agent: a, Fresh: verb == "register"}
+		for _, id := range args[1:] {
+			ev.Phones = append(ev.Phones, PhoneID(id))
+		}
+		s.step(ev)
+	case "desk":
+		s.step(DeskChanged{a, args[1] == "open"})
+	case "active":
+		s.step(StatusSet{Agent: a, Active: true})
+	case "away":
+		s.step(StatusSet{Agent: a, Reason: strings.Join(args[1:], " ")})
+	case "channel":
+		s.step(ChannelSet{a, Channel(args[1])})
+	default:
+		return false
+	}
+	return true
+}
+
+func (s *story) work(verb string, args []string, options map[string]string) bool {
+	has := func(word string) bool { return slices.Contains(args, word) }
+	switch verb {
+	case "queue":
+		ev := Queued{Work: WorkID(args[0]), Target: AgentID(options["to"]), Returned: has("returned")}
+		if len(args) > 1 && args[1] != "returned" {
+			ev.Team = TeamID(args[1])
+		}
+		if p := options["priority"]; p != "" {
+			ev.Priority = s.number(p)
+		}
+		ev.Since = s.now.Add(s.duration(options["since"]))
+		s.step(ev)
+	case "gone":
+		s.step(Removed{WorkID(args[0]), OutcomeAbandoned})
+	case "take":
+		s.step(Removed{Work: WorkID(args[0])})
+	case "engage":
+		s.step(Engaged{WorkID(args[0]), AgentID(args[1])})
+	case "release":
+		s.step(Released{WorkID(args[0]), AgentID(args[1]), has("spoke"), TeamID(options["team"])})
+	case "restart":
+		s.step(Restarted{})
+	default:
+		return false
+	}
+	return true
+}
+
+func (s *story) phone(verb string, args []string) bool {
+	switch verb {
+	case "rang":
+		s.step(PhoneRang{s.offer(args), s.device(args, 1)})
+	case "answer":
+		s.step(PhoneAnswered{s.offer(args), s.device(args, 1)})
+	case "fail":
+		s.step(PhoneFailed{s.offer(args), s.device(args, 2), s.number(args[1])})
+	case "decline":
+		s.step(Declined{s.offer(args)})
+	default:
+		return false
+	}
+	return true
+}
+
+func (s *story) offer(args []string) OfferID { return OfferID(s.number(args[0])) }
+
+// device returns the phone named at place i of the arguments, else the first of the offer.
+func (s *story) device(args []string, i int) PhoneID {
+	if len(args) > i {
+		return PhoneID(args[i])
+	}
+	for _, c := range s.all {
+		if ring, ok := c.(Ring); ok && ring.Offer == s.offer(args) {
+			return ring.Phones[0]
+		}
+	}
+	s.Fatalf("offer %s was not made", args[0])
+	return ""
+}
+
+func (s *story) time(verb string, args []string) bool {
+	switch verb {
+	case "wait":
+		end := s.now.Add(s.duration(args[0]))
+		for next := s.router.Deadline(); !next.IsZero() && !next.After(end); next = s.router.Deadline() {
+			s.now = next
+			s.step(Tick{})
+		}
+		s.now = end
+	case "jump":
+		s.now = s.now.Add(s.duration(args[0]))
+	default:
+		return false
+	}
+	return true
+}
+
+func (s *story) look(verb string, args []string) bool {
+	switch verb {
+	case "show":
+		s.show(args[0])
+	case "explain":
+		e, ok := s.router.Explain(s.now, WorkID(args[0]))
+		if !ok {
+			s.say("no work %s", args[0])
+			return true
+		}
+		s.explanation(e)
+	case "explain-team":
+		s.explanation(s.router.ExplainTeam(s.now, TeamID(args[0])))
+	case "recall":
+		e, err := Recall(s.first, New(s.first).Snapshot(), s.events, s.offer(args))
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.explanation(e)
+	default:
+		return false
+	}
+	return true
+}
+
+func (s *story) show(what string) {
+	switch what {
+	case "agents":
+		for _, a := range s.router.Agents(s.now) {
+			text := fmt.Sprintf("%s: %s", a.ID, a.Status)
+			if a.Reason != "" {
+				text += ", " + a.Reason
+			}
+			if !a.Until.IsZero() {
+				text += " until " + clockText(a.Until)
+			}
+			text += fmt.Sprintf("; %d of %d calls", len(a.Open), a.Limit)
+			if a.Available {
+				text += "; available"
+			} else {
+				text += "; " + a.Why
+			}
+			s.say("%s", text)
+		}
+	case "waiting":
+		for _, w := range s.router.Waiting(s.now) {
+			if w.Offer != 0 {
+				s.say("%s rings at %s until %s", w.Work, w.Agent, clockText(w.Until))
+			} else {
+				s.say("%d. %s of %s since %s, retry %s", w.Position, w.Work, w.Team, clockText(w.Since), clockText(w.RetryAt))
+			}
+		}
+	case "open":
+		for _, h := range s.router.Open() {
+			s.say("%s has %s, offer %d", h.Agent, h.Work, h.Offer)
+		}
+	}
+}
+
+func (s *story) explanation(e Explanation) {
+	now := s.now
+	defer func() { s.now = now }()
+	s.now = e.At
+	s.say("%s", e.Summary)
+	for _, c := range e.Considered {
+		switch {
+		case c.Place > 0:
+			s.say("  %d. %s: %d of %d calls, last %s", c.Place, c.Agent, c.Open, c.Limit, clockText(c.Last))
+		default:
+			for _, x := range c.Excluded {
+				s.say("  not %s: %s [%s]", c.Agent, x.Text, x.Rule)
+			}
+		}
+	}
+}
+
+func (s *story) duration(text string) time.Duration {
+	s.Helper()
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return d
+}
+
+func (s *story) number(text string) int {
+	s.Helper()
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return n
+}
+
+// inWords says a command as a line of a story.
+func inWords(c Command) string {
+	switch c := c.(type) {
+	case Ring:
+		phones := make([]string, len(c.Phones))
+		for i, p := range c.Phones {
+			phones[i] = string(p)
+		}
+		return fmt.Sprintf("ring %d: %s at %s on %s", c.Offer, c.Work, c.Agent, strings.Join(phones, ", "))
+	case Cancel:
+		return fmt.Sprintf("cancel %d on %s: %s", c.Offer, c.Phone, c.Why)
+	case Connect:
+		return fmt.Sprintf("connect %d: %s with %s on %s", c.Offer, c.Work, c.Agent, c.Phone)
+	case Drop:
+		return fmt.Sprintf("drop %d on %s: %s", c.Offer, c.Phone, c.Why)
+	case OfferRang:
+		return fmt.Sprintf("offer %d rings until %s", c.Offer, clockText(c.Until))
+	case OfferEnded:
+		text := fmt.Sprintf("offer %d of %s at %s: %s", c.Offer, c.Work, c.Agent, c.Outcome)
+		if c.Rang.IsZero() {
+			return text + ", did not ring"
+		}
+		return text + fmt.Sprintf(", rang %v", c.At.Sub(c.Rang))
+	case StatusChanged:
+		text := fmt.Sprintf("%s is %s", c.Agent, c.Status)
+		if c.Reason != "" {
+			text += ", " + c.Reason
+		}
+		if !c.Until.IsZero() {
+			text += ", until " + clockText(c.Until)
+		}
+		return text
+	case Stranded:
+		if c.Target != "" {
+			return fmt.Sprintf("stranded: %s, for agent %s", c.Work, c.Target)
+		}
+		return fmt.Sprintf("stranded: %s, of team %s", c.Work, c.Team)
+	}
+	return fmt.Sprintf("%#v", c)
+}
