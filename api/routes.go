@@ -15,6 +15,7 @@ import (
 
 	"trunkline/call"
 	"trunkline/routing"
+	"trunkline/store"
 )
 
 // How many call cards GET /calls gives, and at most.
@@ -105,7 +106,7 @@ func (s *Server) cards(r *http.Request) ([]Card, error) {
 		}
 		most = n
 	}
-	kept, err := s.cfg.Cards(most)
+	kept, err := s.cfg.Store.Records(store.Filter{Limit: most})
 	if err != nil {
 		return nil, err
 	}
@@ -138,13 +139,13 @@ func (s *Server) card(r *http.Request) (Card, error) {
 	defer cancel()
 	record, there, err := s.cfg.Board.Record(ctx, id)
 	if err == nil && !there {
-		record, there, err = s.cfg.Card(id)
+		record, err = s.cfg.Store.Record(id)
 	}
 	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return Card{}, &Error{Status: http.StatusNotFound, What: "there is no call " + strconv.Quote(string(id)), Cure: "trunkline calls lists them"}
 	case err != nil:
 		return Card{}, late(err)
-	case !there:
-		return Card{}, &Error{Status: http.StatusNotFound, What: "there is no call " + strconv.Quote(string(id)), Cure: "trunkline calls lists them"}
 	}
 	return card(record, time.Now()), nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"trunkline/call"
+	"trunkline/store"
 )
 
 // Limits of what a client may cost.
@@ -32,9 +33,8 @@ const askTimeout = 5 * time.Second
 type Config struct {
 	// Board is the switchboard. Required.
 	Board *call.Switchboard
-	// Cards gives at most that many call cards, newest first; Card gives one.
-	Cards func(most int) ([]call.Record, error)
-	Card  func(call.ID) (call.Record, bool, error)
+	// Store has the call cards. Required.
+	Store *store.Store
 	// Reload reads the configuration again; an *Error of it is shown as it is.
 	Reload func(ctx context.Context) (Changes, error)
 	// TestCall admits one test call to a number; "" is the first configured.
