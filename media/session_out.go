@@ -83,6 +83,7 @@ func (s *Session) tick(due, now int64) {
 		return
 	}
 	if s.limited && s.spent+s.frame > mostLimited || !s.latch.to.IsValid() && !s.terms.Held {
+		s.turned = true
 		return // a Play waits with it
 	}
 	if payload := s.fill(due); s.maySend() && due >= s.eventBy {
