@@ -19,7 +19,6 @@ type account struct {
 
 	static   []staticPhone
 	bindings []*binding // at most room(), in the order they registered
-	removed  bool       // no longer in the configuration
 }
 
 // staticPhone is a phone that cannot register and is always there.
@@ -69,10 +68,7 @@ func (a *account) room() int { return max(1, maxPhones-len(a.static)) }
 // contacts lists the live phones: the static ones in the order of the
 // configuration, then the registered ones in the order they registered.
 func (a *account) contacts() []Contact {
-	if len(a.static)+len(a.bindings) == 0 {
-		return nil
-	}
-	list := make([]Contact, 0, len(a.static)+len(a.bindings))
+	var list []Contact
 	for _, s := range a.static {
 		list = append(list, Contact{ID: s.id, URI: s.contact.uri, Static: true, Since: s.since})
 	}

@@ -55,14 +55,15 @@ func (a algorithm) digestHex(parts ...string) string {
 }
 
 // secret is what is kept of a password: H(A1) for each algorithm. It cannot
-// be printed.
-type secret struct{ md5, sha256 string }
+// be printed, also not as a part of something else: fmt follows no pointer
+// inside a value and asks no methods of unexported fields.
+type secret struct{ ha1 *[2]string } // by algorithm
 
 func newSecret(user, realm, password string) secret {
-	return secret{
-		md5:    algMD5.digestHex(user, realm, password),
-		sha256: algSHA256.digestHex(user, realm, password),
-	}
+	return secret{&[2]string{
+		algMD5:    algMD5.digestHex(user, realm, password),
+		algSHA256: algSHA256.digestHex(user, realm, password),
+	}}
 }
 
 // String hides the secret from fmt.
@@ -77,10 +78,7 @@ func (secret) LogValue() slog.Value { return slog.StringValue("(secret)") }
 // expected is the response that c must carry for method (RFC 7616 §3.4.1;
 // without qop RFC 2069 §2.1.2).
 func (s secret) expected(a algorithm, method string, c *credentials) string {
-	ha1 := s.md5
-	if a == algSHA256 {
-		ha1 = s.sha256
-	}
+	ha1 := s.ha1[a]
 	ha2 := a.digestHex(method, c.uri)
 	if c.qop == "" {
 		return a.digestHex(ha1, c.nonce, ha2)

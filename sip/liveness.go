@@ -156,9 +156,9 @@ func (r *registrar) schedule(acc *account, b *binding, now time.Time) {
 			b.dead, b.misses = false, 0
 		}
 	case b.ping.IsZero():
-		h := fnv.New32a()
+		h := fnv.New64a()
 		h.Write([]byte(b.Contact))
-		b.ping = now.Add(time.Duration(h.Sum32()) % pingEvery)
+		b.ping = now.Add(time.Duration(h.Sum64() % uint64(pingEvery)))
 	}
 	due := b.Expires
 	if !b.ping.IsZero() && b.ping.Before(due) {

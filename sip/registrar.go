@@ -210,26 +210,36 @@ func (r *registrar) register(req *sip.Request, local string) *sip.Response {
 		r.stats.malformed.Add(1)
 		return sip.NewResponseFromRequest(req, sip.StatusBadRequest, err.Error(), nil)
 	}
-	defer r.flush()
+	kept, no := r.enroll(v.account, reg, now)
+	r.flush()
+	if no != nil {
+		res := sip.NewResponseFromRequest(req, no.code, no.reason, nil)
+		if no.code == sip.StatusIntervalToBrief {
+			res.AppendHeader(sip.NewHeader("Min-Expires", strconv.Itoa(int(expiresMin.Seconds()))))
+		}
+		return res
+	}
+	return listing(req, kept, now)
+}
+
+// enroll applies a registration, or answers a query, and returns all bindings
+// of the account. flush follows.
+func (r *registrar) enroll(id AccountID, reg *registration, now time.Time) ([]Binding, *refusal) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	acc := r.accounts[v.account]
-	if acc == nil { // removed between the two
-		return challenge(req, r.realm, r.nonces.issue(now), false, []algorithm{algMD5})
+	acc := r.accounts[id]
+	if acc == nil { // removed since it proved itself
+		return nil, &refusal{sip.StatusForbidden, "Forbidden"}
 	}
 	r.expire(acc, now)
 	if len(reg.contacts) > 0 || reg.star {
 		ch, no := reg.apply(acc.bindings, acc.room(), now)
 		if no != nil {
-			res := sip.NewResponseFromRequest(req, no.code, no.reason, nil)
-			if no.code == sip.StatusIntervalToBrief {
-				res.AppendHeader(sip.NewHeader("Min-Expires", strconv.Itoa(int(expiresMin.Seconds()))))
-			}
-			return res
+			return nil, no
 		}
 		r.commit(acc, ch, now)
 	}
-	return listing(req, acc, now)
+	return acc.kept(), nil
 }
 
 // commit makes the change true.
@@ -262,9 +272,9 @@ func (r *registrar) forget(b *binding) {
 
 // listing is the 200 to a REGISTER: all bindings with their remaining time
 // (RFC 3261 §10.3 step 8), and Date, by which phones set their clocks.
-func listing(req *sip.Request, acc *account, now time.Time) *sip.Response {
+func listing(req *sip.Request, kept []Binding, now time.Time) *sip.Response {
 	res := sip.NewResponseFromRequest(req, sip.StatusOK, "OK", nil)
-	for _, b := range acc.bindings {
+	for _, b := range kept {
 		left := int((b.Expires.Sub(now) + time.Second - 1) / time.Second)
 		v := "<" + b.URI + ">;expires=" + strconv.Itoa(left)
 		if instance, regID, ok := strings.Cut(b.Instance, ";reg-id="); instance != "" {
