@@ -103,6 +103,11 @@ func TestRingbackIsTheCountrys(t *testing.T) {
 				}
 				continue
 			}
+			for i := range 8 { // 1 ms at both ends
+				if edge := max(abs(int(part[i])), abs(int(part[n-1-i]))); edge > 2000 {
+					t.Errorf("%s: got %d at sample %d from an end, want it faded lest it click", c.country, edge, i)
+				}
+			}
 			for _, hz := range c.hz {
 				if got := tone.Level(part, SampleRate, hz); math.Abs(got+16) > 1 {
 					t.Errorf("%s: got %.1f dBFS of %v Hz, want -16", c.country, got, hz)

@@ -38,6 +38,21 @@ type Params struct {
 	Moved bool
 }
 
+// CodecOf returns the codec of a received payload type; false when it is none. Besides the agreed
+// one it is the other of the two under its static number: a peer whose answer listed both may send
+// either, and change from packet to packet (RFC 3264 §7).
+func (p Params) CodecOf(pt uint8) (Codec, bool) {
+	if pt == p.RecvPT {
+		return p.Codec, true
+	}
+	for c := Codec(0); c < codecs; c++ {
+		if pt == c.PayloadType() && !(p.Events && pt == p.EventRecvPT) {
+			return c, true
+		}
+	}
+	return 0, false
+}
+
 // NegotiationConfig is what a Negotiation starts from.
 type NegotiationConfig struct {
 	ID      uint64     // the session id of o=, constant for the session's life; best at random
@@ -65,8 +80,9 @@ type Negotiation struct {
 
 	// What the session consists of: RFC 3264 §8 forbids m= lines to vanish or change places.
 	timing string
-	layout []section // kind, proto, formats; empty: nothing agreed on or offered yet
-	audio  int       // index of ours in layout
+	layout []section     // kind, proto, formats; empty: nothing agreed on or offered yet
+	audio  int           // index of ours in layout
+	ptime  time.Duration // that we ask for: what the peer asked for last, so that two seats can be relayed
 
 	// Payload types: a number keeps its meaning for the session's life (RFC 3264 §8.3.2).
 	bound   [128]string // encoding; "": free
@@ -94,7 +110,7 @@ func NewNegotiation(c NegotiationConfig) *Negotiation {
 		c.RTCP = c.RTP + 1
 	}
 	c.Address = c.Address.Unmap()
-	return &Negotiation{config: c, prefer: c.Prefer, timing: "0 0", eventPT: 101}
+	return &Negotiation{config: c, prefer: c.Prefer, timing: "0 0", ptime: defaultPtime, eventPT: 101}
 }
 
 // Prefer puts c first in the offers to come, and takes it from the peer's offers that have it. A
@@ -187,7 +203,7 @@ func (n *Negotiation) Answer(offer []byte) ([]byte, Params, error) {
 		n.bound[f.pt] = cmp.Or(f.encoding, "unknown")
 	}
 	n.offered = false // an offer of ours that crossed this one is void
-	n.layout, n.audio = layoutOf(d), a.index
+	n.layout, n.audio, n.ptime = layoutOf(d), a.index, a.ptime
 	n.timing = "0 0"
 	if isTiming(d.timing) {
 		n.timing = d.timing // RFC 3264 §6: the answer's t= equals the offer's

@@ -33,7 +33,7 @@ func (n *Negotiation) section(formats []format, send, receive, mux bool) section
 			attr("fmtp:" + pt + " 0-15")
 		}
 	}
-	attr("ptime:" + strconv.Itoa(int(defaultPtime/time.Millisecond)))
+	attr("ptime:" + strconv.Itoa(int(n.ptime/time.Millisecond)))
 	if n.config.RTCP != n.config.RTP+1 {
 		attr("rtcp:" + strconv.Itoa(int(n.config.RTCP)))
 	}

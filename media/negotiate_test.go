@@ -280,6 +280,23 @@ func TestAnswerWithSeveralCodecsUsesTheFirst(t *testing.T) {
 	}
 }
 
+func TestReceivedPayloadTypeIsEitherCodec(t *testing.T) {
+	p := Params{Codec: PCMU, RecvPT: 97, Events: true, EventRecvPT: 101}
+	for pt, want := range map[uint8]string{97: "PCMU true", 0: "PCMU true", 8: "PCMA true", 101: "PCMU false", 18: "PCMU false", 127: "PCMU false"} {
+		c, ok := p.CodecOf(pt)
+		if got := fmt.Sprint(c, ok); got != want {
+			t.Errorf("payload type %d: got %s, want %s", pt, got, want)
+		}
+	}
+	p = Params{Codec: PCMA, RecvPT: 0, Events: true, EventRecvPT: 8} // numbers given another meaning by the peer
+	if c, ok := p.CodecOf(0); c != PCMA || !ok {
+		t.Errorf("got %v, %v, want the agreed codec on its number", c, ok)
+	}
+	if _, ok := p.CodecOf(8); ok {
+		t.Error("got a codec for the number of telephone-event, want none")
+	}
+}
+
 func TestTelephoneEventIsTheOneOfOurClockRate(t *testing.T) {
 	_, p := mustAnswer(t, negotiation(), sample(t, "linphone"))
 	if !p.Events || p.EventSendPT != 100 || p.EventRecvPT != 100 {
@@ -330,10 +347,16 @@ func TestPtimeOfThePeerIsObeyed(t *testing.T) {
 		"a=maxptime:10":               10 * time.Millisecond,
 		"a=ptime:60\r\na=maxptime:40": 40 * time.Millisecond,
 	} {
-		if _, p := mustAnswer(t, negotiation(), plain(lines)); p.Ptime != want {
+		n := negotiation()
+		answer, p := mustAnswer(t, n, plain(lines))
+		if p.Ptime != want {
 			t.Errorf("%q: got %v, want %v", lines, p.Ptime, want)
 		}
-		n := negotiation()
+		ours := fmt.Sprintf("\r\na=ptime:%d\r\n", want.Milliseconds())
+		if offer := string(n.Offer()); !strings.Contains(answer, ours) || !strings.Contains(offer, ours) {
+			t.Errorf("%q: got\n%s\nand then\n%s\nwant us to ask for the same", lines, answer, offer)
+		}
+		n = negotiation()
 		n.Offer()
 		if p := mustSetAnswer(t, n, plain(lines)); p.Ptime != want {
 			t.Errorf("answer with %q: got %v, want %v", lines, p.Ptime, want)

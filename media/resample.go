@@ -35,15 +35,9 @@ func newResampler(rate int) *resampler {
 	for p := range r.phases {
 		taps := make([]float32, 2*r.half+1)
 		shift := float64(p) / float64(r.up)
-		var sum float64
 		for i := range taps {
 			x := float64(i-r.half) - shift
-			h := cut * sinc(cut*x) * kaiserWindow(x/float64(r.half+1))
-			taps[i] = float32(h)
-			sum += h
-		}
-		for i := range taps { // the same gain in every phase, or the phases would be heard as a tone
-			taps[i] /= float32(sum)
+			taps[i] = float32(cut * sinc(cut*x) * kaiserWindow(x/float64(r.half+1)))
 		}
 		r.phases[p] = taps
 	}

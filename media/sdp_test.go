@@ -69,6 +69,9 @@ func TestDescriptionIsReadHoweverItIsWritten(t *testing.T) {
 			if err != nil {
 				t.Fatalf("got %v, want it read", err)
 			}
+			if out := string(d.bytes()); strings.Count(out, "\n") != strings.Count(out, "\r\n") || strings.Contains(out, "\r\n\r\n") {
+				t.Errorf("got %q, want no line end within a line", out)
+			}
 			a, err := d.readAudio(0)
 			if err != nil {
 				t.Fatalf("got %v, want audio", err)

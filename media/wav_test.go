@@ -224,6 +224,16 @@ func TestResampledSoundKeepsItsPlaceAndLength(t *testing.T) {
 			t.Errorf("%d Hz: got the click at sample %d of %d, want %d of %d", rate, at, len(got), SampleRate/2, SampleRate)
 		}
 	}
+	// Every phase of the filter has the same gain: what is constant stays so to the last bit.
+	level := make([]int16, 44100)
+	for i := range level {
+		level[i] = 32000
+	}
+	for i, v := range mustReadWAV(t, wavFile{rate: 44100, data: pcm16(level)}.bytes())[100:7900] {
+		if v != 32000 {
+			t.Fatalf("sample %d: got %d, want the constant 32000", 100+i, v)
+		}
+	}
 	// However the samples arrive, the result is the same.
 	in := make([]float32, 5000)
 	for i := range in {
