@@ -15,7 +15,6 @@ import (
 
 	"trunkline/call"
 	"trunkline/routing"
-	"trunkline/store"
 )
 
 // How many call cards GET /calls gives, and at most.
@@ -106,7 +105,7 @@ func (s *Server) cards(r *http.Request) ([]Card, error) {
 		}
 		most = n
 	}
-	kept, err := s.cfg.Store.Records(store.Filter{Limit: most})
+	kept, err := s.cfg.Cards(most)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +127,7 @@ func (s *Server) cards(r *http.Request) ([]Card, error) {
 	}
 	out := []Card{}
 	for _, record := range merge(live, kept, most) {
-		out = append(out, card(record, status.At))
+		out = append(out, CardOf(record, status.At))
 	}
 	return out, nil
 }
@@ -139,15 +138,15 @@ func (s *Server) card(r *http.Request) (Card, error) {
 	defer cancel()
 	record, there, err := s.cfg.Board.Record(ctx, id)
 	if err == nil && !there {
-		record, err = s.cfg.Store.Record(id)
+		record, there, err = s.cfg.Card(id)
 	}
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return Card{}, &Error{Status: http.StatusNotFound, What: "there is no call " + strconv.Quote(string(id)), Cure: "trunkline calls lists them"}
 	case err != nil:
 		return Card{}, late(err)
+	case !there:
+		return Card{}, &Error{Status: http.StatusNotFound, What: "there is no call " + strconv.Quote(string(id)), Cure: "trunkline calls lists them"}
 	}
-	return card(record, time.Now()), nil
+	return CardOf(record, time.Now()), nil
 }
 
 // agentStatus is the body of POST /agents/{name}/status.

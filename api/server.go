@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"trunkline/call"
-	"trunkline/store"
 )
 
 // Limits of what a client may cost.
@@ -33,8 +32,10 @@ const askTimeout = 5 * time.Second
 type Config struct {
 	// Board is the switchboard. Required.
 	Board *call.Switchboard
-	// Store has the call cards. Required.
-	Store *store.Store
+	// Cards gives at most that many records of ended calls, newest first.
+	Cards func(most int) ([]call.Record, error)
+	// Card gives one of them, and whether it is there.
+	Card func(call.ID) (call.Record, bool, error)
 	// Reload reads the configuration again; an *Error of it is shown as it is.
 	Reload func(ctx context.Context) (Changes, error)
 	// TestCall admits one test call to a number; "" is the first configured.

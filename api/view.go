@@ -217,8 +217,8 @@ func agentView(a call.AgentStatus) Agent {
 	return out
 }
 
-// card maps a record to the wire.
-func card(r call.Record, now time.Time) Card {
+// CardOf maps a record to the wire; now is for the sums of a call in progress.
+func CardOf(r call.Record, now time.Time) Card {
 	c := Card{
 		Record:     r,
 		Recordings: []Recording{},
