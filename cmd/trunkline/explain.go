@@ -98,11 +98,7 @@ func supposed(cfg *config.Config, at time.Time) teamOrder {
 func explainLive(ctx context.Context, cfg *config.Config, board *call.Switchboard, q api.Question) (api.Explanation, error) {
 	q.At = time.Now().In(cfg.Location())
 	e, err := explain(cfg, q, func(team string) (routing.Explanation, error) {
-		order, there, err := board.ExplainTeam(ctx, routing.TeamID(team))
-		if err == nil && !there {
-			err = fmt.Errorf("team %s is not known to the switchboard yet", team)
-		}
-		return order, err
+		return board.ExplainTeam(ctx, routing.TeamID(team))
 	})
 	e.Live = true
 	return e, err
