@@ -75,21 +75,28 @@ func digestHash(algorithm string) func() hash.Hash {
 	return nil
 }
 
-// credentials answers a challenge for a request: RFC 7616 §3.4.1. count is the
-// nonce count, from 1.
-func (c challenge) credentials(user, password, method, uri string, count int) string {
+// login is what a challenge is answered with, for one request. count is the nonce
+// count, from 1.
+type login struct {
+	user, password, method, uri, cnonce string
+	count                               int
+}
+
+// credentials answers a challenge: RFC 7616 §3.4.1.
+func (c challenge) credentials(l login) string {
 	sum := func(s string) string {
 		h := digestHash(c.algorithm)()
 		h.Write([]byte(s))
 		return hex.EncodeToString(h.Sum(nil))
 	}
-	ha1 := sum(user + ":" + c.realm + ":" + password)
-	ha2 := sum(method + ":" + uri)
-	v := fmt.Sprintf(`Digest username="%s", realm="%s", nonce="%s", uri="%s", algorithm=%s`, user, c.realm, c.nonce, uri, c.algorithm)
+	ha1 := sum(l.user + ":" + c.realm + ":" + l.password)
+	ha2 := sum(l.method + ":" + l.uri)
+	v := fmt.Sprintf(`Digest username="%s", realm="%s", nonce="%s", uri="%s", algorithm=%s`,
+		l.user, c.realm, c.nonce, l.uri, c.algorithm)
 	if c.qop == "auth" {
-		nc, cnonce := fmt.Sprintf("%08x", count), randomToken()
-		v += fmt.Sprintf(`, qop=auth, nc=%s, cnonce="%s", response="%s"`, nc, cnonce,
-			sum(ha1+":"+c.nonce+":"+nc+":"+cnonce+":auth:"+ha2))
+		nc := fmt.Sprintf("%08x", l.count)
+		v += fmt.Sprintf(`, qop=auth, nc=%s, cnonce="%s", response="%s"`, nc, l.cnonce,
+			sum(ha1+":"+c.nonce+":"+nc+":"+l.cnonce+":auth:"+ha2))
 	} else {
 		v += fmt.Sprintf(`, response="%s"`, sum(ha1+":"+c.nonce+":"+ha2))
 	}

@@ -97,7 +97,7 @@ func (p *Phone) authorize(m *Message, c challenge) {
 		password += "wrong"
 	}
 	if !p.habits.ReuseNonce || p.reg.credentials == "" {
-		p.reg.credentials = c.credentials(p.cfg.AuthUser, password, m.Method, m.URI, p.reg.count)
+		p.reg.credentials = c.credentials(login{p.cfg.AuthUser, password, m.Method, m.URI, randomToken(), p.reg.count})
 	}
 	name := "Authorization"
 	if c.proxy {

@@ -43,8 +43,9 @@ type hearing struct {
 type stream struct {
 	highest uint64 // extended sequence number
 	first   uint64
-	lastTS  uint32
+	lastTS  uint32 // of the last packet of sound
 	lastSeq uint64
+	excused bool            // the next packet of sound may jump
 	got     map[uint64]bool // the last 1,024
 }
 
@@ -108,7 +109,7 @@ func (s *session) packet(b []byte, from netip.AddrPort, now time.Time) {
 	h.Last, h.Bytes = now, h.Bytes+len(payload)
 	h.SSRCs, h.Payloads, h.Sources = once(h.SSRCs, p.ssrc), once(h.Payloads, p.codec), once(h.Sources, from)
 	event := s.events >= 0 && int(p.codec) == s.events
-	if !h.order(&p, binary.BigEndian.Uint16(b[2:]), marker || event) {
+	if !h.order(&p, binary.BigEndian.Uint16(b[2:]), marker, event) {
 		return // a duplicate
 	}
 	if event {
@@ -123,7 +124,7 @@ func (s *session) packet(b []byte, from netip.AddrPort, now time.Time) {
 }
 
 // order sorts the packet into its stream; false: it is there already.
-func (h *hearing) order(p *packet, seq16 uint16, mayJump bool) bool {
+func (h *hearing) order(p *packet, seq16 uint16, marker, event bool) bool {
 	if h.streams == nil {
 		h.streams, h.events = map[uint32]*stream{}, map[uint32]bool{}
 	}
@@ -143,13 +144,15 @@ func (h *hearing) order(p *packet, seq16 uint16, mayJump bool) bool {
 	switch {
 	case p.seq > st.highest:
 		h.Lost += int(p.seq - st.highest - 1)
-		if !mayJump && p.ts-st.lastTS != uint32(p.seq-st.lastSeq)*frameSamples {
+		st.highest = p.seq
+		if event { // its timestamp stands still, and its ends come at once: RFC 4733 §2.5
+			st.excused = true
+			break
+		}
+		if !marker && !st.excused && p.ts-st.lastTS != uint32(p.seq-st.lastSeq)*frameSamples {
 			h.TimestampJumps++
 		}
-		st.highest = p.seq
-		if !mayJump || p.ts-st.lastTS < 1<<31 {
-			st.lastTS, st.lastSeq = p.ts, p.seq
-		}
+		st.lastTS, st.lastSeq, st.excused = p.ts, p.seq, false
 	case p.seq < st.first:
 		h.Reordered++
 	default:

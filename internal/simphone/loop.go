@@ -11,7 +11,7 @@ import (
 // it; its timers run on it, earliest first.
 type loop struct {
 	mu     sync.Mutex
-	posted []func()
+	posted []posting
 	ended  bool // nothing is taken any more
 
 	wake    chan struct{} // cap 1: posted is not empty
@@ -24,6 +24,12 @@ type loop struct {
 	seq     int
 	changed chan struct{} // closed and remade after whatever may have changed a state
 	panics  func(any)
+}
+
+// posting is one function to run.
+type posting struct {
+	fn    func()
+	looks bool // it changes nothing: nobody who waits need look again
 }
 
 type alarm struct {
@@ -80,18 +86,22 @@ func (l *loop) run() {
 		fns := l.posted
 		l.posted = nil
 		l.mu.Unlock()
-		for _, fn := range fns {
-			l.guard(fn)
+		changes := false
+		for _, p := range fns {
+			changes = changes || !p.looks
+			l.guard(p.fn)
 		}
 		for now := time.Now(); len(l.alarms) > 0 && !l.alarms[0].at.After(now); {
 			a := heap.Pop(&l.alarms).(*alarm)
 			if fn := a.fn; fn != nil {
-				a.fn = nil
+				a.fn, changes = nil, true
 				l.guard(fn)
 			}
 		}
-		close(l.changed)
-		l.changed = make(chan struct{})
+		if changes {
+			close(l.changed)
+			l.changed = make(chan struct{})
+		}
 	}
 }
 
@@ -106,10 +116,12 @@ func (l *loop) guard(fn func()) {
 }
 
 // post runs fn on the loop, later; after stop it is dropped.
-func (l *loop) post(fn func()) {
+func (l *loop) post(fn func()) { l.put(posting{fn: fn}) }
+
+func (l *loop) put(p posting) {
 	l.mu.Lock()
 	if !l.ended {
-		l.posted = append(l.posted, fn)
+		l.posted = append(l.posted, p)
 	}
 	l.mu.Unlock()
 	select {
@@ -120,12 +132,14 @@ func (l *loop) post(fn func()) {
 
 // do runs fn on the loop and waits for it. After stop it runs fn itself: what is
 // left of the state can still be read.
-func (l *loop) do(fn func()) {
+func (l *loop) do(fn func()) { l.call(fn, false) }
+
+func (l *loop) call(fn func(), looks bool) {
 	done := make(chan struct{})
-	l.post(func() {
+	l.put(posting{func() {
 		defer close(done)
 		fn()
-	})
+	}, looks})
 	select {
 	case <-done:
 		return
@@ -146,7 +160,7 @@ func (l *loop) wait(ctx context.Context, pred func() bool) error {
 	for {
 		var ok bool
 		var changed chan struct{}
-		l.do(func() { ok, changed = pred(), l.changed })
+		l.call(func() { ok, changed = pred(), l.changed }, true)
 		if ok {
 			return nil
 		}
