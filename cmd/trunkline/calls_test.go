@@ -8,7 +8,7 @@ import (
 )
 
 func TestCallIsAnsweredAndBothHearEachOther(t *testing.T) {
-	tell(t, "answered", supportTeam+queueFlow, func(s *story) {
+	narrate(t, "answered", supportTeam+queueFlow, func(s *story) {
 		ann := s.agent("ann", annTone, simphone.Ring().After(2*time.Second).Answer())
 		c := s.dial()
 		s.answered(c)
@@ -24,7 +24,7 @@ func TestCallIsAnsweredAndBothHearEachOther(t *testing.T) {
 }
 
 func TestRingOutMovesOnToTheNextAgentAt30s(t *testing.T) {
-	tell(t, "ring-out", supportTeam+queueFlow, func(s *story) {
+	narrate(t, "ring-out", supportTeam+queueFlow, func(s *story) {
 		s.agent("ann", annTone, simphone.Ring())
 		bob := s.agent("bob", bobTone, simphone.Ring().After(time.Second).Answer())
 		c := s.dial()
@@ -37,7 +37,7 @@ func TestRingOutMovesOnToTheNextAgentAt30s(t *testing.T) {
 }
 
 func TestDeclineMovesOnToTheNextAgent(t *testing.T) {
-	tell(t, "decline", supportTeam+queueFlow, func(s *story) {
+	narrate(t, "decline", supportTeam+queueFlow, func(s *story) {
 		s.agent("ann", annTone, simphone.Ring().After(3*time.Second).Decline(486))
 		bob := s.agent("bob", bobTone, simphone.Ring().After(time.Second).Answer())
 		c := s.dial()
@@ -50,7 +50,7 @@ func TestDeclineMovesOnToTheNextAgent(t *testing.T) {
 }
 
 func TestBusyWithoutRingingIsBusy(t *testing.T) {
-	tell(t, "busy", supportTeam+queueFlow, func(s *story) {
+	narrate(t, "busy", supportTeam+queueFlow, func(s *story) {
 		s.agent("ann", annTone, simphone.Decline(486))
 		bob := s.agent("bob", bobTone, simphone.Ring().Answer())
 		c := s.dial()
@@ -62,7 +62,7 @@ func TestBusyWithoutRingingIsBusy(t *testing.T) {
 }
 
 func TestNoRingingWithin4sIsUnreachable(t *testing.T) {
-	tell(t, "unreachable", supportTeam+queueFlow, func(s *story) {
+	narrate(t, "unreachable", supportTeam+queueFlow, func(s *story) {
 		s.agent("ann", annTone, simphone.Ignore())
 		bob := s.agent("bob", bobTone, simphone.Ring().Answer())
 		c := s.dial()
@@ -75,7 +75,7 @@ func TestNoRingingWithin4sIsUnreachable(t *testing.T) {
 }
 
 func TestAllPhonesOfAnAgentRingAndTheFirstAnswerWins(t *testing.T) {
-	tell(t, "two-phones", supportTeam+queueFlow, func(s *story) {
+	narrate(t, "two-phones", supportTeam+queueFlow, func(s *story) {
 		desk := s.agent("ann", annTone, simphone.Ring())
 		cell := s.agent("ann", annTone, simphone.Ring().After(2*time.Second).Answer())
 		c := s.dial()
@@ -92,7 +92,7 @@ func TestAllPhonesOfAnAgentRingAndTheFirstAnswerWins(t *testing.T) {
 }
 
 func TestAnswerThatCrossesOurCancelIsAcknowledgedAndHungUp(t *testing.T) {
-	tell(t, "cancel-crosses-200", supportTeam+queueFlow, func(s *story) {
+	narrate(t, "cancel-crosses-200", supportTeam+queueFlow, func(s *story) {
 		ann := s.agent("ann", annTone, simphone.Ring().AnswerOnCancel())
 		bob := s.agent("bob", bobTone, simphone.Ring().Answer())
 		c := s.dial()
@@ -111,7 +111,7 @@ func TestAnswerThatCrossesOurCancelIsAcknowledgedAndHungUp(t *testing.T) {
 }
 
 func TestCallerWhoHangsUpWhileRingingIsAbandoned(t *testing.T) {
-	tell(t, "abandoned", supportTeam+queueFlow, func(s *story) {
+	narrate(t, "abandoned", supportTeam+queueFlow, func(s *story) {
 		ann := s.agent("ann", annTone, simphone.Ring())
 		c := s.dial()
 		s.answered(c)
@@ -126,7 +126,7 @@ func TestCallerWhoHangsUpWhileRingingIsAbandoned(t *testing.T) {
 
 func TestCallerWhoCancelsBeforeTheAnswerIsAbandoned(t *testing.T) {
 	late := "flows:\n  main: {answer: late, steps: [{queue: support}]}\n"
-	tell(t, "abandoned-late", supportTeam+late, func(s *story) {
+	narrate(t, "abandoned-late", supportTeam+late, func(s *story) {
 		ann := s.agent("ann", annTone, simphone.Ring())
 		c := s.dial()
 		a := s.rings(ann)
@@ -143,7 +143,7 @@ func TestCallerWhoCancelsBeforeTheAnswerIsAbandoned(t *testing.T) {
 
 func TestLateFlowRingsTheCallerUntilAnAgentAnswers(t *testing.T) {
 	late := "flows:\n  main: {answer: late, steps: [{queue: support}]}\n"
-	tell(t, "answer-late", supportTeam+late, func(s *story) {
+	narrate(t, "answer-late", supportTeam+late, func(s *story) {
 		ann := s.agent("ann", annTone, simphone.Ring().After(3*time.Second).Answer())
 		c := s.dial()
 		a := s.gets(ann)
@@ -156,7 +156,7 @@ func TestLateFlowRingsTheCallerUntilAnAgentAnswers(t *testing.T) {
 }
 
 func TestLostAckEndsTheCallAfter32s(t *testing.T) {
-	tell(t, "lost-ack", supportTeam+queueFlow, func(s *story) {
+	narrate(t, "lost-ack", supportTeam+queueFlow, func(s *story) {
 		s.carrier.Behave(func(h *simphone.Habits) { h.NoACK = true })
 		c := s.dial()
 		s.answered(c)
@@ -172,7 +172,7 @@ func TestHoldFromThePhoneGivesTheCustomerMusic(t *testing.T) {
 		kind simphone.HoldKind
 	}{{"sendonly", simphone.HoldSendOnly}, {"inactive", simphone.HoldInactive}, {"zero-address", simphone.HoldZero}} {
 		t.Run(kind.name, func(t *testing.T) {
-			tell(t, "hold-"+kind.name, supportTeam+queueFlow, func(s *story) {
+			narrate(t, "hold-"+kind.name, supportTeam+queueFlow, func(s *story) {
 				ann := s.agent("ann", annTone, simphone.Ring().Answer())
 				c := s.dial()
 				a := s.gets(ann)
@@ -195,7 +195,7 @@ func TestHoldFromThePhoneGivesTheCustomerMusic(t *testing.T) {
 }
 
 func TestCallerWaitsUntilAnAgentRegisters(t *testing.T) {
-	tell(t, "nobody-present", supportTeam+queueFlow, func(s *story) {
+	narrate(t, "nobody-present", supportTeam+queueFlow, func(s *story) {
 		c := s.dial()
 		s.answered(c)
 		time.Sleep(90 * time.Second)
@@ -210,7 +210,7 @@ func TestCallerWaitsUntilAnAgentRegisters(t *testing.T) {
 
 func TestForwardPassesEarlyMediaAndTheFarAnswer(t *testing.T) {
 	out := "flows:\n  main: [{forward: \"+14155550199\", trunks: [spare]}]\n"
-	tell(t, "forward", supportTeam+out, func(s *story) {
+	narrate(t, "forward", supportTeam+out, func(s *story) {
 		far := s.host("far", "10.0.0.8:5060", simphone.Config{User: "far", Tone: farTone})
 		far.OnCall(simphone.Early().After(3 * time.Second).Answer())
 		c := s.dial()
@@ -230,7 +230,7 @@ func TestForwardPassesEarlyMediaAndTheFarAnswer(t *testing.T) {
 
 func TestForwardThatFailsPassesAMappedFailure(t *testing.T) {
 	out := "flows:\n  main: [{forward: \"+14155550199\", trunks: [spare]}]\n"
-	tell(t, "forward-busy", supportTeam+out, func(s *story) {
+	narrate(t, "forward-busy", supportTeam+out, func(s *story) {
 		far := s.host("far", "10.0.0.8:5060", simphone.Config{User: "far"})
 		far.OnCall(simphone.Ring().After(time.Second).Decline(486))
 		c := s.dial()
@@ -242,7 +242,7 @@ func TestForwardThatFailsPassesAMappedFailure(t *testing.T) {
 
 func TestForwardMovesOnFromATrunkThatIsSilent(t *testing.T) {
 	out := "flows:\n  main: [{forward: \"+14155550199\", trunks: [spare, acme]}]\n"
-	tell(t, "forward-failover", supportTeam+out, func(s *story) {
+	narrate(t, "forward-failover", supportTeam+out, func(s *story) {
 		s.carrier.OnCall(simphone.Ring().After(time.Second).Answer())
 		c := s.dial()
 		s.answered(c)
@@ -255,7 +255,7 @@ func TestForwardMovesOnFromATrunkThatIsSilent(t *testing.T) {
 }
 
 func TestAgentsLegLostWithoutByeReturnsTheCallerToTheFront(t *testing.T) {
-	tell(t, "agent-lost", supportTeam+queueFlow, func(s *story) {
+	narrate(t, "agent-lost", supportTeam+queueFlow, func(s *story) {
 		ann := s.agent("ann", annTone, simphone.Ring().Answer())
 		c := s.dial()
 		s.gets(ann)
@@ -272,7 +272,7 @@ func TestAgentsLegLostWithoutByeReturnsTheCallerToTheFront(t *testing.T) {
 }
 
 func TestMaxDurationEndsTheCall(t *testing.T) {
-	tell(t, "max-duration", "calls: {max_duration: 10m}\n"+supportTeam+queueFlow, func(s *story) {
+	narrate(t, "max-duration", "calls: {max_duration: 10m}\n"+supportTeam+queueFlow, func(s *story) {
 		ann := s.agent("ann", annTone, simphone.Ring().Answer())
 		c := s.dial()
 		a := s.gets(ann)
@@ -284,7 +284,7 @@ func TestMaxDurationEndsTheCall(t *testing.T) {
 }
 
 func TestCallerWhoGoesSilentIsEndedAfterTheTimeout(t *testing.T) {
-	tell(t, "caller-silent", supportTeam+queueFlow, func(s *story) {
+	narrate(t, "caller-silent", supportTeam+queueFlow, func(s *story) {
 		ann := s.agent("ann", annTone, simphone.Ring().Answer())
 		c := s.dial()
 		a := s.gets(ann)
@@ -296,7 +296,7 @@ func TestCallerWhoGoesSilentIsEndedAfterTheTimeout(t *testing.T) {
 }
 
 func TestUnknownNumberIs404(t *testing.T) {
-	tell(t, "no-such-number", supportTeam+queueFlow, func(s *story) {
+	narrate(t, "no-such-number", supportTeam+queueFlow, func(s *story) {
 		s.net.ClearLadder()
 		c := s.carrier.Dial("+14155559999", simphone.From(customer))
 		if e := s.ended(c); e.Code != 404 {
@@ -306,7 +306,7 @@ func TestUnknownNumberIs404(t *testing.T) {
 }
 
 func TestPromptPlaysThenTheFlowEnds(t *testing.T) {
-	tell(t, "play-then-end", supportTeam+"flows:\n  main: [{play: welcome}, {hangup: }]\n", func(s *story) {
+	narrate(t, "play-then-end", supportTeam+"flows:\n  main: [{play: welcome}, {hangup: }]\n", func(s *story) {
 		c := s.dial()
 		s.answered(c)
 		s.wantHears(c, "music") // a voice: sound that is no tone of ours
@@ -315,7 +315,7 @@ func TestPromptPlaysThenTheFlowEnds(t *testing.T) {
 }
 
 func TestOfferlessInviteIsAnsweredWithOurOffer(t *testing.T) {
-	tell(t, "offerless", supportTeam+queueFlow, func(s *story) {
+	narrate(t, "offerless", supportTeam+queueFlow, func(s *story) {
 		ann := s.agent("ann", annTone, simphone.Ring().Answer())
 		c := s.dial(simphone.NoOffer())
 		a := s.gets(ann)

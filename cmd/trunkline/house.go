@@ -41,6 +41,7 @@ type house struct {
 	recorder *recorder.Recorder
 	media    *media.Engine
 	sip      *sip.Endpoint
+	addrs    []netip.AddrPort // where SIP is served over UDP
 	board    *call.Switchboard
 
 	tasks   sync.WaitGroup
@@ -137,6 +138,11 @@ func (h *house) openSip(w world, boot call.Boot) error {
 	if err != nil {
 		return err
 	}
+	for _, conn := range udp {
+		if a, err := netip.ParseAddrPort(conn.LocalAddr().String()); err == nil {
+			h.addrs = append(h.addrs, a)
+		}
+	}
 	h.sip, err = sip.New(sip.Config{
 		Domain: c.Domain, UDP: udp, TCP: tcp, External: c.NAT.External, Local: c.NAT.Local,
 		Trunks: sipTrunks(c), Accounts: sipAccounts(c), Bindings: boot.Bindings,
@@ -199,6 +205,13 @@ func (h *house) reload(ctx context.Context, next *config.Config) (config.Changes
 	h.sip.Update(sipTrunks(next), sipAccounts(next))
 	h.cfg = next
 	return changes, nil
+}
+
+// config is the configuration in force.
+func (h *house) config() *config.Config {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.cfg
 }
 
 func (h *house) onClose(f func()) { h.cleanup = append(h.cleanup, f) }

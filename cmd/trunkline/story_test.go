@@ -23,11 +23,11 @@ import (
 
 // The tones by which a test knows who is heard.
 const (
-	customerTone = 440.0
-	annTone      = 620.0
-	bobTone      = 850.0
-	carolTone    = 1100.0
-	farTone      = 1400.0
+	customerTone = 1500.0
+	annTone      = 1850.0
+	bobTone      = 2200.0
+	carolTone    = 2550.0
+	farTone      = 2900.0
 )
 
 const (
@@ -73,8 +73,8 @@ const (
 	queueFlow   = "flows:\n  main: [{queue: support}]\n"
 )
 
-// tell runs a story in a bubble and compares what it told.
-func tell(t *testing.T, name, yaml string, f func(*story)) {
+// narrate runs a story in a bubble and compares what it told.
+func narrate(t *testing.T, name, yaml string, f func(*story)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, yaml)
@@ -281,7 +281,7 @@ func (s *story) cards() []call.Record {
 	if err := s.house.store.Sync(s.within(5 * time.Second)); err != nil {
 		s.Fatal(err)
 	}
-	records, err := s.house.store.Records(store.Filter{Max: 100})
+	records, err := s.house.store.Records(store.Filter{Limit: 100})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -294,7 +294,7 @@ func (s *story) cards() []call.Record {
 // end stops the house and gives the ladder and the cards as text.
 func (s *story) end() []string {
 	s.Helper()
-	synctest.Wait()
+	time.Sleep(3 * time.Second) // recordings are sealed beside the loop
 	status, err := s.house.board.Status(s.within(time.Second))
 	if err != nil {
 		s.Fatal(err)

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"trunkline/api"
+	"trunkline/call"
+	"trunkline/config"
+	"trunkline/desk"
+	"trunkline/sip"
+	"trunkline/store"
+)
+
+// switchProcess is a house with its doors: what `trunkline serve` runs.
+type switchProcess struct {
+	house  *house
+	door   *api.Door
+	health []net.Listener
+	log    *slog.Logger
+}
+
+// openSwitch claims the data folder and opens the house.
+func openSwitch(cfg *config.Config, w world, log *slog.Logger) (_ *switchProcess, err error) {
+	p := &switchProcess{log: log}
+	if p.door, err = api.Open(cfg.Data()); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = p.door.Close()
+			for _, l := range p.health {
+				_ = l.Close()
+			}
+		}
+	}()
+	if p.health, err = api.ListenTCP(cfg.Listen.HTTP); err != nil {
+		return nil, err
+	}
+	if p.house, err = openHouse(cfg, w, log); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// serve runs the switch until ctx is done. Then it drains: new calls get 503,
+// calls in progress may go on until hurry is done, the rest is hung up.
+func (p *switchProcess) serve(ctx, hurry context.Context) error {
+	p.house.start()
+	doors, closeDoors := context.WithCancel(context.Background())
+	defer closeDoors()
+	var doorErr error
+	var answered sync.WaitGroup
+	answered.Go(func() { doorErr = p.server().Serve(doors, p.door, p.health) })
+	p.log.Info("serving", "addr", p.house.addrs, "file", p.house.config().File)
+	<-ctx.Done()
+	p.log.Info("stopping: new calls are refused, calls in progress may end")
+	p.house.stop(hurry)
+	closeDoors()
+	answered.Wait()
+	p.log.Info("stopped")
+	return doorErr
+}
+
+func (p *switchProcess) server() *api.Server {
+	h := p.house
+	return api.New(api.Config{
+		Board: h.board,
+		Cards: func(most int) ([]call.Record, error) { return h.store.Records(store.Filter{Limit: most}) },
+		Card: func(id call.ID) (call.Record, bool, error) {
+			r, err := h.store.Record(id)
+			if errors.Is(err, store.ErrNotFound) {
+				return r, false, nil
+			}
+			return r, err == nil, err
+		},
+		Reload:   p.reload,
+		TestCall: p.admit,
+		Explain: func(ctx context.Context, q api.Question) (api.Explanation, error) {
+			return explainLive(ctx, h.config(), h.board, q)
+		},
+		Version: version(),
+		Log:     p.log,
+	})
+}
+
+// reload reads the configuration file again. A bad file changes nothing.
+func (p *switchProcess) reload(ctx context.Context) (api.Changes, error) {
+	next, err := config.Read(p.house.config().File, checks())
+	if err != nil {
+		return api.Changes{}, &api.Error{Status: 422, What: err.Error(), Cure: "correct the file; the old configuration goes on"}
+	}
+	changes, err := p.house.reload(ctx, next)
+	if err != nil {
+		return api.Changes{}, err
+	}
+	for _, w := range next.Warnings {
+		p.log.Warn(w.Error())
+	}
+	p.log.Info("configuration reloaded", "file", next.File, "count", len(changes.Applied))
+	for _, c := range changes.NeedsRestart {
+		p.log.Warn("this change waits for a restart", "reason", c)
+	}
+	return api.Changes{Applied: changes.Applied, NeedsRestart: changes.NeedsRestart}, nil
+}
+
+// testCallFor is how long a test call's credential is good.
+const testCallFor = time.Minute
+
+// admit lets one test call in.
+func (p *switchProcess) admit(_ context.Context, number string) (api.TestCall, error) {
+	cfg := p.house.config()
+	if number == "" && len(cfg.Numbers) > 0 {
+		number = cfg.Numbers[0].Number
+	}
+	n, err := desk.Parse(number, cfg.Country, desk.FormatAuto)
+	if err != nil {
+		return api.TestCall{}, &api.Error{Status: 400, What: fmt.Sprintf("%q is no telephone number", number), Cure: "give one of the configuration's numbers, as +14155550100"}
+	}
+	addr, ok := nearest(p.house.addrs)
+	if !ok {
+		return api.TestCall{}, &api.Error{Status: 409, What: "the switch has no UDP listener", Cure: "add udp://… to listen.sip"}
+	}
+	t := api.TestCall{
+		User: "test-" + randomText(8), Password: randomText(24), Domain: cfg.Domain,
+		Address: addr.String(), Number: string(n), Until: time.Now().Add(testCallFor),
+	}
+	p.house.sip.AdmitOnce(t.User, t.Password, t.Until)
+	return t, nil
+}
+
+// nearest prefers a listener on loopback: the caller is on this machine.
+func nearest(addrs []netip.AddrPort) (netip.AddrPort, bool) {
+	for _, a := range addrs {
+		if a.Addr().IsLoopback() {
+			return a, true
+		}
+	}
+	if len(addrs) == 0 {
+		return netip.AddrPort{}, false
+	}
+	return addrs[0], true
+}
+
+// Run is `trunkline serve`: SIGHUP reloads, the first SIGTERM or SIGINT
+// drains, the second ends at once.
+func (c *serveCmd) Run(t *terminal) error {
+	cfg, err := c.read()
+	if err != nil {
+		return err
+	}
+	log := logger(t.err, c.Log)
+	slog.SetDefault(log)
+	for _, w := range cfg.Warnings {
+		log.Warn(w.Error())
+	}
+	tuneMemory()
+	var w world
+	if c.Trace {
+		w.trace = func(m sip.Message) {
+			log.Info("SIP", "addr", m.Remote, "in", m.In, "message", string(m.Raw))
+		}
+	}
+	p, err := openSwitch(cfg, w, log)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(t.ctx)
+	hurry, hurryUp := context.WithCancel(context.WithoutCancel(t.ctx))
+	defer stop()
+	defer hurryUp()
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, os.Interrupt)
+	defer signal.Stop(signals)
+	go p.obeySignals(signals, stop, hurryUp, c.Drain)
+	return p.serve(ctx, hurry)
+}
+
+func logger(out io.Writer, form string) *slog.Logger {
+	if form == "json" {
+		return slog.New(slog.NewJSONHandler(out, nil))
+	}
+	return slog.New(slog.NewTextHandler(out, nil))
+}
+
+// obeySignals lives as long as the process: it must act while everything else ends.
+func (p *switchProcess) obeySignals(signals <-chan os.Signal, stop, hurryUp func(), wait time.Duration) {
+	asked := 0
+	for sig := range signals {
+		if sig == syscall.SIGHUP {
+			bounded, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			if _, err := p.reload(bounded); err != nil {
+				p.log.Error("not reloaded, the old configuration goes on", "err", err)
+			}
+			cancel()
+			continue
+		}
+		switch asked++; asked {
+		case 1:
+			time.AfterFunc(wait, hurryUp)
+			stop()
+		case 2:
+			p.log.Warn("stopping at once: calls in progress are hung up")
+			hurryUp()
+			time.AfterFunc(2*time.Second, func() { os.Exit(1) })
+		default:
+			os.Exit(1)
+		}
+	}
+}
