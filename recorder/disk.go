@@ -48,7 +48,6 @@ type track struct {
 	made   bool   // the marker in the unsealed folder is ours
 	over   bool   // Sealed was emitted
 	marks  []Mark // the latest
-	noted  int    // marks in the sidecar
 }
 
 func (d *disk) add(j job) {

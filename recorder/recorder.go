@@ -35,9 +35,10 @@ var ErrBusy = errors.New("recordings could not be sealed in time")
 
 // Config is what a Recorder needs.
 type Config struct {
-	Dir  string       // made if missing
-	Emit func(Event)  // required; called on a goroutine of the recorder's, must not block
-	Log  *slog.Logger // nil: slog.Default
+	Dir  string        // made if missing
+	Keep time.Duration // retention: days that ended longer ago are removed; 0: for ever
+	Emit func(Event)   // required; called on a goroutine of the recorder's, must not block
+	Log  *slog.Logger  // nil: slog.Default
 }
 
 // Event is what became of a recording.
@@ -59,15 +60,17 @@ func (Sealed) event() {}
 // Recorder writes recordings into one folder.
 type Recorder struct {
 	dir  string
+	keep time.Duration
 	emit func(Event)
 	log  *slog.Logger
 	open func(path string) (file, error) // os.OpenFile, exclusively; tests put failing disks here
 
 	wake  chan struct{} // to the collector; holds one
 	disks [2]*disk
-	done  sync.WaitGroup // collector and disks
+	done  sync.WaitGroup // collector, disks, retention
 
 	closing atomic.Bool
+	quit    chan struct{} // closed with closing
 	stopped chan struct{} // closed when all goroutines have ended
 
 	mu      sync.Mutex
@@ -103,7 +106,10 @@ func Open(c Config) (*Recorder, []Repaired, error) {
 }
 
 func newRecorder(c Config) *Recorder {
-	r := &Recorder{dir: c.Dir, emit: c.Emit, log: c.Log, open: create, wake: make(chan struct{}, 1), stopped: make(chan struct{})}
+	r := &Recorder{
+		dir: c.Dir, keep: c.Keep, emit: c.Emit, log: c.Log, open: create,
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), stopped: make(chan struct{}),
+	}
 	for i := range r.disks {
 		r.disks[i] = &disk{rec: r, wake: make(chan struct{}, 1)}
 	}
@@ -118,6 +124,9 @@ func (r *Recorder) start() {
 	r.done.Go(r.collect)
 	for _, d := range r.disks {
 		r.done.Go(d.run)
+	}
+	if r.keep > 0 {
+		r.done.Go(r.retire)
 	}
 	go func() {
 		r.done.Wait()
@@ -174,7 +183,9 @@ func (r *Recorder) Start(c StartConfig) *Recording {
 // 10 s; then ErrBusy says how many were not. It is idempotent.
 func (r *Recorder) Close() error {
 	r.mu.Lock()
-	r.closing.Store(true)
+	if !r.closing.Swap(true) {
+		close(r.quit)
+	}
 	r.mu.Unlock()
 	r.poke()
 	bound := time.NewTimer(10 * time.Second)

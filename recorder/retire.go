@@ -2,9 +2,12 @@ package recorder
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -25,6 +28,35 @@ func (r *Recorder) Remove(id ID) error {
 	}
 	wav := wavPath(r.dir, u)
 	return errors.Join(gone(os.Remove(wav)), gone(os.Remove(sidecarPath(wav))))
+}
+
+// retire sweeps at start and every hour.
+func (r *Recorder) retire() {
+	t := time.NewTicker(time.Hour)
+	defer t.Stop()
+	for {
+		r.retireOnce()
+		select {
+		case <-t.C:
+		case <-r.quit:
+			return
+		}
+	}
+}
+
+func (r *Recorder) retireOnce() {
+	defer func() {
+		if p := recover(); p != nil {
+			r.log.Error("panic in the retention of recordings", "err", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+	}()
+	removed, err := r.Sweep(time.Now().Add(-r.keep))
+	if removed > 0 {
+		r.log.Info("recordings whose retention is over were removed", "count", removed)
+	}
+	if err != nil {
+		r.log.Error("retention of recordings", "err", err)
+	}
 }
 
 // Sweep deletes the recordings of all days that ended before a time, except
@@ -56,15 +88,14 @@ func (r *Recorder) sweepDay(day string) (removed int, err error) {
 		return 0, err
 	}
 	for _, f := range files {
-		ext := filepath.Ext(f.Name())
-		id := f.Name()[:len(f.Name())-len(ext)]
-		if _, err := ulid.ParseStrict(id); err != nil || ext != ".wav" && ext != ".json" || r.unsealed(id) {
-			continue
+		id, ext, _ := strings.Cut(f.Name(), ".")
+		if _, err := ulid.ParseStrict(id); err != nil || r.unsealed(id) {
+			continue // not ours, or in progress
 		}
 		if err := gone(os.Remove(filepath.Join(day, f.Name()))); err != nil {
 			return removed, err
 		}
-		if ext == ".wav" {
+		if ext == "wav" {
 			removed++
 		}
 	}

@@ -1,0 +1,158 @@
+package store
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"trunkline/call"
+)
+
+// The files, and the buckets in them.
+const (
+	hotName       = "hot.db"
+	factsPrefix   = "facts-"
+	recordsPrefix = "records-"
+
+	bucketFacts    = "facts"    // number → call.Fact
+	bucketRecords  = "records"  // call.ID → call.Record
+	bucketMeta     = "meta"     // "format", "router"
+	bucketEvents   = "events"   // number → call.RouterEvent
+	bucketOpen     = "open"     // call.ID → call.Record
+	bucketBindings = "bindings" // account → []sip.Binding
+	bucketContacts = "contacts" // desk.ContactID → desk.Contact
+)
+
+var (
+	keyFormat = "format"
+	keyRouter = "router" // call.RouterSnapshot
+)
+
+// format is the files' version; a file with a greater one is refused.
+const format = 1
+
+// change is what a batch does to one bucket: keys to their last values, nil
+// for those deleted, after everything up to forget was.
+type change struct {
+	put    map[string][]byte
+	forget string
+}
+
+// batch is what one round of transactions writes: file name → bucket → change.
+// Entries that replace each other within it are written once.
+type batch struct {
+	changes map[string]map[string]*change
+}
+
+func newBatch() *batch { return &batch{changes: make(map[string]map[string]*change)} }
+
+// add puts an entry in. Its error names the entry.
+func (b *batch) add(e call.Entry) error {
+	switch e := e.(type) {
+	case call.Fact:
+		return b.put(factsPrefix+month(e.At), bucketFacts, seqKey(e.Seq), e)
+	case call.RouterEvent:
+		return b.put(hotName, bucketEvents, seqKey(e.Seq), e)
+	case call.RouterSnapshot:
+		c := b.bucket(hotName, bucketEvents)
+		upto := seqKey(e.Seq)
+		for k := range c.put {
+			if k <= upto {
+				delete(c.put, k)
+			}
+		}
+		c.forget = max(c.forget, upto)
+		return b.put(hotName, bucketMeta, keyRouter, e)
+	case call.Opened:
+		return b.put(hotName, bucketOpen, string(e.Record.ID), e.Record)
+	case call.Closed:
+		if err := b.put(recordsPrefix+recordMonth(e.Record.ID, e.Record.Initiated), bucketRecords, string(e.Record.ID), e.Record); err != nil {
+			return err
+		}
+		b.bucket(hotName, bucketOpen).put[string(e.Record.ID)] = nil
+		return nil
+	case call.Bound:
+		if len(e.Bindings) == 0 {
+			b.bucket(hotName, bucketBindings).put[string(e.Account)] = nil
+			return nil
+		}
+		return b.put(hotName, bucketBindings, string(e.Account), e.Bindings)
+	case call.ContactKept:
+		return b.put(hotName, bucketContacts, string(e.Contact.ID), e.Contact)
+	}
+	return fmt.Errorf("%T is not known to the store", e)
+}
+
+func (b *batch) bucket(file, bucket string) *change {
+	f := b.changes[file]
+	if f == nil {
+		f = make(map[string]*change)
+		b.changes[file] = f
+	}
+	c := f[bucket]
+	if c == nil {
+		c = &change{put: make(map[string][]byte)}
+		f[bucket] = c
+	}
+	return c
+}
+
+func (b *batch) put(file, bucket, key string, value any) error {
+	text, err := json.Marshal(value)
+	if err == nil && key == "" {
+		err = fmt.Errorf("it has no id")
+	}
+	if err != nil {
+		return fmt.Errorf("%T: %w", value, err)
+	}
+	b.bucket(file, bucket).put[key] = text
+	return nil
+}
+
+// names lists the files in the order of writing: facts, records, hot.db.
+func (b *batch) names() []string {
+	var all []string
+	for name := range b.changes {
+		all = append(all, name)
+	}
+	slices.SortFunc(all, func(x, y string) int {
+		if (x == hotName) != (y == hotName) {
+			if x == hotName {
+				return 1
+			}
+			return -1
+		}
+		return strings.Compare(x, y)
+	})
+	return all
+}
+
+// seqKey is a number as a key that sorts by it.
+func seqKey(seq uint64) string {
+	var k [8]byte
+	binary.BigEndian.PutUint64(k[:], seq)
+	return string(k[:])
+}
+
+func keySeq(k []byte) uint64 {
+	if len(k) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(k)
+}
+
+func month(t time.Time) string { return t.UTC().Format("2006-01") + ".db" }
+
+// recordMonth is the month a record lies in: the one its id was made in, or,
+// for an id that is no ULID, the one it began in.
+func recordMonth(id call.ID, initiated time.Time) string {
+	if u, err := ulid.ParseStrict(string(id)); err == nil {
+		return month(ulid.Time(u.Time()))
+	}
+	return month(initiated)
+}

@@ -1,0 +1,187 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+
+	"go.etcd.io/bbolt"
+
+	"trunkline/call"
+	"trunkline/desk"
+	"trunkline/sip"
+)
+
+// compactFrom is the size from which hot.db is rewritten at start when most of
+// it is free: bbolt files never shrink by themselves.
+const compactFrom = 16 << 20
+
+// openHot opens hot.db, after compacting it when it pays, and checks its
+// format.
+func (fs *files) openHot() error {
+	if err := fs.compact(); err != nil {
+		return err
+	}
+	return fs.update(hotName, func(f *file) error {
+		return guard(fs.path(hotName), func() error {
+			return f.db.Update(func(tx *bbolt.Tx) error {
+				b, err := tx.CreateBucketIfNotExists([]byte(bucketMeta))
+				if err != nil {
+					return err
+				}
+				v := b.Get([]byte(keyFormat))
+				if v == nil {
+					return b.Put([]byte(keyFormat), []byte(strconv.Itoa(format)))
+				}
+				if n, err := strconv.Atoi(string(v)); err != nil || n > format {
+					return fmt.Errorf("store %s was %w (format %s, this one knows %d): use that one", fs.path(hotName), ErrNewer, v, format)
+				}
+				return nil
+			})
+		})
+	})
+}
+
+// compact rewrites hot.db into a new file when less than a quarter of it is
+// in use. The old file stays until the new one is whole.
+func (fs *files) compact() error {
+	path := fs.path(hotName)
+	part := path + ".part"
+	if err := os.Remove(part); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Size() < compactFrom {
+		return nil // the opening tells what is wrong
+	}
+	if err := check(path); err != nil {
+		return err
+	}
+	from, err := openDB(path, true)
+	if err != nil {
+		return err
+	}
+	used := 0
+	err = from.View(func(tx *bbolt.Tx) error {
+		return tx.ForEach(func(_ []byte, b *bbolt.Bucket) error {
+			s := b.Stats()
+			used += s.LeafInuse + s.BranchInuse
+			return nil
+		})
+	})
+	if err != nil || int64(used)*4 > info.Size() {
+		return errors.Join(err, from.Close())
+	}
+	to, err := bbolt.Open(part, 0o600, &bbolt.Options{NoFreelistSync: true, FreelistType: bbolt.FreelistMapType})
+	if err != nil {
+		return errors.Join(err, from.Close())
+	}
+	if err := errors.Join(bbolt.Compact(to, from, 1<<20), to.Sync(), to.Close(), from.Close()); err != nil {
+		return err
+	}
+	return os.Rename(part, path)
+}
+
+// Load returns what start needs, as it is on disk. A call whose final record
+// is there is not among the open ones. Router events end where one is
+// missing.
+func (s *Store) Load() (call.Boot, error) {
+	var boot call.Boot
+	err := s.files.view(hotName, func(tx *bbolt.Tx) error {
+		return errors.Join(
+			loadRouter(tx, &boot),
+			each(tx, bucketOpen, func(_ []byte, r call.Record) { boot.Open = append(boot.Open, r) }),
+			each(tx, bucketBindings, func(_ []byte, b []sip.Binding) { boot.Bindings = append(boot.Bindings, b...) }),
+			each(tx, bucketContacts, func(_ []byte, c desk.Contact) { boot.Contacts = append(boot.Contacts, c) }),
+		)
+	})
+	if err != nil {
+		return call.Boot{}, err
+	}
+	open := boot.Open[:0]
+	for _, r := range boot.Open {
+		_, err := s.Record(r.ID)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			open = append(open, r)
+		case err != nil:
+			return call.Boot{}, err
+		}
+	}
+	boot.Open = open
+	boot.FactSeq, err = s.lastFact()
+	return boot, err
+}
+
+// loadRouter reads the snapshot and the events after it.
+func loadRouter(tx *bbolt.Tx, boot *call.Boot) error {
+	if b := tx.Bucket([]byte(bucketMeta)); b != nil {
+		if v := b.Get([]byte(keyRouter)); v != nil {
+			boot.Router = new(call.RouterSnapshot)
+			if err := decode(v, boot.Router); err != nil {
+				return err
+			}
+			boot.RouterSeq = boot.Router.Seq
+		}
+	}
+	whole := true
+	return each(tx, bucketEvents, func(_ []byte, e call.RouterEvent) {
+		if e.Seq <= boot.RouterSeq {
+			return
+		}
+		// Without a snapshot the journal begins with event 1.
+		whole = whole && e.Seq == boot.RouterSeq+uint64(len(boot.RouterEvents))+1
+		if whole {
+			boot.RouterEvents = append(boot.RouterEvents, e)
+		}
+	})
+}
+
+// lastFact is the greatest number in any file.
+func (s *Store) lastFact() (last uint64, err error) {
+	names, err := s.files.months(factsPrefix)
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range names {
+		err := s.files.view(name, func(tx *bbolt.Tx) error {
+			if b := tx.Bucket([]byte(bucketFacts)); b != nil {
+				k, _ := b.Cursor().Last()
+				last = max(last, keySeq(k))
+			}
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return last, nil
+}
+
+// each decodes every value of a bucket, in the order of keys.
+func each[T any](tx *bbolt.Tx, bucket string, fn func(key []byte, value T)) error {
+	b := tx.Bucket([]byte(bucket))
+	if b == nil {
+		return nil
+	}
+	return b.ForEach(func(k, v []byte) error {
+		var t T
+		if err := decode(v, &t); err != nil {
+			return fmt.Errorf("%s %q: %w", bucket, k, err)
+		}
+		fn(k, t)
+		return nil
+	})
+}
+
+// errDecode is a value that is not what was put there.
+var errDecode = errors.New("not readable")
+
+func decode(v []byte, into any) error {
+	if err := json.Unmarshal(v, into); err != nil {
+		return fmt.Errorf("%w: %v", errDecode, err)
+	}
+	return nil
+}
