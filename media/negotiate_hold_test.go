@@ -65,6 +65,7 @@ func TestDirectionOfTheSessionCountsUnlessTheSectionHasItsOwn(t *testing.T) {
 	}
 }
 
+// RFC 3264 §6.1 seen from the offerer: our direction is what we offered and the answer leaves.
 func TestAnswerToOurOfferSetsDirection(t *testing.T) {
 	directions := []string{"sendrecv", "sendonly", "recvonly", "inactive", ""}
 	// what the peer's hold made of our direction → the peer's answer to our next offer → ours

@@ -142,6 +142,7 @@ func TestRealPeersAreAnswered(t *testing.T) {
 	}
 }
 
+// checkAnswer answers an arbitrary description and holds the answer against RFC 3264 §6.
 func checkAnswer(t testing.TB, body []byte, offer *description) {
 	n := negotiation()
 	n.Offer()

@@ -11,13 +11,11 @@ import (
 )
 
 // negotiation is a session of ours at 192.0.2.10:20000.
-
 func negotiation(codecs ...Codec) *Negotiation {
 	return NewNegotiation(NegotiationConfig{ID: 77, Address: netip.MustParseAddr("192.0.2.10"), RTP: 20000, Codecs: codecs})
 }
 
 // offerOf is an ordinary peer's description with these lines below its m=audio line.
-
 func offerOf(media string, lines ...string) []byte {
 	return crlf(append([]string{"v=0", "o=- 5 1 IN IP4 192.0.2.50", "s=-", "c=IN IP4 192.0.2.50", "t=0 0", media}, lines...)...)
 }
@@ -25,13 +23,11 @@ func offerOf(media string, lines ...string) []byte {
 const plainMedia = "m=audio 4000 RTP/AVP 0 8 101"
 
 // plain is that description with telephone-event on 101.
-
 func plain(lines ...string) []byte {
 	return offerOf(plainMedia, append([]string{"a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-15"}, lines...)...)
 }
 
 // has fails unless body has exactly these lines, in this order, from its first m= line on.
-
 func has(t testing.TB, body []byte, want ...string) {
 	t.Helper()
 	text := string(body)
@@ -60,7 +56,6 @@ func mustSetAnswer(t testing.TB, n *Negotiation, answer []byte) Params {
 }
 
 // version returns the version in a description's o= line and checks the rest of the line.
-
 func version(t rapid.TB, body string) int {
 	t.Helper()
 	var v int
@@ -91,8 +86,6 @@ func TestOfferListsEverythingWeDo(t *testing.T) {
 		t.Errorf("got\n%s\nwant our IPv6 address in o= and c=", offer)
 	}
 }
-
-// RFC 3264 §6.1 seen from the offerer: our direction is what we offered and the answer leaves.
 
 func TestCodecIsChosenByTheOffererUnlessPreferred(t *testing.T) {
 	pcmu, pcma := PCMU, PCMA
@@ -179,7 +172,6 @@ func TestTelephoneEventIsTheOneOfOurClockRate(t *testing.T) {
 }
 
 // RFC 3264 §8.3.2.
-
 func TestPayloadTypeKeepsItsMeaning(t *testing.T) {
 	n := negotiation()
 	mustAnswer(t, n, offerOf("m=audio 4000 RTP/AVP 0 96", "a=rtpmap:96 telephone-event/8000"))
@@ -277,5 +269,3 @@ func TestCodecListMayChangeInAReoffer(t *testing.T) {
 		t.Errorf("got %v, held %v, want PCMA resumed", p.Codec, p.Held)
 	}
 }
-
-// checkAnswer answers an arbitrary description and holds the answer against RFC 3264 §6.
