@@ -3,6 +3,7 @@ package call
 import (
 	"trunkline/media"
 	"trunkline/routing"
+	"trunkline/sip"
 )
 
 // flow steps a call's flow. Events that a command brings about at once (a
@@ -44,7 +45,11 @@ func (s *Switchboard) follow(c *liveCall, cmd routing.FlowCommand) {
 	case routing.FlowForward:
 		s.beginForward(c, cmd)
 	case routing.FlowEnd:
-		s.end(c, flowEnding(c, cmd), reasonNormal)
+		why := reasonNormal
+		if !c.answered {
+			why = sip.Reason{} // the final response says it
+		}
+		s.end(c, flowEnding(c, cmd), why)
 	}
 }
 

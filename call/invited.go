@@ -82,6 +82,15 @@ func (s *Switchboard) admit(c *liveCall, in sip.Invited) *refusal {
 // find reads the numbers, the flow and the contact.
 func (s *Switchboard) find(c *liveCall, in sip.Invited, trunk Trunk) *refusal {
 	in1 := format(trunk.In, desk.FormatAuto)
+	if !in.Anonymous {
+		// What is no E.164 number (an extension, a name) is shown as it came
+		// and matched with nobody.
+		caller, err := desk.Parse(in.From.User, s.setup.Country, in1)
+		if err == nil || errors.Is(err, desk.ErrNotE164) {
+			c.record.Caller = caller
+		}
+		c.record.Name = in.From.Display
+	}
 	dialled, err := desk.Parse(in.Dialled, s.setup.Country, in1)
 	if err != nil {
 		s.log.Info("call for something that is no number", "call", c.id, "trunk", c.trunk, "err", err)
@@ -98,15 +107,6 @@ func (s *Switchboard) find(c *liveCall, in sip.Invited, trunk Trunk) *refusal {
 		return &refusal{CauseNoSuchFlow, 500, "Server Internal Error"}
 	}
 	c.record.Flow, c.flow = flow, routing.StartFlow(def)
-	if !in.Anonymous {
-		// What is no E.164 number (an extension, a name) is shown as it came
-		// and matched with nobody.
-		c.record.Caller, err = desk.Parse(in.From.User, s.setup.Country, in1)
-		if err != nil && !errors.Is(err, desk.ErrNotE164) {
-			c.record.Caller = ""
-		}
-		c.record.Name = in.From.Display
-	}
 	contact, made := s.book.Match(c.record.Caller, c.record.Name, s.now)
 	if c.record.Contact = contact.ID; contact.Name != "" && !contact.Anonymous {
 		c.record.Name = contact.Name
