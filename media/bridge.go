@@ -30,8 +30,11 @@ type table struct {
 // does not wait for the shard. It fails with ErrNoPorts, ErrClosed, or the
 // kernel's refusal.
 func (b *Bridge) NewSession(cfg SessionConfig) (*Session, error) {
-	if b.engine.closed.Load() {
-		return nil, ErrClosed
+	b.mu.Lock()
+	closed := b.closed || b.engine.closed.Load()
+	b.mu.Unlock()
+	if closed {
+		return nil, fmt.Errorf("media session %s: %w", cfg.ID, ErrClosed)
 	}
 	s, err := openSession(b, cfg)
 	if err != nil {

@@ -145,11 +145,13 @@ type phone struct {
 	mu    sync.Mutex
 	got   []heardPacket
 	more  chan struct{}
-	hz    float64
 	seq   uint16
 	ts    uint32
 	ssrc  uint32
 	saids int
+
+	control  bool // RTCP comes here too
+	controls [][]byte
 }
 
 // phone opens a session and a phone, which calls: it offers, the session answers.
@@ -236,6 +238,15 @@ func (p *phone) listen() {
 		}
 		h := heardPacket{at: time.Now()}
 		copy(h.buf[:], buf[:n])
+		p.mu.Lock()
+		muxed := p.control && isRTCP(buf[:n])
+		if muxed {
+			p.controls = append(p.controls, append([]byte(nil), buf[:n]...))
+		}
+		p.mu.Unlock()
+		if muxed {
+			continue
+		}
 		if !h.parse(n) {
 			p.r.Errorf("got %d bytes that are no RTP", n)
 			continue
@@ -401,3 +412,5 @@ func (p *phone) event(key byte, updates int) {
 	}
 	p.ts += uint32(updates+1) * 160
 }
+
+func level(pcm []int16, hz float64) float64 { return tone.Level(pcm, SampleRate, hz) }

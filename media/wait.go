@@ -50,7 +50,6 @@ type socket struct {
 
 	conn net.PacketConn // channels: the connection
 	over chan struct{}  // channels: closed by remove
-	done chan struct{}  // channels: closed when the reader has ended
 }
 
 // socketBuffer is SO_RCVBUF: room for some 100 packets of 20 ms, 2 s, as the

@@ -1,0 +1,164 @@
+package media
+
+import (
+	"encoding/binary"
+	"testing"
+)
+
+// silentTap takes sound and does nothing.
+type silentTap struct{ samples int }
+
+func (t *silentTap) Sound(_ int, _, _ uint32, _ int64, _ int, pcm []int16) { t.samples += len(pcm) }
+
+// feeder brings a session packets in sequence.
+type feeder struct {
+	s   *Session
+	sh  *shard
+	now int64
+	seq uint16
+	ts  uint32
+}
+
+func (f *feeder) packet(size int) {
+	f.now += 20e6
+	b := f.sh.in.buf[:headerSize+size]
+	outHeader{pt: f.s.terms.RecvPT, seq: f.seq, ts: f.ts, ssrc: 9}.write(b)
+	f.seq++
+	f.ts += 160
+	f.s.receive(f.s.rtp, told, len(b), f.now)
+}
+
+// due fires the timers up to now.
+func (f *feeder) due() {
+	f.sh.wheel.advance(f.now)
+	for t := f.sh.wheel.pop(f.now); t != nil; t = f.sh.wheel.pop(f.now) {
+		t.fire(t.due, f.now)
+	}
+}
+
+// packetPaths are the ways of a packet through a shard.
+var packetPaths = []struct {
+	name string
+	make func(*Engine, *shard) func()
+}{
+	{"relay", func(e *Engine, sh *shard) func() {
+		f := seat(e, sh, 2, PCMU)
+		return func() { f.packet(160) }
+	}},
+	{"relay with a tap", func(e *Engine, sh *shard) func() {
+		f := seat(e, sh, 2, PCMU)
+		f.s.tap = &silentTap{}
+		return func() { f.packet(160) }
+	}},
+	{"relay of reordered packets", func(e *Engine, sh *shard) func() {
+		f := seat(e, sh, 2, PCMU)
+		return func() {
+			f.seq++
+			f.packet(160)
+			f.seq -= 2
+			f.packet(160)
+			f.seq++
+		}
+	}},
+	{"relay with a loss", func(e *Engine, sh *shard) func() {
+		f := seat(e, sh, 2, PCMU)
+		return func() {
+			f.seq++
+			f.packet(160)
+			f.packet(160)
+			f.now += 60e6
+			f.due()
+		}
+	}},
+	{"transcoding", func(e *Engine, sh *shard) func() {
+		f := seat(e, sh, 2, PCMA)
+		return func() { f.packet(160); f.due() }
+	}},
+	{"mix of three", func(e *Engine, sh *shard) func() {
+		f := seat(e, sh, 3, PCMA)
+		return func() { f.packet(160); f.due() }
+	}},
+	{"music", func(e *Engine, sh *shard) func() {
+		f := seat(e, sh, 1, PCMU)
+		f.s.background = Music()
+		f.s.reroute(0)
+		return func() { f.packet(160); f.due() }
+	}},
+	{"telephone-event", func(e *Engine, sh *shard) func() {
+		f := seat(e, sh, 2, PCMA)
+		f.s.keys = digits{known: true, ts: 1 << 31} // told before: what is told may allocate
+		return func() {
+			f.now += 20e6
+			b := f.sh.in.buf[:headerSize+4]
+			outHeader{pt: f.s.terms.EventRecvPT, seq: f.seq, ts: 1 << 31, ssrc: 9}.write(b)
+			binary.BigEndian.PutUint32(b[headerSize:], 0x050a0000)
+			f.seq++
+			f.s.receive(f.s.rtp, told, len(b), f.now)
+			f.due()
+		}
+	}},
+	{"stranger", func(e *Engine, sh *shard) func() {
+		f := seat(e, sh, 2, PCMU)
+		return func() {
+			b := f.sh.in.buf[:headerSize+160]
+			outHeader{ssrc: 9}.write(b)
+			f.s.receive(f.s.rtp, third, len(b), f.now)
+		}
+	}},
+	{"garbage", func(e *Engine, sh *shard) func() {
+		f := seat(e, sh, 2, PCMU)
+		return func() { clear(sh.in.buf[:16]); f.s.receive(f.s.rtp, told, 16, f.now) }
+	}},
+}
+
+// seat makes a table of so many, the first with PCMU and fed, the others with a codec.
+func seat(e *Engine, sh *shard, seats int, codec Codec) *feeder {
+	tab := &table{}
+	var first *Session
+	for i := range seats {
+		s := loneSession(e, sh, func(p *Params) {
+			if i > 0 {
+				p.Codec, p.SendPT, p.RecvPT = codec, codec.PayloadType(), codec.PayloadType()
+			}
+		})
+		if i == 0 {
+			first = s
+		}
+		if seats > 1 {
+			s.sit(tab, 0)
+		}
+	}
+	return &feeder{s: first, sh: sh}
+}
+
+func TestPacketPathDoesNotAllocate(t *testing.T) {
+	for _, path := range packetPaths {
+		t.Run(path.name, func(t *testing.T) {
+			e, sh, w := stillEngine(t)
+			do := path.make(e, sh)
+			for range 20 {
+				do()
+			}
+			sent := w.sent
+			if got := testing.AllocsPerRun(200, do); got != 0 {
+				t.Errorf("got %v allocations a packet, want 0", got)
+			}
+			if quiet := path.name == "stranger" || path.name == "garbage"; !quiet && w.sent-sent < 190 {
+				t.Errorf("got %d packets sent of 200, want the path taken", w.sent-sent)
+			}
+		})
+	}
+}
+
+func BenchmarkPacketPath(b *testing.B) {
+	for _, path := range packetPaths {
+		b.Run(path.name, func(b *testing.B) {
+			e, sh, _ := stillEngine(b)
+			do := path.make(e, sh)
+			b.ReportAllocs()
+			for b.Loop() {
+				do()
+			}
+		})
+	}
+}

@@ -1,0 +1,368 @@
+package media
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestStrangersAndGarbageAreCountedAndIgnored(t *testing.T) {
+	onBothSeams(t, func(r *rig) {
+		a, b := r.phone(PCMU, 20*ms), r.phone(PCMU, 20*ms)
+		a.say(440)
+		b.say(620)
+		r.bridge.Join(a.s, b.s)
+		a.next(10)
+		strangerIP := netip.MustParseAddr("10.9.9.9")
+		if r.ours.IsLoopback() {
+			strangerIP = netip.MustParseAddr("127.0.0.9")
+		}
+		bleed := r.peer(strangerIP, PCMU, 20*ms)
+		bleed.to = b.s.local
+		stop := bleed.say(1300)
+		garbage := [][]byte{
+			{}, {0x80}, make([]byte, 12), // empty, cut, version 0
+			append([]byte{0x80, 77, 0, 1}, make([]byte, 168)...), // a payload type nobody agreed on
+			append([]byte{0x8f, 0, 0, 1}, make([]byte, 20)...),   // 15 CSRCs that are not there
+			append([]byte{0x90, 0, 0, 1}, make([]byte, 8)...),    // an extension that is not there
+			append([]byte{0xa0, 0, 0, 1}, make([]byte, 20)...),   // padding of no length
+			append([]byte{0x80, 0}, make([]byte, 60000)...),      // 64 KiB
+		}
+		for _, g := range garbage {
+			b.raw(g)
+		}
+		for range 3 { // both ways go on
+			a.hears(a.next(25)[5:], tones, 620)
+		}
+		stop()
+		b.hears(b.next(20), tones, 440)
+		if got := len(bleed.heard()); got != 0 {
+			t.Errorf("got %d packets at the stranger, want none", got)
+		}
+		got := b.s.Stats()
+		if got.Strangers < 50 || got.Garbage < uint64(len(garbage)-1) || got.Lost+got.Duplicate+got.Late != 0 {
+			t.Errorf("got %+v, want the stranger's packets and %d of garbage counted", got, len(garbage))
+		}
+		if got.Remote != b.addr() || !got.Latched {
+			t.Errorf("got remote %v latched %v, want %v by its packets", got.Remote, got.Latched, b.addr())
+		}
+	})
+}
+
+func TestPhoneBehindNATIsHeardAndSentToWhereItIs(t *testing.T) {
+	onBothSeams(t, func(r *rig) {
+		trust := netip.MustParsePrefix("10.0.0.0/8")
+		private := netip.MustParseAddrPort("192.168.1.5:4000")
+		if r.ours.IsLoopback() {
+			trust, private = netip.MustParsePrefix("127.0.0.0/8"), netip.MustParseAddrPort("127.7.7.7:4000")
+		}
+		a := r.silentPhone(PCMU, 20*ms, func(c *SessionConfig) { c.Trust = []netip.Prefix{trust} })
+		b := r.phone(PCMU, 20*ms)
+		a.offerFrom(private, "sendrecv")
+		r.bridge.Join(a.s, b.s)
+		b.say(620)
+		a.say(440)
+		a.hears(a.next(24)[10:], tones, 620)
+		b.hears(b.next(20), tones, 440)
+		if got := a.s.Stats(); got.Remote != a.addr() {
+			t.Errorf("got remote %v, want %v: where its packets come from", got.Remote, a.addr())
+		}
+	})
+}
+
+func TestFromHeldPeerThatIsInactiveNothingIsHeard(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		a, b := r.phone(PCMU, 20*ms), r.phone(PCMU, 20*ms)
+		a.say(440)
+		r.bridge.Join(a.s, b.s)
+		b.hears(b.next(20)[5:], tones, 440)
+		a.offer("inactive")
+		<-time.After(50 * ms)
+		before := len(b.heard())
+		<-time.After(500 * ms)
+		if got := len(b.heard()) - before; got > 1 {
+			t.Errorf("got %d packets of a peer that said inactive, want silence", got)
+		}
+		if !a.s.Held() {
+			t.Error("got Held false after inactive, want true")
+		}
+	})
+}
+
+func TestHoldByNoAddressEndsOnTheNextOffer(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		a, b := r.phone(PCMU, 20*ms), r.phone(PCMU, 20*ms)
+		b.say(620)
+		r.bridge.Join(a.s, b.s)
+		a.next(10)
+		a.offerFrom(netip.AddrPortFrom(netip.IPv4Unspecified(), a.addr().Port()), "sendrecv")
+		<-time.After(50 * ms)
+		before := len(a.heard())
+		<-time.After(500 * ms)
+		if got := len(a.heard()) - before; got > 0 || !a.s.Held() {
+			t.Errorf("got %d packets, held %v at c=0.0.0.0, want none and held", got, a.s.Held())
+		}
+		a.offer("sendrecv")
+		a.hears(a.next(20)[5:], tones, 620)
+	})
+}
+
+func timedOut(e Event) bool { _, ok := e.(TimedOut); return ok }
+
+func TestTimeoutIsToldOnceUntilSoundReturns(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		a := r.silentPhone(PCMU, 20*ms, func(c *SessionConfig) { c.Timeout, c.HeldTimeout = 10*time.Second, time.Minute })
+		<-time.After(time.Minute) // no agreement, no timer
+		a.offer("sendrecv")
+		stop := a.say(440)
+		<-time.After(time.Minute)
+		stop()
+		if got := r.has(timedOut); len(got) != 0 {
+			t.Errorf("got %v while sound came, want no TimedOut", got)
+		}
+		<-time.After(9500 * ms)
+		if got := r.has(timedOut); len(got) != 0 {
+			t.Errorf("got %v after 9.5 s, want none before 10 s", got)
+		}
+		<-time.After(time.Minute)
+		got := r.has(timedOut)
+		if len(got) != 1 {
+			t.Fatalf("got %v, want one TimedOut", got)
+		}
+		if e := got[0].(TimedOut); e.Held || e.For < 10*time.Second || e.For > 10*time.Second+200*ms {
+			t.Errorf("got %+v, want 10 s, not held", e)
+		}
+		a.speak(440)
+		<-time.After(11 * time.Second)
+		if got := r.has(timedOut); len(got) != 2 {
+			t.Errorf("got %v, want a second TimedOut after sound had returned", got)
+		}
+	})
+}
+
+func TestHeldLegHasItsOwnTimeout(t *testing.T) {
+	for _, direction := range []string{"sendonly", "inactive", "recvonly"} {
+		t.Run(direction, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				a := r.silentPhone(PCMU, 20*ms, func(c *SessionConfig) { c.Timeout, c.HeldTimeout = 10*time.Second, time.Minute })
+				a.offer("sendrecv")
+				<-time.After(9 * time.Second)
+				a.offer(direction)
+				<-time.After(59 * time.Second)
+				if got := r.has(timedOut); len(got) != 0 {
+					t.Errorf("got %v within HeldTimeout, want none", got)
+				}
+				<-time.After(2 * time.Second)
+				got := r.has(timedOut)
+				if len(got) != 1 || !got[0].(TimedOut).Held {
+					t.Fatalf("got %v, want one TimedOut with Held", got)
+				}
+				a.offer("sendrecv")
+				<-time.After(9 * time.Second)
+				if got := r.has(timedOut); len(got) != 1 {
+					t.Errorf("got %v 9 s after resuming, want the timer begun anew", got)
+				}
+				<-time.After(2 * time.Second)
+				if got := r.has(timedOut); len(got) != 2 || got[1].(TimedOut).Held {
+					t.Errorf("got %v, want a second one, not held", got)
+				}
+			})
+		})
+	}
+}
+
+func TestDigitIsToldOncePerTimestamp(t *testing.T) {
+	onBothSeams(t, func(r *rig) {
+		a := r.phone(PCMU, 20*ms)
+		for _, key := range []byte{1, 1, 11, 16, 12, 0} { // 1 1 # flash A 0
+			a.event(key, 5)
+		}
+		r.await("last digit", func(e Event) bool { d, ok := e.(Digit); return ok && d.Digit == '0' })
+		var got []rune
+		for _, e := range r.has(func(e Event) bool { _, ok := e.(Digit); return ok }) {
+			got = append(got, e.(Digit).Digit)
+		}
+		if string(got) != "11#A0" {
+			t.Errorf("got digits %q, want 11#A0: 16 is a flash, no digit", string(got))
+		}
+	})
+}
+
+func TestDigitWhoseStartIsLostIsTold(t *testing.T) {
+	d := digits{}
+	if got, ok := d.press(100, []byte{5, 0x8a, 1, 0}); !ok || got != '5' {
+		t.Errorf("got %q %v of an end packet alone, want 5", got, ok)
+	}
+	if _, ok := d.press(100, []byte{5, 0x8a, 1, 0}); ok {
+		t.Error("got its repetition told again")
+	}
+	if _, ok := d.press(50, []byte{4, 0x8a, 1, 0}); ok {
+		t.Error("got an older press told after a newer one")
+	}
+	if _, ok := d.press(400, []byte{4, 0x8a}); ok {
+		t.Error("got a cut packet told")
+	}
+}
+
+func TestEventIsRelayedWithItsTimestampAndPayloadType(t *testing.T) {
+	for _, path := range []struct {
+		name  string
+		codec Codec
+	}{{"relay", PCMU}, {"through PCM", PCMA}} {
+		t.Run(path.name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				a, b := r.silentPhone(PCMU, 20*ms), r.phone(path.codec, 20*ms)
+				// a offers telephone-event as 101, b as 96.
+				_, err := a.s.Answer([]byte("v=0\r\no=- 1 1 IN IP4 10.0.1.1\r\ns=-\r\nc=IN IP4 " + a.addr().Addr().String() + "\r\nt=0 0\r\nm=audio " +
+					itoa(a.addr().Port()) + " RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.bridge.Join(a.s, b.s)
+				tick := time.NewTicker(20 * ms)
+				for range 10 {
+					b.speak(620)
+					<-tick.C
+				}
+				b.event(7, 5)
+				for range 10 {
+					b.speak(620)
+					<-tick.C
+				}
+				<-time.After(100 * ms)
+				var events, audio []heardPacket
+				for _, p := range a.heard() {
+					if p.pt == 101 {
+						events = append(events, p)
+					} else {
+						audio = append(audio, p)
+					}
+				}
+				if len(events) != 9 {
+					t.Fatalf("got %d event packets, want 9", len(events))
+				}
+				for i, p := range events {
+					if p.ts != events[0].ts || p.seq != events[0].seq+uint16(i) || p.marker != (i == 0) || p.payload()[0] != 7 {
+						t.Errorf("event packet %d: got ts %d seq %d marker %v, want one timestamp, numbers in a row, a marker first", i, p.ts, p.seq, p.marker)
+					}
+				}
+				last := a.heard()
+				for i := 1; i < len(last); i++ {
+					if last[i].seq != last[0].seq+uint16(i) || int32(last[i].ts-last[i-1].ts) < 0 {
+						t.Fatalf("packet %d: got seq %d ts %d, want no hole and no way back", i, last[i].seq, last[i].ts)
+					}
+				}
+				if len(audio) < 20 {
+					t.Errorf("got %d audio packets around the event, want at least 20", len(audio))
+				}
+			})
+		})
+	}
+}
+
+func itoa(port uint16) string { return netip.AddrPortFrom(netip.IPv4Unspecified(), port).String()[8:] }
+
+func TestEventIsNotSentToAPeerWithoutThem(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		a, b := r.silentPhone(PCMU, 20*ms), r.phone(PCMU, 20*ms)
+		if _, err := a.s.Answer([]byte("v=0\r\no=- 1 1 IN IP4 10.0.1.1\r\ns=-\r\nc=IN IP4 " + a.addr().Addr().String() + "\r\nt=0 0\r\nm=audio " +
+			itoa(a.addr().Port()) + " RTP/AVP 0\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		r.bridge.Join(a.s, b.s)
+		b.speak(620)
+		b.event(7, 5)
+		b.speak(620)
+		<-time.After(100 * ms)
+		got := a.heard()
+		for i, p := range got {
+			if p.pt != 0 || p.seq != got[0].seq+uint16(i) {
+				t.Errorf("packet %d: got payload type %d, seq %d, want PCMU without a hole", i, p.pt, p.seq)
+			}
+		}
+	})
+}
+
+// tape keeps what a tap is told.
+type tape struct {
+	side []int
+	ts   []uint32
+	at   []int64
+	pcm  []int16
+}
+
+func (t *tape) Sound(side int, ssrc, ts uint32, at int64, rate int, pcm []int16) {
+	t.side, t.ts, t.at = append(t.side, side), append(t.ts, ts), append(t.at, at)
+	t.pcm = append(t.pcm, pcm...)
+}
+
+func TestTapHearsTheSeatedUnmutedSessionOnBothPaths(t *testing.T) {
+	for _, codec := range []Codec{PCMU, PCMA} { // relay, PCM
+		t.Run(codec.String(), func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				a, b := r.phone(PCMU, 20*ms), r.phone(codec, 20*ms)
+				kept := &tape{}
+				b.s.Tap(kept, 1)
+				b.say(620)
+				<-time.After(200 * ms)
+				r.bridge.Join(a.s, b.s)
+				<-time.After(400*ms + 10*ms)
+				b.s.Mute(true)
+				<-time.After(200 * ms)
+				b.s.Mute(false)
+				<-time.After(200 * ms)
+				r.bridge.Part(b.s)
+				<-time.After(200 * ms)
+				b.s.Tap(nil, 0)
+				if err := r.engine.Close(); err != nil { // the tape is ours from here on
+					t.Fatal(err)
+				}
+				if got := len(kept.ts); got < 29 || got > 31 {
+					t.Errorf("got %d frames, want 30: seated and not muted for 600 ms", got)
+				}
+				for i := range kept.ts {
+					if kept.side[i] != 1 {
+						t.Fatalf("got side %d, want 1", kept.side[i])
+					}
+					if i > 0 {
+						said := time.Duration(kept.ts[i]-kept.ts[i-1]) * perSample
+						if apart := time.Duration(kept.at[i] - kept.at[i-1]); apart-said > ms || said-apart > ms {
+							t.Errorf("frame %d: got %v on the clock, %v in timestamps", i, apart, said)
+						}
+					}
+				}
+				if hz := level(kept.pcm, 620); hz < -15 {
+					t.Errorf("got 620 Hz at %.1f dBFS, want it kept", hz)
+				}
+			})
+		})
+	}
+}
+
+func TestMuxedSessionUsesOnePort(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		a := r.silentPhone(PCMU, 20*ms)
+		answer, err := a.s.Answer(append(a.sdp(a.addr(), "sendrecv"), "a=rtcp-mux\r\n"...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(answer), "a=rtcp-mux") {
+			t.Errorf("got answer %s, want a=rtcp-mux", answer)
+		}
+		a.mu.Lock()
+		a.control = true
+		a.mu.Unlock()
+		stop := a.say(440)
+		rr := []byte{0x80, 201, 0, 1, 0, 0, 0, 9} // a receiver's report of nobody
+		a.raw(rr)
+		<-time.After(12 * time.Second)
+		stop()
+		if got := a.s.Stats(); got.RTCPReceived != 1 || got.Garbage != 0 || got.RTCPSent < 1 {
+			t.Errorf("got %+v, want one RTCP packet taken on the RTP port", got)
+		}
+		if got := a.controls; len(got) == 0 {
+			t.Error("got no RTCP on the RTP port, want reports there")
+		}
+	})
+}
