@@ -142,8 +142,7 @@ func (l *Leg) releaseBye() {
 	if f == nil {
 		return
 	}
-	l.due[dueBye] = time.Time{}
-	l.confirm()
+	l.heldBye, l.due[dueBye] = nil, time.Time{}
+	l.confirm() // its sender has the 2xx
 	f()
-	l.heldBye = nil
 }

@@ -47,8 +47,8 @@ func inBubble(t *testing.T, f func(r *rig), change ...func(*Config)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, change...)
+		defer r.close()
 		f(r)
-		r.close()
 	})
 }
 
