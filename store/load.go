@@ -126,16 +126,15 @@ func loadRouter(tx *bbolt.Tx, boot *call.Boot) error {
 			boot.RouterSeq = boot.Router.Seq
 		}
 	}
-	whole := true
+	// Without a snapshot the journal begins with event 1. RouterSeq is the last
+	// number used, also when what lies between was lost.
+	next := boot.RouterSeq + 1
 	return each(tx, bucketEvents, func(_ []byte, e call.RouterEvent) {
-		if e.Seq <= boot.RouterSeq {
-			return
-		}
-		// Without a snapshot the journal begins with event 1.
-		whole = whole && e.Seq == boot.RouterSeq+uint64(len(boot.RouterEvents))+1
-		if whole {
+		if e.Seq == next {
 			boot.RouterEvents = append(boot.RouterEvents, e)
+			next++
 		}
+		boot.RouterSeq = max(boot.RouterSeq, e.Seq)
 	})
 }
 

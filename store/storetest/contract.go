@@ -1,0 +1,555 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"trunkline/call"
+	"trunkline/desk"
+	"trunkline/routing"
+	"trunkline/sip"
+	"trunkline/store"
+)
+
+// Store is what is tested.
+type Store interface {
+	Append(entries ...call.Entry)
+	Sync(ctx context.Context) error
+	Load() (call.Boot, error)
+	Record(id call.ID) (call.Record, error)
+	Records(f store.Filter) ([]call.Record, error)
+	Facts(after uint64, max int) ([]call.Fact, error)
+	Close() error
+}
+
+// Opener opens the store that lies at dir, again and again in one test. It
+// fails the test itself, and checks the store's files when the test ends.
+type Opener func(t testing.TB, dir string) Store
+
+// Run holds a store to the contract.
+func Run(t *testing.T, open Opener) {
+	for _, c := range []struct {
+		rule string
+		test func(t *testing.T, open Opener)
+	}{
+		{"AnEmptyStoreKnowsNothing", empty},
+		{"WhatWasSyncedIsThereAfterTheNextStart", survives},
+		{"TheLastStateOfACallCounts", lastState},
+		{"ACallInProgressIsOneWithoutItsRecord", inProgress},
+		{"FactsKeepTheirNumbersOverMonthsAndStarts", facts},
+		{"TheRouterIsItsSnapshotAndTheEventsSince", router},
+		{"RouterEventsEndWhereOneIsMissing", routerGap},
+		{"RegistrationsAreReplacedWhole", bindings},
+		{"ContactsAreReplacedByTheirID", contacts},
+		{"RecordsComeNewestFirst", records},
+		{"RecordsCanBeFilteredAndPaged", filters},
+		{"CloseWritesWhatIsQueuedAndMayBeRepeated", closes},
+		{"SyncGivesUpWithItsContext", syncContext},
+		{"AppendersAndReadersMayDoAsTheyLike", concurrent},
+		{"ItWorksInABubble", bubble},
+	} {
+		t.Run(c.rule, func(t *testing.T) { c.test(t, open) })
+	}
+}
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// ID makes the n-th call's id, of a call at this time.
+func ID(at time.Time, n int) call.ID {
+	var entropy [10]byte
+	entropy[8], entropy[9] = byte(n>>8), byte(n)
+	u := ulid.ULID{}
+	_ = u.SetTime(ulid.Timestamp(at))
+	_ = u.SetEntropy(entropy[:])
+	return call.ID(u.String())
+}
+
+func record(at time.Time, n int) call.Record {
+	return call.Record{
+		ID: ID(at, n), Trunk: "acme", Dialled: "+14155550100", Caller: desk.Number(fmt.Sprintf("+1415555%04d", n)), Initiated: at,
+		Segments: []call.Segment{{Kind: call.SegmentFlow, From: at}},
+	}
+}
+
+func ended(r call.Record, d time.Duration) call.Record {
+	r.Ended = r.Initiated.Add(d)
+	r.Ending = call.Ending{By: call.ByCaller, Cause: call.CauseHangup}
+	r.Segments = []call.Segment{{Kind: call.SegmentTalk, From: r.Initiated, To: r.Ended, Agent: "ann"}}
+	return r
+}
+
+func fact(seq uint64, at time.Time) call.Fact {
+	return call.Fact{Seq: seq, At: at, Kind: call.FactArrived, Call: ID(at, int(seq)), Trunk: "acme"}
+}
+
+func event(seq uint64) call.RouterEvent {
+	return call.RouterEvent{Seq: seq, At: noon.Add(time.Duration(seq) * time.Second), Config: "c", Data: fmt.Appendf(nil, `{"n":%d}`, seq)}
+}
+
+func mustSync(t testing.TB, s Store) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if err := s.Sync(ctx); err != nil {
+		t.Fatalf("Sync: got %v, want none", err)
+	}
+}
+
+func mustLoad(t testing.TB, s Store) call.Boot {
+	t.Helper()
+	b, err := s.Load()
+	if err != nil {
+		t.Fatalf("Load: got %v, want none", err)
+	}
+	return b
+}
+
+func mustClose(t testing.TB, s Store) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Fatalf("Close: got %v, want none", err)
+	}
+}
+
+// same compares by what JSON says, so that times in other zones are equal.
+func same(t testing.TB, what string, got, want any) {
+	t.Helper()
+	g, err1 := json.Marshal(got)
+	w, err2 := json.Marshal(want)
+	if err1 != nil || err2 != nil || string(g) != string(w) {
+		t.Errorf("%s: got %s, want %s", what, g, w)
+	}
+}
+
+func empty(t *testing.T, open Opener) {
+	s := open(t, t.TempDir())
+	defer mustClose(t, s)
+	same(t, "boot", mustLoad(t, s), call.Boot{})
+	if _, err := s.Record(ID(noon, 1)); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Record: got %v, want ErrNotFound", err)
+	}
+	if r, err := s.Records(store.Filter{}); len(r) != 0 || err != nil {
+		t.Errorf("Records: got %v, %v, want none", r, err)
+	}
+	if f, err := s.Facts(0, 10); len(f) != 0 || err != nil {
+		t.Errorf("Facts: got %v, %v, want none", f, err)
+	}
+	mustSync(t, s) // nothing to wait for
+	s.Append()
+}
+
+func survives(t *testing.T, open Opener) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	r := ended(record(noon, 1), time.Minute)
+	r.Offers = []call.Offered{{Offer: 7, Agent: "ann", Team: "support", Outcome: "accepted", Made: noon, Rang: noon, Ended: noon}}
+	r.Recordings = []call.Recorded{{ID: "01", Path: "x.wav", Duration: time.Minute, Sealed: true}}
+	b := sip.Binding{Account: "ann", Contact: "c", URI: "sip:ann@192.0.2.1", Source: netip.MustParseAddrPort("192.0.2.1:5060"), CSeq: 3, Expires: noon, At: noon}
+	c := desk.Contact{ID: "k", Kind: desk.Lead, Name: "Ann", Numbers: []desk.Number{"+14155550100"}, Made: noon}
+	f := call.Fact{Seq: 1, At: noon, Kind: call.FactEnded, Call: r.ID, Ending: &r.Ending}
+	snap := call.RouterSnapshot{Seq: 4, At: noon, Data: []byte(`{"a":1}`)}
+	live := record(noon, 2)
+	s.Append(f, call.Opened{Record: r}, call.Opened{Record: live}, event(4), snap, event(5), event(6))
+	s.Append(call.Closed{Record: r}, call.Bound{Account: "ann", Bindings: []sip.Binding{b}}, call.ContactKept{Contact: c})
+	mustSync(t, s)
+	check := func() {
+		t.Helper()
+		same(t, "boot", mustLoad(t, s), call.Boot{
+			FactSeq: 1, RouterSeq: 6, Router: &snap, RouterEvents: []call.RouterEvent{event(5), event(6)},
+			Open: []call.Record{live}, Bindings: []sip.Binding{b}, Contacts: []desk.Contact{c},
+		})
+		got, err := s.Record(r.ID)
+		if err != nil {
+			t.Errorf("Record: got %v, want none", err)
+		}
+		same(t, "record", got, r)
+		all, err := s.Facts(0, 10)
+		if err != nil {
+			t.Errorf("Facts: got %v, want none", err)
+		}
+		same(t, "facts", all, []call.Fact{f})
+	}
+	check()
+	mustClose(t, s)
+	s = open(t, dir)
+	defer mustClose(t, s)
+	check()
+}
+
+func lastState(t *testing.T, open Opener) {
+	s := open(t, t.TempDir())
+	defer mustClose(t, s)
+	r := record(noon, 1)
+	for n := range 10 {
+		r.Name = fmt.Sprint(n)
+		s.Append(call.Opened{Record: r})
+		if n%3 == 0 {
+			mustSync(t, s)
+		}
+	}
+	mustSync(t, s)
+	if open := mustLoad(t, s).Open; len(open) != 1 || open[0].Name != "9" {
+		t.Errorf("open: got %+v, want the last state", open)
+	}
+	s.Append(call.Closed{Record: ended(r, time.Minute)})
+	mustSync(t, s)
+	r = ended(r, time.Minute)
+	r.Recordings = []call.Recorded{{ID: "01", Sealed: true}}
+	s.Append(call.Closed{Record: r}) // its recording was sealed
+	mustSync(t, s)
+	got, err := s.Record(r.ID)
+	if err != nil || len(got.Recordings) != 1 {
+		t.Errorf("record: got %+v, %v, want the later one", got, err)
+	}
+	if all, err := s.Records(store.Filter{}); len(all) != 1 || err != nil {
+		t.Errorf("records: got %d, %v, want 1", len(all), err)
+	}
+}
+
+func inProgress(t *testing.T, open Opener) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	for n := range 20 {
+		s.Append(call.Opened{Record: record(noon, n)})
+	}
+	for n := range 20 {
+		if n%2 == 0 {
+			s.Append(call.Closed{Record: ended(record(noon, n), time.Minute)})
+		}
+	}
+	mustClose(t, s)
+	s = open(t, dir)
+	defer mustClose(t, s)
+	got := mustLoad(t, s).Open
+	if len(got) != 10 {
+		t.Fatalf("open: got %d calls, want 10", len(got))
+	}
+	for i, r := range got {
+		if want := ID(noon, 2*i+1); r.ID != want {
+			t.Errorf("open %d: got %s, want %s", i, r.ID, want)
+		}
+	}
+}
+
+func facts(t *testing.T, open Opener) {
+	dir := t.TempDir()
+	const n = 300
+	at := func(seq uint64) time.Time { return noon.Add(time.Duration(seq) * 24 * time.Hour) } // ten months
+	seq := uint64(0)
+	for seq < n {
+		s := open(t, dir)
+		if got := mustLoad(t, s).FactSeq; got != seq {
+			t.Fatalf("FactSeq: got %d, want %d", got, seq)
+		}
+		for range 100 {
+			seq++
+			s.Append(fact(seq, at(seq)))
+		}
+		mustClose(t, s)
+	}
+	s := open(t, dir)
+	defer mustClose(t, s)
+	next := uint64(1)
+	for {
+		page, err := s.Facts(next-1, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range page {
+			if f.Seq != next || !f.At.Equal(at(next)) {
+				t.Fatalf("got fact %d at %v, want %d at %v", f.Seq, f.At, next, at(next))
+			}
+			next++
+		}
+		if len(page) < 7 {
+			break
+		}
+	}
+	if next != n+1 {
+		t.Errorf("got %d facts, want %d", next-1, n)
+	}
+	// A clock set back a month: the numbers still tell the order.
+	s.Append(fact(n+1, at(n-40)), fact(n+2, at(n+2)))
+	mustSync(t, s)
+	page, err := s.Facts(n-1, 10)
+	if err != nil || len(page) != 3 || page[0].Seq != n || page[1].Seq != n+1 || page[2].Seq != n+2 {
+		t.Errorf("after the clock was set back: got %+v, %v, want %d to %d", page, err, n, n+2)
+	}
+	if got := mustLoad(t, s).FactSeq; got != n+2 {
+		t.Errorf("FactSeq: got %d, want %d", got, n+2)
+	}
+	if none, err := s.Facts(0, 0); len(none) != 0 || err != nil {
+		t.Errorf("no facts wanted: got %d, %v", len(none), err)
+	}
+}
+
+func router(t *testing.T, open Opener) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	for seq := uint64(1); seq <= 50; seq++ {
+		s.Append(event(seq))
+	}
+	mustSync(t, s)
+	b := mustLoad(t, s)
+	if b.Router != nil || len(b.RouterEvents) != 50 || b.RouterSeq != 50 {
+		t.Errorf("before a snapshot: got %v, %d events, seq %d, want none, 50, 50", b.Router, len(b.RouterEvents), b.RouterSeq)
+	}
+	snap := call.RouterSnapshot{Seq: 50, At: noon, Data: []byte("{}")}
+	s.Append(event(51), snap, event(52)) // taken at 50, handed over a little later
+	mustClose(t, s)
+	s = open(t, dir)
+	defer mustClose(t, s)
+	b = mustLoad(t, s)
+	same(t, "snapshot", b.Router, &snap)
+	same(t, "events", b.RouterEvents, []call.RouterEvent{event(51), event(52)})
+	if b.RouterSeq != 52 {
+		t.Errorf("RouterSeq: got %d, want 52", b.RouterSeq)
+	}
+	snap.Seq = 52
+	s.Append(snap)
+	mustSync(t, s)
+	if b = mustLoad(t, s); len(b.RouterEvents) != 0 || b.RouterSeq != 52 || b.Router.Seq != 52 {
+		t.Errorf("after the second snapshot: got %d events, seq %d, snapshot %d, want 0, 52, 52", len(b.RouterEvents), b.RouterSeq, b.Router.Seq)
+	}
+}
+
+func routerGap(t *testing.T, open Opener) {
+	s := open(t, t.TempDir())
+	defer mustClose(t, s)
+	s.Append(event(1), event(2), event(4), event(5))
+	mustSync(t, s)
+	b := mustLoad(t, s)
+	same(t, "events", b.RouterEvents, []call.RouterEvent{event(1), event(2)})
+	if b.RouterSeq != 5 {
+		t.Errorf("RouterSeq: got %d, want 5, so that no number is used twice", b.RouterSeq)
+	}
+	s.Append(call.RouterSnapshot{Seq: 3, At: noon, Data: []byte("{}")})
+	mustSync(t, s)
+	same(t, "events after the snapshot", mustLoad(t, s).RouterEvents, []call.RouterEvent{event(4), event(5)})
+}
+
+func bindings(t *testing.T, open Opener) {
+	s := open(t, t.TempDir())
+	defer mustClose(t, s)
+	bound := func(account sip.AccountID, uris ...string) call.Bound {
+		b := call.Bound{Account: account}
+		for _, u := range uris {
+			b.Bindings = append(b.Bindings, sip.Binding{Account: account, URI: u})
+		}
+		return b
+	}
+	s.Append(bound("ann", "sip:1", "sip:2"), bound("bob", "sip:3"))
+	mustSync(t, s)
+	s.Append(bound("ann", "sip:4"), bound("bob"), bound("nobody"))
+	mustSync(t, s)
+	same(t, "bindings", mustLoad(t, s).Bindings, bound("ann", "sip:4").Bindings)
+}
+
+func contacts(t *testing.T, open Opener) {
+	s := open(t, t.TempDir())
+	defer mustClose(t, s)
+	a, b := desk.Contact{ID: "a", Kind: desk.Lead, Made: noon}, desk.Contact{ID: "b", Kind: desk.Lead, Made: noon}
+	s.Append(call.ContactKept{Contact: a}, call.ContactKept{Contact: b})
+	a.Kind, a.Name = desk.User, "Ann"
+	s.Append(call.ContactKept{Contact: a})
+	mustSync(t, s)
+	same(t, "contacts", mustLoad(t, s).Contacts, []desk.Contact{a, b})
+}
+
+func records(t *testing.T, open Opener) {
+	s := open(t, t.TempDir())
+	defer mustClose(t, s)
+	const n = 120
+	order := make([]int, n) // written in another order than they began
+	for i := range order {
+		order[i] = (i * 37) % n
+	}
+	for _, i := range order {
+		s.Append(call.Closed{Record: ended(record(noon.Add(time.Duration(i)*24*time.Hour), i), time.Minute)})
+	}
+	mustSync(t, s)
+	all, err := s.Records(store.Filter{Limit: 1000})
+	if err != nil || len(all) != n {
+		t.Fatalf("got %d, %v, want %d", len(all), err, n)
+	}
+	for i, r := range all {
+		if want := n - 1 - i; r.Caller != desk.Number(fmt.Sprintf("+1415555%04d", want)) {
+			t.Fatalf("record %d: got %s, want call %d", i, r.Caller, want)
+		}
+		one, err := s.Record(r.ID)
+		if err != nil || one.ID != r.ID {
+			t.Errorf("Record(%s): got %s, %v", r.ID, one.ID, err)
+		}
+	}
+	if some, err := s.Records(store.Filter{}); len(some) != 100 || err != nil {
+		t.Errorf("without a limit: got %d, %v, want 100", len(some), err)
+	}
+	all[0].Segments[0].Agent = "mallory"
+	if again, _ := s.Record(all[0].ID); again.Segments[0].Agent != "ann" {
+		t.Errorf("a copy was changed: got %s in the store, want ann", again.Segments[0].Agent)
+	}
+}
+
+func filters(t *testing.T, open Opener) {
+	s := open(t, t.TempDir())
+	defer mustClose(t, s)
+	for i := range 60 {
+		r := ended(record(noon.Add(time.Duration(i)*24*time.Hour), i), time.Minute)
+		r.Segments[0].Agent = ""
+		switch i % 3 {
+		case 0:
+			r.Segments[0].Agent = "ann"
+		case 1:
+			r.Offers = []call.Offered{{Agent: "bob"}}
+			r.Trunk = "backup"
+		}
+		r.Contact = desk.ContactID(fmt.Sprint("c", i%5))
+		s.Append(call.Closed{Record: r})
+	}
+	mustSync(t, s)
+	count := func(what string, f store.Filter, want int) {
+		t.Helper()
+		f.Limit = 1000
+		if got, err := s.Records(f); len(got) != want || err != nil {
+			t.Errorf("%s: got %d, %v, want %d", what, len(got), err, want)
+		}
+	}
+	count("talked", store.Filter{Agent: "ann"}, 20)
+	count("was offered", store.Filter{Agent: "bob"}, 20)
+	count("nobody", store.Filter{Agent: routing.AgentID("nobody")}, 0)
+	count("trunk", store.Filter{Trunk: "backup"}, 20)
+	count("contact", store.Filter{Contact: "c3"}, 12)
+	count("caller", store.Filter{Caller: "+14155550007"}, 1)
+	count("from", store.Filter{From: noon.Add(50 * 24 * time.Hour)}, 10)
+	count("to", store.Filter{To: noon.Add(50 * 24 * time.Hour)}, 50)
+	count("both", store.Filter{From: noon.Add(24 * time.Hour), To: noon.Add(3 * 24 * time.Hour)}, 2)
+
+	var paged []call.ID
+	f := store.Filter{Agent: "ann", Limit: 7}
+	for {
+		page, err := s.Records(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range page {
+			paged = append(paged, r.ID)
+		}
+		if len(page) < f.Limit {
+			break
+		}
+		f.Before = page[len(page)-1].ID
+	}
+	if len(paged) != 20 || len(slices.Compact(slices.Clone(paged))) != 20 || !slices.IsSortedFunc(paged, func(x, y call.ID) int { return -cmpID(x, y) }) {
+		t.Errorf("pages: got %v, want 20 records, newest first, none twice", paged)
+	}
+}
+
+func cmpID(x, y call.ID) int {
+	switch {
+	case x < y:
+		return -1
+	case x > y:
+		return 1
+	}
+	return 0
+}
+
+func closes(t *testing.T, open Opener) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	for seq := uint64(1); seq <= 10_000; seq++ {
+		s.Append(fact(seq, noon))
+	}
+	mustClose(t, s)
+	mustClose(t, s)
+	s.Append(fact(10_001, noon)) // too late, and no harm
+	if err := s.Sync(context.Background()); err == nil {
+		t.Error("Sync after a late Append: got none, want an error: it will never be on disk")
+	}
+	if _, err := s.Load(); err == nil {
+		t.Error("Load after Close: got none, want an error")
+	}
+	s = open(t, dir)
+	defer mustClose(t, s)
+	if got := mustLoad(t, s).FactSeq; got != 10_000 {
+		t.Errorf("FactSeq: got %d, want 10000", got)
+	}
+}
+
+func syncContext(t *testing.T, open Opener) {
+	s := open(t, t.TempDir())
+	defer mustClose(t, s)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	s.Append(fact(1, noon))
+	if err := s.Sync(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want none or context.Canceled", err)
+	}
+	mustSync(t, s)
+}
+
+func concurrent(t *testing.T, open Opener) {
+	s := open(t, t.TempDir())
+	defer mustClose(t, s)
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for n := range 50 {
+				r := record(noon, g*1000+n)
+				s.Append(call.Opened{Record: r}, fact(uint64(g*50+n+1), noon))
+				s.Append(call.Closed{Record: ended(r, time.Second)})
+				if n%10 == 0 {
+					mustSync(t, s)
+				}
+			}
+		})
+		wg.Go(func() {
+			for range 20 {
+				if _, err := s.Records(store.Filter{}); err != nil {
+					t.Errorf("Records: got %v, want none", err)
+				}
+				if _, err := s.Facts(0, 10); err != nil {
+					t.Errorf("Facts: got %v, want none", err)
+				}
+				if _, err := s.Load(); err != nil {
+					t.Errorf("Load: got %v, want none", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	mustSync(t, s)
+	all, err := s.Records(store.Filter{Limit: 1000})
+	if len(all) != 200 || err != nil {
+		t.Errorf("records: got %d, %v, want 200", len(all), err)
+	}
+	if b := mustLoad(t, s); len(b.Open) != 0 || b.FactSeq != 200 {
+		t.Errorf("boot: got %d open, fact %d, want 0, 200", len(b.Open), b.FactSeq)
+	}
+}
+
+func bubble(t *testing.T, open Opener) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, dir)
+		for seq := uint64(1); seq <= 50; seq++ {
+			s.Append(fact(seq, time.Now()))
+			time.Sleep(24 * time.Hour)
+		}
+		mustSync(t, s)
+		if got := mustLoad(t, s).FactSeq; got != 50 {
+			t.Errorf("FactSeq: got %d, want 50", got)
+		}
+		mustClose(t, s)
+	})
+}
