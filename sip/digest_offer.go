@@ -30,12 +30,11 @@ type offers struct {
 	max   int
 }
 
-type offered uint8
-
-const (
-	offeredBoth offered = iota + 1 // and no credentials came back yet
-	gaveUp
-)
+// offered is what is known of an asker.
+type offered struct {
+	request uint64 // the one that got both; no credentials came back yet
+	gaveUp  bool
+}
 
 // maxOffers bounds how many askers are remembered in one of two generations.
 const maxOffers = 1 << 14
@@ -56,9 +55,20 @@ func (o *offers) asker(from netip.Addr, user, agent string) uint64 {
 	return h.Sum64()
 }
 
-// next says what to name in a challenge to asker, in order. credentials tells
-// that the request carried some.
-func (o *offers) next(asker uint64, agent string, credentials bool) []algorithm {
+// identity names a request: its retransmissions are the same.
+func (o *offers) identity(req *sip.Request) uint64 {
+	var h maphash.Hash
+	h.SetSeed(o.seed)
+	if id, cseq := req.CallID(), req.CSeq(); id != nil && cseq != nil {
+		h.WriteString(id.Value())
+		h.WriteString(cseq.Value())
+	}
+	return h.Sum64() | 1 // never 0
+}
+
+// next says what to name in a challenge to the request of asker, in order.
+// credentials tells that the request carried some.
+func (o *offers) next(asker, request uint64, agent string, credentials bool) []algorithm {
 	switch sha256Support(agent) {
 	case supportYes:
 		return []algorithm{algSHA256, algMD5}
@@ -68,14 +78,14 @@ func (o *offers) next(asker uint64, agent string, credentials bool) []algorithm 
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	state := o.get(asker)
-	switch {
-	case state == gaveUp:
-		return []algorithm{algMD5}
-	case state == offeredBoth && !credentials:
-		o.put(asker, gaveUp)
+	if again := state.request != 0 && state.request != request; again && !credentials {
+		state = offered{gaveUp: true}
+		o.put(asker, state)
+	}
+	if state.gaveUp {
 		return []algorithm{algMD5}
 	}
-	o.put(asker, offeredBoth)
+	o.put(asker, offered{request: request})
 	return []algorithm{algMD5, algSHA256}
 }
 
@@ -83,14 +93,14 @@ func (o *offers) next(asker uint64, agent string, credentials bool) []algorithm 
 func (o *offers) answered(asker uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.get(asker) == offeredBoth {
+	if !o.get(asker).gaveUp {
 		delete(o.young, asker)
 		delete(o.elder, asker)
 	}
 }
 
 func (o *offers) get(asker uint64) offered {
-	if s := o.young[asker]; s != 0 {
+	if s, ok := o.young[asker]; ok {
 		return s
 	}
 	return o.elder[asker]

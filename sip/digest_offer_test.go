@@ -48,6 +48,15 @@ func TestPhoneThatGivesUpOnTwoAlgorithmsGetsMD5Alone(t *testing.T) {
 			t.Errorf("try %d: got %d headers, want %d", i, got, want)
 		}
 	}
+	// A retransmission is not another try.
+	lossy := o.phone("c")
+	lossy.source = "198.51.100.9:5060"
+	req := lossy.request()
+	for i := range 3 {
+		if got := len(o.register(req, testLocal).GetHeaders("WWW-Authenticate")); got != 2 {
+			t.Errorf("retransmission %d: got %d headers, want 2", i, got)
+		}
+	}
 	// Another phone answers each challenge and goes on getting both.
 	for i := range 3 {
 		if got := count(other); got != 2 {
@@ -63,7 +72,7 @@ func TestMemoryOfAskersIsBounded(t *testing.T) {
 	addr := netip.MustParseAddr("198.51.100.7")
 	for i := range 10000 {
 		a := o.asker(addr, strings.Repeat("x", i%500), string(rune('a'+i%26)))
-		o.next(a, "", false)
+		o.next(a, 1, "", false)
 		if held := len(o.young) + len(o.elder); held > 2*o.max {
 			t.Fatalf("got %d, want at most %d", held, 2*o.max)
 		}

@@ -153,7 +153,7 @@ func (e *Endpoint) panicked(what string, r any) {
 // Update takes a reloaded configuration. Legs are untouched; bindings of
 // removed accounts are dropped.
 func (e *Endpoint) Update(trunks []Trunk, accounts []Account) {
-	e.carriers.update(trunks)
+	e.carriers.update(trunks, accounts)
 	e.phones.update(accounts)
 }
 

@@ -157,7 +157,7 @@ func (r *registrar) cure(t *attempt, known bool) string {
 // ask is the 401.
 func (r *registrar) ask(t *attempt, stale bool) verdict {
 	r.stats.challenged.Add(1)
-	algs := r.offers.next(t.asker, t.agent, t.stated)
+	algs := r.offers.next(t.asker, r.offers.identity(t.req), t.agent, t.stated)
 	return verdict{response: challenge(t.req, r.realm, r.nonces.issue(t.now), stale, algs)}
 }
 

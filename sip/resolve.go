@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -21,11 +20,12 @@ const (
 	resolveRetry = 5 * time.Second  // after a first failure; doubles up to resolveEvery
 	resolveWait  = 5 * time.Second  // for one look-up
 	maxLookups   = 8                // at once
-	maxHosts     = 1024             // names kept beside those of trunks
+	maxHosts     = 1024             // names in all
+	forgetAfter  = 10 * time.Minute // a name that addr was asked for, and is not any more
 )
 
 // carriers knows the trunks and the addresses of their hosts (A and AAAA), and
-// those of static phones that are named. Look-ups happen on run's time: all
+// those of static phones and other peers that are named. Look-ups happen on run's time: all
 // other methods answer at once from what is known, also before run.
 type carriers struct {
 	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
@@ -60,7 +60,9 @@ type host struct {
 	tries int          // failures in a row
 	next  time.Time
 	busy  bool
-	phone bool // asked for by addr: not bound to a trunk
+	fixed bool // a trunk's or a static phone's; others are forgotten
+
+	asked time.Time // by addr, last
 }
 
 var (
@@ -84,31 +86,29 @@ func newCarriers(c Config) *carriers {
 		t.log = slog.New(slog.DiscardHandler)
 	}
 	t.now.Store(&carrierTable{})
-	for _, a := range c.Accounts {
-		for _, uri := range a.Static {
-			if name := hostOf(uri); name != "" {
-				t.watch(name)
-			}
-		}
-	}
-	t.update(c.Trunks)
+	t.update(c.Trunks, c.Accounts)
 	return t
 }
 
-// update takes over the trunks of a new configuration.
-func (t *carriers) update(trunks []Trunk) {
+// update takes over the trunks of a new configuration, and the names among
+// the static phones' hosts.
+func (t *carriers) update(trunks []Trunk, accounts []Account) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	list, used := make([]carrier, len(trunks)), map[string]bool{}
+	for _, h := range t.hosts {
+		h.fixed = false
+	}
+	list := make([]carrier, len(trunks))
 	for i, tr := range trunks {
 		name, port := splitHost(tr.Host)
 		list[i] = carrier{Trunk: tr, host: name, port: port}
-		used[name] = true
-		if _, literal := literalAddr(name); !literal && t.hosts[name] == nil {
-			t.hosts[name] = &host{err: errNotYet}
+		t.watch(name, true)
+	}
+	for _, a := range accounts {
+		for _, uri := range a.Static {
+			t.watch(hostOf(uri), true)
 		}
 	}
-	maps.DeleteFunc(t.hosts, func(name string, h *host) bool { return !h.phone && !used[name] })
 	t.publish(list)
 	t.nudge()
 }
@@ -186,33 +186,44 @@ func (table *carrierTable) addresses(name string) ([]netip.Addr, error) {
 	return table.addrs[name], err
 }
 
-// addr is one address of a static phone's host. A name that was never asked
-// for is errUnresolved the first time, and known soon after.
+// addr is one address of a peer's host. A name that was not asked for lately
+// is errUnresolved the first time, and known soon after.
 func (t *carriers) addr(name string) (netip.Addr, error) {
 	name = strings.ToLower(strings.Trim(name, "[]"))
-	addrs, err := t.now.Load().addresses(name)
-	if len(addrs) > 0 {
-		return addrs[0], nil
+	if ip, literal := literalAddr(name); literal {
+		return ip, nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.watch(name) {
+	h, fresh := t.watch(name, false)
+	if fresh {
 		t.nudge()
 	}
-	return netip.Addr{}, err
+	if h == nil {
+		return netip.Addr{}, errUnresolved
+	}
+	h.asked = time.Now()
+	if len(h.addrs) > 0 {
+		return h.addrs[0], nil
+	}
+	return netip.Addr{}, fmt.Errorf("%w: %s: %w", errUnresolved, name, h.err)
 }
 
-// watch adds a name to be looked up, unless it is there or an address.
-func (t *carriers) watch(name string) bool {
-	if _, literal := literalAddr(name); literal || name == "" || len(t.hosts) >= maxHosts {
-		return false
+// watch has a name looked up from now on, unless it is an address or the
+// table is full. The lock is held.
+func (t *carriers) watch(name string, fixed bool) (h *host, fresh bool) {
+	if _, literal := literalAddr(name); literal || name == "" {
+		return nil, false
 	}
-	if h := t.hosts[name]; h != nil {
-		h.phone = true
-		return false
+	if h = t.hosts[name]; h == nil {
+		if len(t.hosts) >= maxHosts && !fixed {
+			return nil, false
+		}
+		h, fresh = &host{err: errNotYet}, true
+		t.hosts[name] = h
 	}
-	t.hosts[name] = &host{err: errNotYet, phone: true}
-	return true
+	h.fixed = h.fixed || fixed
+	return h, fresh
 }
 
 func (t *carriers) nudge() {

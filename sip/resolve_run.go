@@ -62,7 +62,11 @@ func (t *carriers) due(now time.Time) (names []string, next time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	busy := 0
-	for _, h := range t.hosts {
+	for name, h := range t.hosts {
+		if !h.fixed && !h.busy && now.Sub(h.asked) >= forgetAfter {
+			delete(t.hosts, name)
+			continue
+		}
 		if h.busy {
 			busy++
 		}

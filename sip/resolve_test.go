@@ -220,13 +220,19 @@ func TestReloadForgetsNamesNobodyUses(t *testing.T) {
 		x := connect(t, n, Trunk{ID: "a", Host: "a.example"})
 		defer x.stop()
 		_, _ = x.addr("Desk.example")
-		x.carriers.update([]Trunk{{ID: "b", Host: "b.example"}})
+		x.carriers.update([]Trunk{{ID: "b", Host: "b.example"}}, nil)
 		x.told()
-		if x.who("192.0.2.1") != "" || x.who("192.0.2.2") != "b" || len(x.hosts) != 2 {
-			t.Errorf("got %q, %q, %d hosts, want b and the phone's", x.who("192.0.2.1"), x.who("192.0.2.2"), len(x.hosts))
+		if x.who("192.0.2.1") != "" || x.who("192.0.2.2") != "b" {
+			t.Errorf("got %q, %q, want b alone", x.who("192.0.2.1"), x.who("192.0.2.2"))
 		}
 		if ip, err := x.addr("desk.example"); err != nil || ip.String() != "192.0.2.3" {
 			t.Errorf("got %v, %v, want the static phone's address", ip, err)
+		}
+		before := x.asked.Load()
+		time.Sleep(forgetAfter + time.Minute)
+		synctest.Wait()
+		if got := x.asked.Load() - before; len(x.hosts) != 1 || got > 25 {
+			t.Errorf("got %d hosts after %d look-ups, want the trunk's alone", len(x.hosts), got)
 		}
 		if ip, err := x.addr("[2001:db8::1]"); err != nil || ip.String() != "2001:db8::1" {
 			t.Errorf("got %v, %v, want the literal", ip, err)
@@ -248,7 +254,7 @@ func TestRemovedTrunkIsToldAndStaticNamesAreKnownFromTheStart(t *testing.T) {
 		if ip, err := c.addr("desk.example"); err != nil || ip.String() != "192.0.2.3" {
 			t.Errorf("got %v, %v, want the address", ip, err)
 		}
-		c.update(nil)
+		c.update(nil, nil)
 		synctest.Wait()
 		if len(said) != 2 || said[1] != (TrunkState{"x", false, "removed from the configuration"}) {
 			t.Errorf("got %+v, want it told", said)
