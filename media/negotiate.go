@@ -110,7 +110,11 @@ func NewNegotiation(c NegotiationConfig) *Negotiation {
 		c.RTCP = c.RTP + 1
 	}
 	c.Address = c.Address.Unmap()
-	return &Negotiation{config: c, prefer: c.Prefer, timing: "0 0", ptime: defaultPtime, eventPT: 101}
+	n := &Negotiation{config: c, timing: "0 0", ptime: defaultPtime, eventPT: 101}
+	if c.Prefer != nil {
+		n.Prefer(*c.Prefer)
+	}
+	return n
 }
 
 // Prefer puts c first in the offers to come, and takes it from the peer's offers that have it. A

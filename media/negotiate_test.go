@@ -77,8 +77,9 @@ func TestOfferListsEverythingWeDo(t *testing.T) {
 	if got := string(n.Offer()); !strings.Contains(got, "RTP/AVP 0 8 101\r\n") {
 		t.Errorf("got\n%s\nwant the preferred codec first", got)
 	}
-	n = NewNegotiation(NegotiationConfig{ID: 1, Address: netip.MustParseAddr("2001:db8::1"), RTP: 20000, RTCP: 30000, Codecs: []Codec{PCMA}})
-	n.Prefer(PCMU) // we do not do it
+	pcmu := PCMU // we do not do it
+	n = NewNegotiation(NegotiationConfig{ID: 1, Address: netip.MustParseAddr("2001:db8::1"), RTP: 20000, RTCP: 30000, Codecs: []Codec{PCMA}, Prefer: &pcmu})
+	n.Prefer(PCMU)
 	offer = n.Offer()
 	has(t, offer, "m=audio 20000 RTP/AVP 8 101", "a=rtpmap:8 PCMA/8000",
 		"a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-15", "a=ptime:20", "a=rtcp:30000", "a=sendrecv")
