@@ -244,7 +244,7 @@ func (e *Endpoint) answer(key string, f *flow, res *sip.Response) {
 
 // reply answers without remembering: the same request gets the same again.
 func (e *Endpoint) reply(req *sip.Request, f *flow, code int, reason string, more ...sip.Header) {
-	if req.CSeq() == nil || req.To() == nil {
+	if req.CSeq() == nil || req.To() == nil || req.CallID() == nil {
 		res := sip.NewResponseFromRequest(req, code, reason, nil)
 		res.SipVersion = "SIP/2.0"
 		_ = f.WriteMsg(res)

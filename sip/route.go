@@ -96,7 +96,7 @@ func (e *Endpoint) nextHop(hop *sip.Uri, in *flow, routed, phone bool) *flow {
 	switch {
 	case !ok, phone && !routed:
 		return back
-	case hidden(addr.Addr(), in.source.Addr()) && !e.near(addr.Addr()):
+	case hidden(addr.Addr(), in.source.Addr(), routed) && !e.near(addr.Addr()):
 		return back
 	}
 	tcp := in.tcp != nil
@@ -110,12 +110,32 @@ func (e *Endpoint) nextHop(hop *sip.Uri, in *flow, routed, phone bool) *flow {
 	return f
 }
 
-// hidden reports an address that the source of a peer's packets belies.
-func hidden(contact, source netip.Addr) bool {
-	if contact == source {
+// hidden reports an address that the source of a peer's packets belies. A
+// private one is believed when the packets come from a private address too: in
+// a Route always, since proxies name themselves; in a Contact when both are of
+// one network.
+func hidden(named, source netip.Addr, routed bool) bool {
+	switch {
+	case named == source, !private(named):
 		return false
+	case !private(source):
+		return true
 	}
-	return contact.IsPrivate() || contact.IsLoopback() || contact.IsLinkLocalUnicast() || contact.IsUnspecified() || carrierGrade(contact)
+	return !routed && !sameNet(named, source)
+}
+
+func private(a netip.Addr) bool {
+	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified() || carrierGrade(a)
+}
+
+// sameNet compares the first 16 bits (IPv4) or 48 (IPv6).
+func sameNet(a, b netip.Addr) bool {
+	bits := 16
+	if !a.Is4() {
+		bits = 48
+	}
+	p, err := a.Prefix(bits)
+	return err == nil && p.Contains(b)
 }
 
 // carrierGrade is 100.64.0.0/10 (RFC 6598).

@@ -1,0 +1,220 @@
+package sip
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+// invalid is a request with something wrong; the defaults are right.
+type invalid struct {
+	method, uri, version, via, from, to, callID, cseq, more string
+}
+
+func (v invalid) text(i int) string {
+	def := func(s, d string) string {
+		if s == "" {
+			return d
+		}
+		if s == "-" {
+			return ""
+		}
+		return s
+	}
+	v.method = def(v.method, "INVITE")
+	head := fmt.Sprintf("%s %s %s\r\n", v.method, def(v.uri, "sip:+14155550100@10.0.0.1"), def(v.version, "SIP/2.0"))
+	head += def(v.via, fmt.Sprintf("Via: SIP/2.0/UDP 10.0.0.2:5060;branch=z9hG4bKv%d;rport\r\n", i))
+	head += def(v.from, "From: <sip:a@10.0.0.2>;tag=1\r\n")
+	head += def(v.to, "To: <sip:b@10.0.0.1>\r\n")
+	head += def(v.callID, fmt.Sprintf("Call-ID: v%d\r\n", i))
+	head += def(v.cseq, "CSeq: 1 "+v.method+"\r\n")
+	return head + "Contact: <sip:a@10.0.0.2>\r\nMax-Forwards: 70\r\n" + v.more + "Content-Length: 0\r\n\r\n"
+}
+
+var invalids = []struct {
+	name string
+	msg  invalid
+	want string // "" is silence
+}{
+	{"CSeq of another method", invalid{cseq: "CSeq: 1 BYE\r\n"}, "400"},
+	{"unknown version", invalid{version: "SIP/7.0"}, "505"},
+	{"unknown scheme", invalid{uri: "nobodyKnowsThisScheme:totallyopaquecontent"}, "416"},
+	{"sips without TLS", invalid{uri: "sips:b@10.0.0.1"}, "416"},
+	{"required extension", invalid{more: "Require: nothingSupportsThis, 100rel\r\n"}, "420"},
+	{"two Content-Lengths", invalid{more: "Content-Length: 1\r\n"}, "400"},
+	{"no From", invalid{from: "-"}, "400"},
+	{"no tag in From", invalid{from: "From: <sip:a@b>\r\n"}, "400"},
+	{"no To", invalid{to: "-"}, "400"},
+	{"no Call-ID", invalid{callID: "-"}, "400"},
+	{"no CSeq", invalid{cseq: "-"}, "400"},
+	{"no branch", invalid{via: "Via: SIP/2.0/UDP 10.0.0.2:5060;rport\r\n"}, "400"},
+	{"no Via", invalid{via: "-"}, ""},
+	{"no hops left", invalid{more: "Max-Forwards: 0\r\n"}, "483"},
+	{"unknown method", invalid{method: "FOO"}, "501"},
+	{"method we do not take", invalid{method: "SUBSCRIBE"}, "405"},
+	{"BYE without a tag", invalid{method: "BYE"}, "481"},
+	{"OPTIONS", invalid{method: "OPTIONS"}, "200"},
+	{"ACK of another method", invalid{method: "ACK", cseq: "CSeq: 1 INVITE\r\n"}, ""},
+	{"ACK without From", invalid{method: "ACK", from: "-"}, ""},
+	{"ACK with Require", invalid{method: "ACK", more: "Require: x\r\n"}, ""},
+	{"ACK of version 7", invalid{method: "ACK", version: "SIP/7.0"}, ""},
+}
+
+// What was wrong reached the handlers, missing headers as nil pointers.
+func TestEveryRequestIsValidatedAndNoAckIsAnswered(t *testing.T) {
+	for i, c := range invalids {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				p := r.peer(rigTrunk)
+				p.send(c.msg.text(i))
+				if c.want == "" {
+					p.nothing(time.Minute)
+				} else if m := p.expect("SIP/2.0 "); !strings.HasPrefix(m.text, "SIP/2.0 "+c.want) {
+					t.Errorf("got %q, want %s", m.text, c.want)
+				} else if c.want == "420" && m.hdr("Unsupported") != "nothingSupportsThis, 100rel" {
+					t.Errorf("Unsupported: got %q", m.hdr("Unsupported"))
+				} else if c.want == "405" && m.hdr("Allow") != allow {
+					t.Errorf("Allow: got %q, want %q", m.hdr("Allow"), allow)
+				}
+				r.silent(time.Second)
+				if n := r.e.Stats().Panics; n != 0 {
+					t.Errorf("panics: got %d, want 0", n)
+				}
+			})
+		})
+	}
+}
+
+func TestBodyOfAnotherTypeIs415(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		c := r.peer(rigTrunk).call("body")
+		c.send(strings.Replace(c.message("INVITE", c.branch, 1, "", rigSDP), "application/sdp", "application/strange", 1))
+		if m := c.expect("SIP/2.0 415"); m.hdr("Accept") != "application/sdp" {
+			t.Errorf("Accept: got %q, want application/sdp", m.hdr("Accept"))
+		}
+	})
+}
+
+func TestOfferIsFoundInAMultipartBody(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		c := r.peer(rigTrunk).call("multi")
+		body := "--x\r\nContent-Type: application/isup\r\n\r\n\x01\x02\r\n--x\r\nContent-Type: application/sdp\r\n\r\n" + rigSDP + "\r\n--x--\r\n"
+		c.send(strings.Replace(c.message("INVITE", c.branch, 1, "", body), "application/sdp\r\nContent-Length", "multipart/mixed;boundary=x\r\nContent-Length", 1))
+		if ev := want[Invited](r); string(ev.Offer) != rigSDP {
+			t.Errorf("got %q, want %q", ev.Offer, rigSDP)
+		}
+	})
+}
+
+// «;tag = x» is legal and lost its tag.
+func TestWhiteSpaceAroundTheTagIsNoMatter(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		c := r.peer(rigTrunk).call("ws")
+		l := c.up()
+		c.seq++
+		m := c.message("BYE", "z9hG4bK-ws-bye", c.seq, "", "")
+		m = strings.Replace(m, ";tag=ft-ws", " ;  tag =   ft-ws", 1)
+		m = strings.Replace(m, ";tag="+c.toTag, ";tag = "+c.toTag, 1)
+		c.send(m)
+		c.expect("SIP/2.0 200")
+		if ev := want[Ended](r); ev.Leg != l.ID() {
+			t.Errorf("got %+v, want the end of %v", ev, l.ID())
+		}
+	})
+}
+
+func TestStrangersGetSilenceExceptForInviteAndRegister(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		p := r.peer("10.9.9.9:5060")
+		for i, c := range invalids {
+			m := c.msg
+			if m.method == "" {
+				m.method = "OPTIONS"
+			}
+			p.send(m.text(i))
+		}
+		for _, junk := range []string{"", "\r\n\r\n", "\x00", "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01", strings.Repeat("A", 60000), "SIP/2.0 200 OK\r\n\r\n"} {
+			p.send(junk)
+		}
+		p.nothing(time.Minute)
+		a, b := p.call("s1"), p.call("s2")
+		b.user = "ann"
+		a.invite()
+		m1 := p.expect("SIP/2.0 401")
+		q := r.peer("10.9.9.8:5060")
+		b.wirePeer = q
+		b.invite()
+		m2 := q.expect("SIP/2.0 401")
+		if len(m1.all("WWW-Authenticate")) == 0 || len(m1.all("WWW-Authenticate")) != len(m2.all("WWW-Authenticate")) {
+			t.Errorf("challenges differ: got %q and %q", m1.text, m2.text)
+		}
+		// The challenge is not repeated: it could be aimed at somebody else.
+		a.toTag = m1.tag("To")
+		a.send(a.message("ACK", a.branch, 1, "", ""))
+		p.nothing(time.Minute)
+	})
+}
+
+func TestDrainRefusesNewCallsAndLetsOldOnesBe(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		p := r.peer(rigTrunk)
+		c := p.call("old")
+		l := c.up()
+		r.e.Drain(true)
+		n := p.call("new")
+		n.invite()
+		if m := p.expect("SIP/2.0 503"); m.hdr("Retry-After") != "30" {
+			t.Errorf("Retry-After: got %q, want 30", m.hdr("Retry-After"))
+		}
+		p.send(invalid{method: "OPTIONS"}.text(1))
+		p.expect("SIP/2.0 503")
+		c.request("INFO", "Content-Type: application/dtmf-relay\r\n", "")
+		p.expect("SIP/2.0 200")
+		if ev := want[Info](r); ev.Leg != l.ID() || ev.ContentType != "application/dtmf-relay" {
+			t.Errorf("got %+v, want the INFO", ev)
+		}
+		r.e.Drain(false)
+		p.call("new2").ring()
+	})
+}
+
+func TestMergedRequestIs482(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		c := r.peer(rigTrunk).call("merge")
+		c.ring()
+		c.toTag = ""
+		c.send(c.message("INVITE", "z9hG4bK-other-way", 1, "", rigSDP))
+		c.expect("SIP/2.0 482")
+		r.silent(time.Second)
+	})
+}
+
+func TestDialledNumberIsFoundWhereTheTrunkSays(t *testing.T) {
+	for _, c := range []struct {
+		where      []string
+		uri, more  string
+		to, dialed string
+	}{
+		{nil, "sip:+14155550100@x", "", "<sip:x@y>", "+14155550100"},
+		{nil, "sip:10.0.0.1", "", "<sip:+1415@y>", "+1415"},
+		{[]string{"to"}, "sip:reg@x", "", "<tel:+1-415-555-0100;phone-context=x>", "+14155550100"},
+		{[]string{"p-called-party-id", "uri"}, "sip:reg@x", "P-Called-Party-ID: \"A\" <sip:%2B44@x;user=phone>\r\n", "<sip:x@y>", "+44"},
+		{[]string{"p-called-party-id", "uri"}, "sip:+1415;npdi;rn=2@x", "", "<sip:x@y>", "+1415"},
+		{[]string{"uri"}, "tel:+1(415)555.0100;ext=2", "", "<sip:x@y>", "+14155550100"},
+		{[]string{"uri"}, "sip:%2A67%23@x", "", "<sip:x@y>", "*67#"},
+	} {
+		t.Run(c.uri, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				p := r.peer(rigTrunk)
+				p.send(invalid{uri: c.uri, to: "To: " + c.to + "\r\n", more: c.more}.text(1))
+				if ev := want[Invited](r); ev.Dialled != c.dialed {
+					t.Errorf("got %q, want %q", ev.Dialled, c.dialed)
+				}
+			}, func(cfg *Config) {
+				cfg.Trunks = []Trunk{{ID: "acme", Host: rigTrunk, AcceptFrom: []netip.Prefix{netip.MustParsePrefix("10.0.0.2/32")}, CalledFrom: c.where}}
+			})
+		})
+	}
+}
