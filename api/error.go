@@ -26,14 +26,15 @@ func (e *Error) Error() string {
 	return e.What + ": " + e.Cure
 }
 
-// refusal makes an error answer of err. Errors that are not made for the
-// wire become a 500 with their text: the reader of the socket is the operator.
+// refusal makes an error answer of err. An *Error without a status is the
+// caller's mistake: 400. Errors that are not made for the wire become a 500
+// with their text: the reader of the socket is the operator.
 func refusal(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
 		if e.Status == 0 {
 			c := *e
-			c.Status = http.StatusUnprocessableEntity
+			c.Status = http.StatusBadRequest
 			return &c
 		}
 		return e

@@ -23,7 +23,10 @@ func (c Changes) Empty() bool { return len(c.Applied)+len(c.NeedsRestart) == 0 }
 
 // bound are the keys whose values were given to sockets, folders and threads
 // at the start.
-var bound = []string{"domain", "data_dir", "listen", "nat", "tls", "media", "retention"}
+var bound = []string{
+	"domain", "data_dir", "listen", "nat", "tls", "retention",
+	"media.ports", "media.codecs", "media.jitter_buffer",
+}
 
 // Diff compares two configurations, key by key in the order of the file's
 // shape. Secrets are compared and never shown.

@@ -105,7 +105,7 @@ func agentState(a api.Agent) string {
 	case a.Available:
 		parts = append(parts, "ready")
 	case len(a.Phones) == 0:
-		parts = append(parts, "no phone")
+		parts = append(parts, "active, no phone")
 	}
 	if n := len(a.Ringing); n > 0 {
 		parts = append(parts, "ringing")
@@ -171,13 +171,21 @@ func short(d time.Duration) string {
 	h, m, s := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
 	switch {
 	case h >= 24:
-		return fmt.Sprintf("%dd %dh", h/24, h%24)
+		return two(h/24, "d", h%24, "h")
 	case h > 0:
-		return fmt.Sprintf("%dh %dm", h, m)
+		return two(h, "h", m, "m")
 	case m > 0:
-		return fmt.Sprintf("%dm %ds", m, s)
+		return two(m, "m", s, "s")
 	}
 	return fmt.Sprintf("%ds", s)
+}
+
+// two is a large and a small part, the small one only if there is one.
+func two(large int, unit string, small int, smallUnit string) string {
+	if small == 0 {
+		return fmt.Sprintf("%d%s", large, unit)
+	}
+	return fmt.Sprintf("%d%s %d%s", large, unit, small, smallUnit)
 }
 
 // showChanges writes what a reload did.

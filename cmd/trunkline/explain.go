@@ -262,7 +262,7 @@ func explained(order routing.Explanation, i int, c routing.Considered) api.Expla
 	if !c.Last.IsZero() {
 		last = "last assigned at " + c.Last.In(order.At.Location()).Format(time.TimeOnly)
 	}
-	a.Why = fmt.Sprintf("%d of %s open, %s", c.Open, count(c.Limit, "call"), last)
+	a.Why = fmt.Sprintf("%s open, limit %d, %s", count(c.Open, "call"), c.Limit, last)
 	if i == 0 && order.TieBreak != "" {
 		a.Why = order.TieBreak
 	}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"runtime/debug"
 
@@ -100,6 +101,10 @@ func tell(t *terminal, err error) int {
 	case errors.As(err, &refused):
 		for _, line := range refused.Details {
 			fmt.Fprintln(t.err, line)
+		}
+		if refused.Status == http.StatusUnprocessableEntity { // the configuration has problems
+			fmt.Fprintf(t.err, "trunkline: %v\n", err)
+			return exitUsage
 		}
 	}
 	fmt.Fprintf(t.err, "trunkline: %v\n", err)

@@ -1,0 +1,65 @@
+# `make` alone explains the targets.
+
+GO          ?= go
+PEERS        = ./cmd/trunkline ./internal/realpeer
+STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 20s
+BENCHTIME   ?= 1s
+
+# What a program that the tests need comes from, on Debian: program:package.
+# The race detector needs a C compiler; sipp, baresip and linphone are the real
+# peers; sox measures and makes sound for them.
+TOOLS = gcc:gcc sipp:sip-tester baresip:baresip-core linphonec:linphone-cli sox:sox
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test check bench fuzz clean tools compiler
+
+help: ## explain the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build ./trunkline
+	CGO_ENABLED=0 $(GO) build -trimpath -o trunkline ./cmd/trunkline
+
+demo: build ## show a whole call on this machine, then let your own phone take part
+	@./trunkline demo
+
+test: tools ## install what the tests need (apt), and run every test, against real peers too (< 10 min)
+	$(GO) test -race ./...
+	$(GO) test -count=1 -tags peers $(PEERS)
+
+check: compiler ## the fast gate: format, vet, staticcheck, the house's shape, unit tests with -race (< 2 min)
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) vet -tags peers $(PEERS)
+	$(GO) run $(STATICCHECK) -tags peers ./...
+	$(GO) test -race ./...
+
+bench: ## run the benchmarks (docs/performance.md says what the figures mean)
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 30m ./...
+
+fuzz: ## run every fuzz target for FUZZTIME each (default 20s)
+	@set -e; for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+clean: ## remove what was built
+	rm -f trunkline
+	$(GO) clean -testcache
+
+# Installs the packages of TOOLS whose program is missing, with one apt-get.
+install = missing=; for tool in $(1); do command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool\#\#*:}"; done; \
+	case "$$missing" in *gcc*) missing="$$missing libc6-dev";; esac; \
+	if [ -n "$$missing" ]; then \
+		echo "installing:$$missing"; \
+		if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
+		$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing; \
+	fi
+
+tools:
+	@$(call install,$(TOOLS))
+
+compiler:
+	@$(call install,$(filter gcc:%,$(TOOLS)))
