@@ -66,7 +66,7 @@ func New(c Config) (*Endpoint, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
 	}
-	e := &Endpoint{cfg: c, log: c.Log, parser: sip.NewParser(), token: random(8), grumble: newGrumbler(c.Log)}
+	e := &Endpoint{cfg: c, log: c.Log, parser: sip.NewParser(sip.WithHeadersParsers(headerParsers())), token: random(8), grumble: newGrumbler(c.Log)}
 	e.conns = newConnections(e)
 	e.clients = newClientTxs(e)
 	e.servers = newServerTxs()
