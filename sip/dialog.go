@@ -126,7 +126,10 @@ func (l *Leg) strayAnswer(res *sip.Response, f *flow) {
 // the response alone, so this works when the leg is long gone.
 func (e *Endpoint) refuseAnswer(res *sip.Response, in *flow, why Reason) {
 	tag := tagOf(res.From().Params)
-	if len(tag) < len(e.token) || tag[:len(e.token)] != e.token {
+	// Only a call that we made: our token alone is known to every stranger
+	// that was challenged, who could have us send a BYE, eleven times, to an
+	// address of his choice.
+	if _, _, ours := e.memory.get(dialledKey(res.CallID().Value(), tag)); !ours && e.legs.find(res.CallID().Value(), tag) == nil {
 		e.count.stray.Add(1)
 		return
 	}
@@ -152,6 +155,9 @@ func (e *Endpoint) refuseAnswer(res *sip.Response, in *flow, why Reason) {
 	bye.SetBody(nil)
 	_, _ = e.clients.start(bye, f, unowned{})
 }
+
+// dialledKey stands in memory for an outbound leg that is gone.
+func dialledKey(callID, tag string) string { return "dialled " + callID + " " + tag }
 
 // unowned owns requests whose outcome changes nothing.
 type unowned struct{}

@@ -133,6 +133,9 @@ func (l *Leg) run() {
 
 // bury closes the box and removes the leg from the tables.
 func (l *Leg) bury() {
+	if !l.inbound { // for 64*T1 a late 2xx is still ours to refuse
+		l.e.memory.put(dialledKey(l.callID.Value(), l.localTag), nil, nil)
+	}
 	l.mu.Lock()
 	l.closed, l.box = true, nil
 	l.mu.Unlock()
