@@ -1,5 +1,7 @@
 package media
 
+import "time"
+
 // sender is what goes to the peer: one SSRC, sequence numbers without a hole
 // of our making, timestamps that follow elapsed time, whatever the source.
 type sender struct {
@@ -163,6 +165,10 @@ func (s *Session) join(from *Session, p *packet, now int64) {
 	s.turned = true
 }
 
+// mostOff is how far a relayed source's time line may be from ours before the
+// next change of source counts from its last packet's arrival instead.
+const mostOff = int64(100 * time.Millisecond)
+
 // forward relays a packet as it is: a packet that was lost stays a gap.
 func (s *Session) forward(from *Session, p *packet, pt uint8, now int64) {
 	if !s.maySend() {
@@ -174,8 +180,12 @@ func (s *Session) forward(from *Session, p *packet, pt uint8, now int64) {
 	}
 	s.seq = p.seq + s.seqPlus
 	ts := p.ts + s.tsPlus
-	if int32(ts-s.ts) > 0 { // an event keeps its first timestamp: ours goes on meanwhile
-		s.ts, s.at, s.dur = ts, now, uint32(p.end-p.start)
+	if ahead := int64(int32(ts - s.ts)); ahead > 0 { // an event keeps its first timestamp
+		s.ts, s.dur = ts, uint32(p.end-p.start)
+		s.at += ahead * int64(perSample)
+		if off := s.at - now; off > mostOff || off < -mostOff {
+			s.at = now // the source's clock is not ours
+		}
 	}
 	h := outHeader{marker: p.marker || s.turned, pt: pt, seq: s.seq, ts: ts, ssrc: s.ssrc}
 	s.turned = false

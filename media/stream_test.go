@@ -10,7 +10,7 @@ import (
 // in a bubble, and whatever the scheduler does on the kernel.
 func (r *rig) slack() time.Duration {
 	if r.ours.IsLoopback() {
-		return 200 * ms
+		return 500 * ms
 	}
 	return 25 * ms
 }
