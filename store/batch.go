@@ -21,16 +21,18 @@ const (
 
 	bucketFacts    = "facts"    // number → call.Fact
 	bucketRecords  = "records"  // call.ID → call.Record
-	bucketMeta     = "meta"     // "format", "router"
+	bucketMeta     = "meta"     // keyFormat, keyRouter, keyFacts
 	bucketEvents   = "events"   // number → call.RouterEvent
 	bucketOpen     = "open"     // call.ID → call.Record
 	bucketBindings = "bindings" // account → []sip.Binding
 	bucketContacts = "contacts" // desk.ContactID → desk.Contact
 )
 
-var (
+// The keys in bucketMeta.
+const (
 	keyFormat = "format"
 	keyRouter = "router" // call.RouterSnapshot
+	keyFacts  = "facts"  // the last fact's number
 )
 
 // format is the files' version; a file with a greater one is refused.
@@ -46,7 +48,8 @@ type change struct {
 // batch is what one round of transactions writes: file name → bucket → change.
 // Entries that replace each other within it are written once.
 type batch struct {
-	changes map[string]map[string]*change
+	changes  map[string]map[string]*change
+	lastFact uint64
 }
 
 func newBatch() *batch { return &batch{changes: make(map[string]map[string]*change)} }
@@ -55,6 +58,8 @@ func newBatch() *batch { return &batch{changes: make(map[string]map[string]*chan
 func (b *batch) add(e call.Entry) error {
 	switch e := e.(type) {
 	case call.Fact:
+		b.lastFact = max(b.lastFact, e.Seq)
+		b.bucket(hotName, bucketMeta).put[keyFacts] = []byte(seqKey(b.lastFact))
 		return b.put(factsPrefix+month(e.At), bucketFacts, seqKey(e.Seq), e)
 	case call.RouterEvent:
 		return b.put(hotName, bucketEvents, seqKey(e.Seq), e)

@@ -36,6 +36,7 @@ type file struct {
 	mu       sync.RWMutex
 	db       *bbolt.DB
 	writable bool
+	checked  bool // it was scanned
 	gone     bool // removed or closed: get it anew
 }
 
@@ -124,7 +125,7 @@ func (fs *files) reopen(f *file, writable bool) error {
 			return err
 		}
 	}
-	if writable {
+	if writable && !f.checked {
 		if err := check(path); err != nil {
 			return err
 		}
@@ -133,11 +134,12 @@ func (fs *files) reopen(f *file, writable bool) error {
 	if err != nil {
 		return err
 	}
-	f.db, f.writable = db, writable
+	f.db, f.writable, f.checked = db, writable, true
 	return nil
 }
 
-// openDB opens a file that check found whole, or only for reading.
+// openDB opens a file. One that is only read is scanned once it is locked; one
+// that is written must have been, by check.
 func openDB(path string, readOnly bool) (db *bbolt.DB, err error) {
 	err = guard(path, func() error {
 		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
@@ -148,14 +150,13 @@ func openDB(path string, readOnly bool) (db *bbolt.DB, err error) {
 	if err != nil || !readOnly {
 		return db, err
 	}
-	if err := whole(path, db); err != nil {
-		return nil, errors.Join(err, db.Close())
+	if err := scanFile(path); err != nil {
+		return nil, errors.Join(corrupt(path, err), db.Close())
 	}
 	return db, nil
 }
 
-// check reads a file through before bbolt opens it for writing: bbolt's own
-// scan for free pages ends the process when it meets a damaged one.
+// check scans a file before bbolt opens it for writing.
 func check(path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) || err == nil && info.Size() == 0 {
@@ -168,30 +169,7 @@ func check(path string) error {
 	if err != nil {
 		return err
 	}
-	err = guard(path, func() error {
-		return db.View(func(tx *bbolt.Tx) error {
-			return tx.ForEach(func(_ []byte, b *bbolt.Bucket) error {
-				return b.ForEach(func(k, v []byte) error { return nil })
-			})
-		})
-	})
-	return errors.Join(err, db.Close())
-}
-
-// whole refuses a file that was cut short: reading past its end is a fault.
-func whole(path string, db *bbolt.DB) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	return guard(path, func() error {
-		return db.View(func(tx *bbolt.Tx) error {
-			if tx.Size() > info.Size() {
-				return corrupt(path, fmt.Errorf("it is %d bytes long and should be %d", info.Size(), tx.Size()))
-			}
-			return nil
-		})
-	})
+	return db.Close()
 }
 
 // guard turns the panics and memory faults of a damaged file into ErrCorrupt.

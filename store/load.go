@@ -138,25 +138,30 @@ func loadRouter(tx *bbolt.Tx, boot *call.Boot) error {
 	})
 }
 
-// lastFact is the greatest number in any file.
+// lastFact is the greatest number used: hot.db's note of it, or the newest
+// file's, which was written before.
 func (s *Store) lastFact() (last uint64, err error) {
-	names, err := s.files.months(factsPrefix)
+	err = s.files.view(hotName, func(tx *bbolt.Tx) error {
+		if b := tx.Bucket([]byte(bucketMeta)); b != nil {
+			last = keySeq(b.Get([]byte(keyFacts)))
+		}
+		return nil
+	})
 	if err != nil {
 		return 0, err
 	}
-	for _, name := range names {
-		err := s.files.view(name, func(tx *bbolt.Tx) error {
-			if b := tx.Bucket([]byte(bucketFacts)); b != nil {
-				k, _ := b.Cursor().Last()
-				last = max(last, keySeq(k))
-			}
-			return nil
-		})
-		if err != nil {
-			return 0, err
-		}
+	names, err := s.files.months(factsPrefix)
+	if err != nil || len(names) == 0 {
+		return last, err
 	}
-	return last, nil
+	err = s.files.view(names[len(names)-1], func(tx *bbolt.Tx) error {
+		if b := tx.Bucket([]byte(bucketFacts)); b != nil {
+			k, _ := b.Cursor().Last()
+			last = max(last, keySeq(k))
+		}
+		return nil
+	})
+	return last, err
 }
 
 // each decodes every value of a bucket, in the order of keys.

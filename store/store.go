@@ -81,6 +81,15 @@ type waiter struct {
 // ErrLocked, ErrCorrupt and ErrNewer are among them. It waits up to a second
 // for another process to let go.
 func Open(dir string, o Options) (*Store, error) {
+	s, err := newStore(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	go s.write()
+	return s, nil
+}
+
+func newStore(dir string, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
@@ -94,12 +103,10 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := fs.openHot(); err != nil {
 		return nil, errors.Join(err, fs.close())
 	}
-	s := &Store{
+	return &Store{
 		opt: o, log: o.Log, files: fs, commit: func(f *file, fn func(*file) error) error { return fn(f) },
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
-	}
-	go s.write()
-	return s, nil
+	}, nil
 }
 
 // Append hands entries to the journal, in order, and returns at once. What

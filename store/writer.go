@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime/debug"
 	"time"
+
+	"trunkline/call"
 )
 
 const (
@@ -35,7 +37,7 @@ func (s *Store) write() {
 		if s.patient() {
 			s.pause(gather)
 		}
-		for s.flush() {
+		for s.flush() && !s.patient() {
 		}
 	}
 }
@@ -84,7 +86,7 @@ func (s *Store) flush() bool {
 	b := newBatch()
 	bad := 0
 	for _, e := range entries {
-		if err := b.add(e); err != nil {
+		if err := addTo(b, e); err != nil {
 			bad++
 			s.log.Error("an entry cannot be kept", "err", err)
 		}
@@ -103,6 +105,16 @@ func (s *Store) flush() bool {
 	s.stats.Written += uint64(n - bad)
 	s.settle(uint64(n))
 	return true
+}
+
+// addTo puts an entry into a batch; a panic costs that entry.
+func addTo(b *batch, e call.Entry) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic over a %T: %v\n%s", e, p, debug.Stack())
+		}
+	}()
+	return b.add(e)
 }
 
 // settle wakes those whose entries are through; the lock is held.
@@ -205,6 +217,11 @@ func (s *Store) try(b *batch) (err error) {
 // sweep removes the months whose retention is over. The newest file of facts
 // stays: it holds the last number.
 func (s *Store) sweep() {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("panic in the retention", "err", fmt.Sprintf("%v\n%s", p, debug.Stack()))
+		}
+	}()
 	now := time.Now()
 	for _, k := range []struct {
 		prefix string

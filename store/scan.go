@@ -1,0 +1,174 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"os"
+)
+
+// The layout of a bbolt file, version 2: pages with a head of 16 bytes; two
+// heads of the file on pages 0 and 1; trees of branch and leaf pages whose
+// elements have heads of 16 bytes each.
+const (
+	pageHead    = 16
+	elementHead = 16
+	metaSize    = 64
+	metaMagic   = 0xED0CDAED
+	metaVersion = 2
+	branchPage  = 0x01
+	leafPage    = 0x02
+	bucketValue = 0x01 // flag of a leaf element that is a bucket
+	maxDepth    = 64   // of pages below a bucket; a tree of 4 KB pages never comes near
+)
+
+var order = binary.NativeEndian
+
+// scan reads every page that a file's trees reach and tells what is wrong
+// with the first that is. bbolt trusts its pages: on a damaged one it panics
+// in a goroutine of its own, reads past the end of the file, or goes round in
+// circles. The file must not be written meanwhile.
+type scan struct {
+	f        io.ReaderAt
+	size     int64
+	pageSize int64
+	pages    uint64 // below this number
+	seen     map[uint64]bool
+}
+
+func scanFile(path string) (err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	s := &scan{f: f, size: info.Size(), seen: make(map[uint64]bool)}
+	root, err := s.heads()
+	if err != nil {
+		return err
+	}
+	return s.page(root, 0)
+}
+
+// heads reads the file's heads and returns the root's page by the newer one
+// that is valid.
+func (s *scan) heads() (root uint64, err error) {
+	var txid uint64
+	found := false
+	for _, at := range []int64{0, 1 << 10, 2 << 10, 4 << 10, 8 << 10, 16 << 10, 32 << 10, 64 << 10} {
+		var m [metaSize]byte
+		if _, err := s.f.ReadAt(m[:], at+pageHead); err != nil {
+			continue // shorter than that
+		}
+		sum := fnv.New64a()
+		sum.Write(m[:56])
+		size := int64(order.Uint32(m[8:]))
+		if order.Uint32(m[0:]) != metaMagic || order.Uint32(m[4:]) != metaVersion || order.Uint64(m[56:]) != sum.Sum64() || at != 0 && at != size {
+			continue
+		}
+		if id := order.Uint64(m[48:]); !found || id > txid {
+			found, txid = true, id
+			root, s.pages, s.pageSize = order.Uint64(m[16:]), order.Uint64(m[40:]), size
+		}
+	}
+	switch {
+	case !found:
+		return 0, errors.New("neither of its heads is valid")
+	case s.pages > uint64(s.size/s.pageSize):
+		return 0, fmt.Errorf("it has %d bytes and should have %d pages of %d", s.size, s.pages, s.pageSize)
+	}
+	return root, nil
+}
+
+// page checks a page and all below it.
+func (s *scan) page(id uint64, depth int) error {
+	if id < 2 || id >= s.pages || s.seen[id] || depth > maxDepth {
+		return fmt.Errorf("page %d is used where it cannot be", id)
+	}
+	s.seen[id] = true
+	b := make([]byte, s.pageSize)
+	if _, err := s.f.ReadAt(b, int64(id)*s.pageSize); err != nil {
+		return err
+	}
+	overflow := uint64(order.Uint32(b[12:]))
+	if order.Uint64(b) != id || overflow >= s.pages-id {
+		return fmt.Errorf("page %d has a wrong head", id)
+	}
+	if overflow > 0 {
+		b = make([]byte, int64(overflow+1)*s.pageSize)
+		if _, err := s.f.ReadAt(b, int64(id)*s.pageSize); err != nil {
+			return err
+		}
+		for n := uint64(1); n <= overflow; n++ {
+			if s.seen[id+n] {
+				return fmt.Errorf("page %d is used twice", id+n)
+			}
+			s.seen[id+n] = true
+		}
+	}
+	if err := s.elements(b, depth); err != nil {
+		return fmt.Errorf("page %d: %w", id, err)
+	}
+	return nil
+}
+
+// elements checks what is on a page; the page may lie within a value.
+func (s *scan) elements(b []byte, depth int) error {
+	if len(b) < pageHead {
+		return errors.New("too short")
+	}
+	kind, count := order.Uint16(b[8:]), int(order.Uint16(b[10:]))
+	if kind != branchPage && kind != leafPage || pageHead+count*elementHead > len(b) || kind == branchPage && count == 0 {
+		return errors.New("not a page of a tree")
+	}
+	for i := range count {
+		at := pageHead + i*elementHead
+		e := b[at:]
+		if kind == branchPage {
+			if !within(b, at, order.Uint32(e), order.Uint32(e[4:]), 0) {
+				return fmt.Errorf("key %d lies outside", i)
+			}
+			if err := s.page(order.Uint64(e[8:]), depth+1); err != nil {
+				return err
+			}
+			continue
+		}
+		flags, pos, key, value := order.Uint32(e), order.Uint32(e[4:]), order.Uint32(e[8:]), order.Uint32(e[12:])
+		if flags > bucketValue || !within(b, at, pos, key, value) {
+			return fmt.Errorf("value %d lies outside", i)
+		}
+		if flags == bucketValue {
+			from := uint64(at) + uint64(pos) + uint64(key)
+			if err := s.bucket(b[from:from+uint64(value)], depth); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// within tells whether an element's key and value lie on the page.
+func within(b []byte, at int, pos, key, value uint32) bool {
+	return uint64(at)+uint64(pos)+uint64(key)+uint64(value) <= uint64(len(b))
+}
+
+// bucket checks a bucket's tree: below a page, or on one page in the value.
+func (s *scan) bucket(v []byte, depth int) error {
+	const head = 16
+	if len(v) < head {
+		return errors.New("a bucket has no head")
+	}
+	if root := order.Uint64(v); root != 0 {
+		return s.page(root, depth+1)
+	}
+	if depth > maxDepth {
+		return errors.New("buckets within buckets")
+	}
+	return s.elements(v[head:], depth+1)
+}
