@@ -2,6 +2,8 @@ package media
 
 import (
 	"encoding/binary"
+	"errors"
+	"net/netip"
 	"testing"
 )
 
@@ -160,5 +162,30 @@ func BenchmarkPacketPath(b *testing.B) {
 				do()
 			}
 		})
+	}
+}
+
+// BenchmarkSession opens and closes a session on the kernel, as each leg does.
+func BenchmarkSession(b *testing.B) {
+	e, err := New(Config{PortMin: 10000, PortMax: 60000, Emit: func(Event) {}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Close()
+	bridge := e.NewBridge("b")
+	offer := crlf("v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0", "m=audio 9 RTP/AVP 0")
+	b.ReportAllocs()
+	for b.Loop() {
+		s, err := bridge.NewSession(SessionConfig{ID: "x", Bind: netip.MustParseAddr("127.0.0.1")})
+		if errors.Is(err, ErrNoPorts) {
+			b.Fatal("the bench is faster than the quarantine: run it shorter")
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := s.Answer(offer); err != nil {
+			b.Fatal(err)
+		}
+		s.Close()
 	}
 }

@@ -37,7 +37,7 @@ func (Digit) event()    {}
 // it was spoken. Sound is called on a shard's thread: it must neither block nor
 // allocate, and pcm is valid during the call only. ts counts at rate, ssrc
 // names the time line that ts belongs to, at is the wall clock of the packet's
-// turn in Unix nanoseconds.
+// arrival in Unix nanoseconds.
 type Tap interface {
 	Sound(side int, ssrc, ts uint32, at int64, rate int, pcm []int16)
 }

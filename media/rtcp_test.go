@@ -172,7 +172,8 @@ func FuzzIntake(f *testing.F) {
 		if len(b) > maxDatagram {
 			b = b[:maxDatagram]
 		}
-		sh := newShard(e, &deafWaiter{})
+		w := &deafWaiter{}
+		sh := newShard(e, w)
 		x, y := loneSession(e, sh), loneSession(e, sh)
 		tab := &table{}
 		x.sit(tab, 1)
@@ -190,6 +191,12 @@ func FuzzIntake(f *testing.F) {
 		}
 		x.flush(500e6)
 		for sh.wheel.pop(600e6) != nil {
+		}
+		if w.sent > 0 && w.last != nil { // what we make of it is RTP, or RTCP
+			out := &packet{}
+			if n := copy(out.buf[:], w.last); !isRTCP(w.last) && (!out.parse(n) || out.ssrc != y.ssrc) {
+				t.Errorf("got %x sent for %x, want RTP of our SSRC", w.last, b)
+			}
 		}
 	})
 }

@@ -177,7 +177,7 @@ func (s *Session) take(p *packet, now int64) {
 		pcm := s.shard.pcm[:]
 		pcm = pcm[:s.terms.Codec.Decode(pcm, p.payload())]
 		if s.tap != nil {
-			s.tap.Sound(s.side, p.ssrc, p.ts, s.engine.unix(now), SampleRate, pcm)
+			s.tap.Sound(s.side, p.ssrc, p.ts, s.engine.unix(p.came), SampleRate, pcm)
 		}
 		if s.isMixed && !s.sound.write(p.ts, pcm, now/int64(perSample)) {
 			s.counts.late.Add(1)

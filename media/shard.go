@@ -77,7 +77,7 @@ func (s *shard) run() {
 	s.wait.close()
 }
 
-// until is how long the shard may wait, in nanoseconds.
+// until is how long the shard may wait, in nanoseconds; negative: for ever.
 func (s *shard) until() int64 {
 	if !s.orders.empty() {
 		return 0
@@ -85,6 +85,8 @@ func (s *shard) until() int64 {
 	at := s.chores
 	if due, ok := s.wheel.next(); ok {
 		at = min(at, due)
+	} else if len(s.sessions) == 0 {
+		return -1 // nothing to do until an order comes
 	}
 	return max(at-s.engine.now(), 0)
 }
@@ -116,7 +118,7 @@ func (s *shard) turn() (done bool) {
 		t.fire(t.due, now)
 	}
 	if now >= s.chores {
-		s.chores = max(s.chores+choresEvery, now)
+		s.chores = max(s.chores+choresEvery, now+choresEvery/2)
 		for i := len(s.sessions) - 1; i >= 0; i-- { // a chore may end its session
 			s.subject = s.sessions[i]
 			s.sessions[i].chore(now)
