@@ -1,9 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strings"
 
 	"trunkline/api"
@@ -38,7 +38,7 @@ func (c *checkCmd) Run(t *terminal) error {
 
 // running says whether a switch runs on the data folder: then the ports are its own.
 func running(cfg *config.Config) bool {
-	conn, err := net.Dial("unix", strings.TrimSuffix(cfg.Data(), "/")+"/"+api.Socket)
+	conn, err := net.Dial("unix", filepath.Join(cfg.Data(), api.Socket))
 	if err != nil {
 		return false
 	}
@@ -59,7 +59,7 @@ func probe(cfg *config.Config) error {
 			l.Close()
 		}
 		if err != nil {
-			problems = append(problems, cfg.Problem(fmt.Sprintf("listen.sip[%d]", i), cause(err)))
+			problems = append(problems, cfg.Problem(fmt.Sprintf("listen.sip[%d]", i), err.Error()))
 		}
 	}
 	for i, url := range cfg.Listen.HTTP {
@@ -68,21 +68,11 @@ func probe(cfg *config.Config) error {
 			l.Close()
 		}
 		if err != nil {
-			problems = append(problems, cfg.Problem(fmt.Sprintf("listen.http[%d]", i), cause(err)))
+			problems = append(problems, cfg.Problem(fmt.Sprintf("listen.http[%d]", i), strings.TrimPrefix(err.Error(), "listen.http: ")))
 		}
 	}
 	if len(problems) > 0 {
 		return problems
 	}
 	return nil
-}
-
-// cause is an error's text without the key that the problem's line has already.
-func cause(err error) string {
-	var op *net.OpError
-	text := strings.TrimPrefix(err.Error(), "listen.http: ")
-	if errors.As(err, &op) && op.Addr != nil {
-		text = strings.Replace(text, op.Op+" "+op.Net+" "+op.Addr.String()+": ", "", 1)
-	}
-	return text
 }

@@ -146,7 +146,7 @@ func (c *callsCmd) Run(t *terminal) error {
 			if c.JSON {
 				return writeJSON(t.out, cards)
 			}
-			return showCards(t.out, cards)
+			return showCards(t.out, cards, time.Local)
 		}
 		card, err := c.one(ctx, client)
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // showCards writes a line for each call.
-func showCards(w io.Writer, cards []api.Card) error {
+func showCards(w io.Writer, cards []api.Card, zone *time.Location) error {
 	if len(cards) == 0 {
 		_, err := fmt.Fprintln(w, "no calls yet")
 		return err
@@ -24,7 +24,7 @@ func showCards(w io.Writer, cards []api.Card) error {
 		if c.InProgress {
 			end = "in progress"
 		}
-		t.row(string(c.ID), c.Initiated.Local().Format(time.DateTime), string(c.Trunk),
+		t.row(string(c.ID), c.Initiated.In(zone).Format(time.DateTime), string(c.Trunk),
 			orAnonymous(c.Caller.String())+" → "+c.Dialled, short(seconds(c.Duration)), offers(c), end)
 	}
 	return t.end()

@@ -153,6 +153,59 @@ func find(p string) (string, dependency, bool) {
 	return "", dependency{}, false
 }
 
+// impurities lists where a file looks at the clock, waits, or leaves its goroutine.
+func impurities(s source) []string {
+	var all []string
+	add := func(n ast.Node, what string) { all = append(all, s.at(n)+": got "+what) }
+	ast.Inspect(s.file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			if x, ok := n.X.(*ast.Ident); ok && x.Name == "time" && clocks[n.Sel.Name] {
+				add(n, "time."+n.Sel.Name+", want the time as an argument")
+			}
+		case *ast.GoStmt:
+			add(n, "a goroutine, want none: a decision is one call")
+		case *ast.SelectStmt, *ast.SendStmt, *ast.ChanType:
+			add(n, "a channel, want none: commands are returned")
+		}
+		return true
+	})
+	return all
+}
+
+// The rules above find what they look for.
+func TestTheRulesFindWhatTheyForbid(t *testing.T) {
+	const text = `package routing
+import "time"
+func f(c chan int) { go f(c); c <- 1; _ = time.Now(); time.AfterFunc(time.Second, nil); _ = time.Time{} }`
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, "f.go", text, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := impurities(source{name: "f.go", file: file, set: set}); len(got) != 5 {
+		t.Errorf("impurities: got %q, want a goroutine, two channels, Now and AfterFunc", got)
+	}
+	for _, x := range []struct {
+		file, other string
+		want        bool
+	}{
+		{"call/x.go", "sip", true}, {"sip/x.go", "media", false}, {"sip/x_test.go", "internal/simnet", true},
+		{"sip/x.go", "internal/simnet", false}, {"api/x.go", "sip", false}, {"api/x_test.go", "sip", true}, {"media/x_test.go", "sip", false},
+	} {
+		s := source{name: x.file, room: path.Dir(x.file), test: strings.HasSuffix(x.file, "_test.go")}
+		if got := allowed(s, rooms[s.room], x.other); got != x.want {
+			t.Errorf("%s importing %s: got %v, want %v", x.file, x.other, got, x.want)
+		}
+	}
+	if _, d, known := find("github.com/pion/rtcp"); !known || !slices.Equal(d.by, []string{"media"}) {
+		t.Errorf("pion/rtcp: got %+v, want it media's", d)
+	}
+	if name, _, known := find("github.com/pionx/rtp"); known {
+		t.Errorf("pionx: got %s, want it unknown", name)
+	}
+}
+
 // Routing is a value: the same events at the same times give the same
 // commands. That ends with the first look at a clock.
 func TestRoutingHasNoClockAndNoGoroutine(t *testing.T) {
@@ -167,19 +220,9 @@ func TestRoutingHasNoClockAndNoGoroutine(t *testing.T) {
 				t.Errorf("%s: got an import of %s, want none: %s", s.at(spec), p, why)
 			}
 		}
-		ast.Inspect(s.file, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.SelectorExpr:
-				if x, ok := n.X.(*ast.Ident); ok && x.Name == "time" && clocks[n.Sel.Name] {
-					t.Errorf("%s: got time.%s, want the time as an argument", s.at(n), n.Sel.Name)
-				}
-			case *ast.GoStmt:
-				t.Errorf("%s: got a goroutine, want none: a decision is one call", s.at(n))
-			case *ast.SelectStmt, *ast.SendStmt, *ast.ChanType:
-				t.Errorf("%s: got a channel, want none: commands are returned", s.at(n))
-			}
-			return true
-		})
+		for _, use := range impurities(s) {
+			t.Error(use)
+		}
 	}
 	if seen == 0 {
 		t.Error("files of routing: got none, want some")
