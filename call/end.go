@@ -2,6 +2,7 @@ package call
 
 import (
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 
@@ -86,17 +87,32 @@ func (s *Switchboard) fault(p any) {
 	}()
 	c.flowing, c.flowEvents = false, nil
 	s.end(c, Ending{By: BySystem, Cause: CauseFault, Code: 500}, reasonFault)
+	for _, l := range slices.Clone(c.lines) { // an end that was cut short may have left some
+		if l.state != lineLeaving {
+			l.state = lineLeaving
+			l.leg.Hangup(500, reasonFault)
+		}
+	}
 }
 
 // abandon lets go of a call without its own procedures.
 func (s *Switchboard) abandon(c *liveCall) {
-	c.ended = true
-	delete(s.calls, c.id)
 	for _, l := range slices.Clone(c.lines) {
-		l.leg.Hangup(500, reasonFault)
+		l.state = lineLeaving
+		if l.leg != nil {
+			l.leg.Hangup(500, reasonFault)
+		}
 		s.forget(l)
 	}
-	if c.bridge != nil {
-		c.bridge.Close()
+	c.lines, c.ringing, c.far = nil, nil, nil
+	maps.DeleteFunc(s.offers, func(_ routing.OfferID, of *liveCall) bool { return of == c })
+	if c.tape != nil {
+		c.tape.Close(s.now)
+		c.tape = nil
 	}
+	if c.ended {
+		s.settled(c)
+		return
+	}
+	s.close(c, Ending{By: BySystem, Cause: CauseFault, Code: 500})
 }

@@ -16,6 +16,15 @@ func (s *Switchboard) flush() {
 	}
 }
 
+// reply answers the orders of this turn.
+func (s *Switchboard) reply() {
+	for _, answer := range s.answers {
+		answer()
+	}
+	clear(s.answers)
+	s.answers = s.answers[:0]
+}
+
 // fact numbers and times what happened.
 func (s *Switchboard) fact(f Fact) {
 	s.factSeq++
@@ -42,22 +51,41 @@ func (s *Switchboard) interrupted() {
 	for i := range s.interruptedCalls {
 		r := s.interruptedCalls[i]
 		e := Ending{By: BySystem, Cause: CauseInterrupted}
+		s.repaired(&r)
+		at := r.lastKnown()
+		if s.seen.After(at) { // it was open then: it would have been closed in the journal
+			at = s.seen
+		}
 		for j := range r.Offers {
 			if r.Offers[j].Ended.IsZero() {
-				r.Offers[j].Outcome, r.Offers[j].Ended = routing.OutcomeWithdrawn, s.now
+				r.Offers[j].Outcome, r.Offers[j].Ended = routing.OutcomeWithdrawn, at
 			}
 		}
-		for j := range r.Recordings {
-			if !r.Recordings[j].Sealed {
-				r.Recordings[j].Sealed, r.Recordings[j].Note = true, "the switch was interrupted"
-			}
+		if !r.Bridged.IsZero() && r.Released.IsZero() {
+			r.Released = at
 		}
-		r.end(s.now, e)
+		r.end(at, e)
 		s.log.Warn("a call was interrupted by the switch's end", "call", r.ID, "trunk", r.Trunk)
 		s.fact(Fact{Kind: FactEnded, Call: r.ID, Trunk: r.Trunk, Flow: r.Flow, Ending: &e})
 		s.append(Closed{r})
 	}
 	s.interruptedCalls = nil
+}
+
+// repaired completes a call card with what became of its recordings.
+func (s *Switchboard) repaired(r *Record) {
+	for i := range r.Recordings {
+		rec := &r.Recordings[i]
+		if rec.Sealed {
+			continue
+		}
+		rec.Sealed, rec.Note = true, "the switch was interrupted"
+		for _, done := range s.hands.Repaired {
+			if done.ID == rec.ID && done.Err == nil {
+				rec.Path, rec.Duration = done.Path, done.Duration
+			}
+		}
+	}
 }
 
 // devices is an account's live phones, as sip knows them now.

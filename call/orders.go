@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -14,8 +15,13 @@ import (
 // ErrNoAgent answers an order that names an agent the configuration has not.
 var ErrNoAgent = errors.New("no such agent")
 
+// ErrNotKept answers an order that is in force but not on disk: a crash now
+// would forget it.
+var ErrNotKept = errors.New("it is in force, but not on disk yet")
+
 // SetAgent sets an agent's status: active, or away with a reason. A change
-// during a call takes effect after it; active ends a wrap-up early.
+// during a call takes effect after it; active ends a wrap-up early. It is on
+// disk when SetAgent returns without an error.
 func (s *Switchboard) SetAgent(ctx context.Context, agent routing.AgentID, active bool, reason string) error {
 	err, asked := ask(ctx, s, func(time.Time) error {
 		known := slices.ContainsFunc(s.setup.Router.Agents, func(a routing.Agent) bool { return a.ID == agent })
@@ -25,7 +31,22 @@ func (s *Switchboard) SetAgent(ctx context.Context, agent routing.AgentID, activ
 		s.route(routing.StatusSet{Agent: agent, Active: active, Reason: reason})
 		return nil
 	})
-	return errors.Join(err, asked)
+	if err = errors.Join(err, asked); err != nil {
+		return err
+	}
+	return s.kept(ctx)
+}
+
+// kept waits until what was ordered is on disk. The caller's goroutine waits,
+// the loop never.
+func (s *Switchboard) kept(ctx context.Context) error {
+	if s.hands.Sync == nil { // set before the loop began, and the loop has answered
+		return nil
+	}
+	if err := s.hands.Sync(ctx); err != nil {
+		return fmt.Errorf("%w: %v", ErrNotKept, err) // a context's end is not the switchboard's
+	}
+	return nil
 }
 
 // Reload replaces the setup. Calls in progress keep the flow they arrived

@@ -3,6 +3,8 @@ package call
 import (
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"trunkline/desk"
 	"trunkline/recorder"
 	"trunkline/routing"
@@ -120,6 +122,34 @@ func (r *Record) end(now time.Time, e Ending) {
 		r.Segments[n-1].To = now
 	}
 	r.Ended, r.Ending = now, e
+}
+
+// lastKnown is the latest time that a record of a call in progress can vouch
+// for: of its events, and of the sound that was kept of it.
+func (r *Record) lastKnown() time.Time {
+	at := r.Initiated
+	later := func(t time.Time) {
+		if t.After(at) {
+			at = t
+		}
+	}
+	for _, t := range []time.Time{r.Ringing, r.Answered, r.Bridged, r.Released} {
+		later(t)
+	}
+	for _, o := range r.Offers {
+		later(o.Made)
+		later(o.Rang)
+		later(o.Ended)
+	}
+	for _, g := range r.Segments {
+		later(g.From)
+	}
+	for _, rec := range r.Recordings {
+		if id, err := ulid.ParseStrict(string(rec.ID)); err == nil { // it tells when the recording began
+			later(ulid.Time(id.Time()).Add(rec.Duration).In(at.Location()))
+		}
+	}
+	return at
 }
 
 // clone gives a copy that shares nothing with r, for those who write or show it.

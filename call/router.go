@@ -49,6 +49,7 @@ func (s *Switchboard) boot(b Boot) error {
 			return fmt.Errorf("router's snapshot %d in the journal: %w", b.Router.Seq, err)
 		}
 		s.brain.router = r
+		s.seen = b.Router.At
 	}
 	for _, e := range b.RouterEvents {
 		ev, err := routing.DecodeEvent(e.Data)
@@ -56,6 +57,7 @@ func (s *Switchboard) boot(b Boot) error {
 			return fmt.Errorf("router's event %d in the journal: %w", e.Seq, err)
 		}
 		s.brain.router.Step(e.At, ev)
+		s.seen = e.At
 	}
 	s.brain.last = s.brain.router.Snapshot()
 	s.interruptedCalls = b.Open

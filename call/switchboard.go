@@ -20,6 +20,12 @@ type Hands struct {
 	Media    *media.Engine
 	Recorder *recorder.Recorder
 	Append   func(...Entry) // the journal: never blocks; may keep the entries, not the slice
+
+	// Sync waits until all that was appended before it is on disk; orders are
+	// answered after it, never the loop. Nil: nothing waits.
+	Sync func(context.Context) error
+	// Repaired are the recordings that a crash left open, as they are now.
+	Repaired []recorder.Repaired
 }
 
 // Config is what a Switchboard starts from.
@@ -64,7 +70,9 @@ type Switchboard struct {
 	// The journal: what this turn of the loop has to say, see journal.go.
 	factSeq          uint64
 	out              []Entry
-	interruptedCalls []Record // found open at start
+	answers          []func()  // to orders of this turn: given when out is with the journal
+	interruptedCalls []Record  // found open at start
+	seen             time.Time // the latest moment that the journal of the process before this one tells of
 }
 
 // offerPhone is how the router names a line.
@@ -134,6 +142,7 @@ func (s *Switchboard) Run(ctx context.Context, hands Hands) error {
 		}
 		s.guard(s.ring)
 		s.flush()
+		s.reply()
 		timer.Reset(time.Until(s.deadline()))
 	}
 }
@@ -232,10 +241,14 @@ func (s *Switchboard) deadline() time.Time {
 // errStopped answers orders to a switchboard whose loop has ended.
 var errStopped = errors.New("the switchboard has stopped")
 
-// ask runs f on the loop and waits for it.
+// ask runs f on the loop and waits for it, and for what it brought about to
+// be handed to the journal.
 func ask[T any](ctx context.Context, s *Switchboard, f func(now time.Time) T) (T, error) {
 	answer := make(chan T, 1)
-	s.box.post(letter{order: func(now time.Time) { answer <- f(now) }})
+	s.box.post(letter{order: func(now time.Time) {
+		v := f(now)
+		s.answers = append(s.answers, func() { answer <- v })
+	}})
 	var zero T
 	select {
 	case v := <-answer:

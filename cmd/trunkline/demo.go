@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -76,7 +77,7 @@ flows:
 `
 
 // Run is `trunkline demo`.
-func (c *demoCmd) Run(t *terminal) (err error) {
+func (c *demoCmd) Run(t *terminal) error {
 	ctx, stopSignals := signal.NotifyContext(t.ctx, os.Interrupt, syscall.SIGTERM)
 	defer stopSignals()
 	d := &demo{out: t.out, agents: map[string]*simphone.Phone{}, pass: map[string]string{}}
@@ -86,25 +87,30 @@ func (c *demoCmd) Run(t *terminal) (err error) {
 	serving, stop := context.WithCancel(context.Background())
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
-	var tasks sync.WaitGroup
-	tasks.Go(func() { err = d.p.serve(serving, now) })
-	defer func() {
-		stop()
-		tasks.Wait()
-		d.closePhones()
-	}()
+	served := make(chan error, 1)
+	go func() { served <- d.p.serve(serving, now) }()
+	err := d.show(ctx, c.Once)
+	stop()
+	err = errors.Join(err, <-served)
+	d.closePhones()
+	return err
+}
+
+// show plays the call and, unless it is to end then, waits for the visitor.
+// That the visitor stops it is no error.
+func (d *demo) show(ctx context.Context, once bool) error {
 	if err := d.play(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return err
 	}
-	if c.Once {
+	if once {
 		return nil
 	}
 	d.invite()
 	<-ctx.Done()
-	fmt.Fprintln(t.out, "\nStopping.")
+	fmt.Fprintln(d.out, "\nStopping.")
 	return nil
 }
 
@@ -116,12 +122,28 @@ func (d *demo) open() error {
 		return err
 	}
 	d.dir, d.file = dir, filepath.Join(dir, "trunkline.yaml")
-	if d.port, err = demoPort(); err != nil {
-		return err
-	}
 	for _, a := range demoAgents {
 		d.pass[a.name] = randomText(16)
 	}
+	logFile, err := os.OpenFile(filepath.Join(dir, "trunkline.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	d.ladder = newLadder(d.out)
+	log := slog.New(slog.NewTextHandler(logFile, nil))
+	for _, port := range []uint16{5060, 0, 0} { // whoever takes the port between the look and the use wins
+		if d.port, err = freePort(port); err != nil {
+			continue
+		}
+		if err = d.openOn(log); !errors.Is(err, syscall.EADDRINUSE) {
+			return err
+		}
+	}
+	return err
+}
+
+// openOn writes the configuration with the port, and opens the switch.
+func (d *demo) openOn(log *slog.Logger) error {
 	text := fmt.Sprintf(demoConfig, d.port, d.pass["ann"], d.pass["bob"], d.pass["carol"])
 	if err := os.WriteFile(d.file, []byte(text), 0o600); err != nil {
 		return err
@@ -130,30 +152,23 @@ func (d *demo) open() error {
 	if err != nil {
 		return err
 	}
-	logFile, err := os.OpenFile(filepath.Join(dir, "trunkline.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	d.ladder = newLadder(d.out)
-	d.p, err = openSwitch(cfg, world{trace: d.ladder.message}, slog.New(slog.NewTextHandler(logFile, nil)))
+	d.p, err = openSwitch(cfg, world{trace: d.ladder.message}, log)
 	return err
 }
 
-func demoPort() (uint16, error) {
-	for _, port := range []int{5060, 0} {
-		tcp, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		at := tcp.Addr().(*net.TCPAddr)
-		udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: at.IP, Port: at.Port})
-		_ = tcp.Close()
-		if err == nil {
-			_ = udp.Close()
-			return uint16(at.Port), nil
-		}
+// freePort looks whether a port of 127.0.0.1 is free for UDP and TCP; 0 asks for any.
+func freePort(port uint16) (uint16, error) {
+	tcp, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return 0, err
 	}
-	return 0, fmt.Errorf("no free port on 127.0.0.1")
+	defer tcp.Close()
+	at := tcp.Addr().(*net.TCPAddr)
+	udp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: at.IP, Port: at.Port})
+	if err != nil {
+		return 0, err
+	}
+	return uint16(at.Port), udp.Close()
 }
 
 // play is the call itself.

@@ -39,12 +39,14 @@ type house struct {
 
 	store    *store.Store
 	recorder *recorder.Recorder
+	repaired []recorder.Repaired
 	media    *media.Engine
 	sip      *sip.Endpoint
 	addrs    []netip.AddrPort // where SIP is served over UDP
 	board    *call.Switchboard
 
 	tasks   sync.WaitGroup
+	atOnce  chan struct{}      // closed when stopping must not wait any more
 	loop    context.CancelFunc // ends the switchboard's loop
 	edge    context.CancelFunc // ends the SIP endpoint
 	looped  chan struct{}      // closed when the switchboard's loop has ended
@@ -54,7 +56,7 @@ type house struct {
 // openHouse makes the data folder and opens every room, sockets last. What
 // was opened before an error is closed again.
 func openHouse(cfg *config.Config, w world, log *slog.Logger) (_ *house, err error) {
-	h := &house{log: log, cfg: cfg, looped: make(chan struct{})}
+	h := &house{log: log, cfg: cfg, looped: make(chan struct{}), atOnce: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			h.close()
@@ -103,7 +105,7 @@ func (h *house) openSound(w world) error {
 	if err != nil {
 		return err
 	}
-	h.recorder = rec
+	h.recorder, h.repaired = rec, repaired
 	h.onClose(func() { _ = rec.Close() })
 	for _, r := range repaired {
 		h.log.Warn("a recording that a crash left open was repaired", "file", r.Path)
@@ -158,7 +160,10 @@ func (h *house) start() {
 	h.loop, h.edge = endLoop, endEdge
 	h.tasks.Go(func() {
 		defer close(h.looped)
-		_ = h.board.Run(loop, call.Hands{Sip: h.sip, Media: h.media, Recorder: h.recorder, Append: h.store.Append})
+		_ = h.board.Run(loop, call.Hands{
+			Sip: h.sip, Media: h.media, Recorder: h.recorder,
+			Append: h.store.Append, Sync: h.store.Sync, Repaired: h.repaired,
+		})
 	})
 	h.tasks.Go(func() {
 		if err := h.sip.Serve(edge); err != nil && !errors.Is(err, context.Canceled) {
@@ -169,6 +174,9 @@ func (h *house) start() {
 
 // stopGrace bounds the wait for the BYEs' answers.
 const stopGrace = 5 * time.Second
+
+// lastWords is how long what is on the wire may take when stopping at once.
+const lastWords = 500 * time.Millisecond
 
 // stop refuses new calls, waits for the calls in progress until ctx is done,
 // hangs up the rest, seals the recordings and closes every room.
@@ -186,8 +194,26 @@ func (h *house) stop(ctx context.Context) {
 	h.edge()
 	h.loop()
 	<-h.looped
-	h.tasks.Wait()
+	h.rest()
 	h.close()
+}
+
+// rest waits for the rooms' goroutines: SIP repeats the last BYEs to phones
+// that do not answer, unless there is no time.
+func (h *house) rest() {
+	ended := make(chan struct{})
+	go func() {
+		h.tasks.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-h.atOnce:
+		select {
+		case <-ended:
+		case <-time.After(lastWords):
+		}
+	}
 }
 
 // reload swaps in a new configuration: calls in progress are not touched.

@@ -165,6 +165,9 @@ func (c *serveCmd) Run(t *terminal) error {
 		log.Warn(w.Error())
 	}
 	tuneMemory()
+	// A file at its size limit fails its write (EFBIG), as on a full disk;
+	// without this the signal would end the process.
+	signal.Ignore(syscall.SIGXFSZ)
 	var w world
 	if c.Trace {
 		w.trace = func(m sip.Message) {
@@ -212,9 +215,10 @@ func (p *switchProcess) obeySignals(signals <-chan os.Signal, stop, hurryUp func
 		case 2:
 			p.log.Warn("stopping at once: calls in progress are hung up")
 			hurryUp()
-			time.AfterFunc(2*time.Second, func() { os.Exit(1) })
+			close(p.house.atOnce)
+			time.AfterFunc(2*time.Second, func() { os.Exit(exitFailed) })
 		default:
-			os.Exit(1)
+			os.Exit(exitFailed)
 		}
 	}
 }
