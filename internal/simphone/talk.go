@@ -138,8 +138,12 @@ func (c *Call) Last(d time.Duration) Sound {
 	return s.between(now.Add(-d), now.Add(time.Nanosecond))
 }
 
-// Listen blocks for d and returns the sound that arrived in it.
+// Listen blocks for d, once the call has RTP, and returns the sound that arrived
+// in it.
 func (c *Call) Listen(ctx context.Context, d time.Duration) (Sound, error) {
+	if err := c.p.wait(ctx, func() bool { return c.sess != nil || c.end != nil }); err != nil {
+		return Sound{}, errors.Join(errNoSound, err)
+	}
 	s := c.session()
 	if s == nil {
 		return Sound{}, errNoSound
