@@ -118,7 +118,7 @@ func (s *Switchboard) queue(c *liveCall, q routing.FlowQueue) {
 	c.record.enter(s.now, Segment{Kind: SegmentQueue, Team: q.Team})
 	s.callFact(c, Fact{Kind: FactQueued, Team: q.Team})
 	s.keep(c)
-	c.waiting = routing.Queued{Work: routing.WorkID(c.id), Team: q.Team, Priority: q.Priority, Since: c.record.Initiated, Returned: q.Returned}
+	c.waiting = routing.Queued{Work: routing.WorkID(c.id), Team: q.Team, Priority: q.Priority, Since: c.came, Returned: q.Returned}
 	s.route(c.waiting)
 }
 

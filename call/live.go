@@ -78,6 +78,7 @@ type liveCall struct {
 	id     ID
 	record *Record
 	trunk  sip.TrunkID
+	came   time.Time // when the INVITE was read: the order of a queue, whoever was handled first
 	caller *line
 	bridge *media.Bridge
 	flow   routing.FlowRun

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -159,7 +158,8 @@ func (c *serveCmd) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
-	log := logger(t.err, c.Log)
+	log, closeLog := logger(t.err, c.Log)
+	defer closeLog()
 	slog.SetDefault(log)
 	for _, w := range cfg.Warnings {
 		log.Warn(w.Error())
@@ -187,13 +187,6 @@ func (c *serveCmd) Run(t *terminal) error {
 	defer signal.Stop(signals)
 	go p.obeySignals(signals, stop, hurryUp, c.Drain)
 	return p.serve(ctx, hurry)
-}
-
-func logger(out io.Writer, form string) *slog.Logger {
-	if form == "json" {
-		return slog.New(slog.NewJSONHandler(out, nil))
-	}
-	return slog.New(slog.NewTextHandler(out, nil))
 }
 
 // obeySignals lives as long as the process: it must act while everything else ends.

@@ -30,7 +30,25 @@ type Result struct {
 
 	Setup []time.Duration // the carrier's INVITE to the phone's ACK
 	Next  []time.Duration // an agent's BYE to the next INVITE at the same phone
+	Began []time.Time     // of each call, by number
 	Order []int           // calls by their INVITE at a phone
+}
+
+// Overtaken counts calls that were offered after a call which had begun more
+// than slack later.
+func (r *Result) Overtaken(slack time.Duration) int {
+	n := 0
+	var latest time.Time // begin of the latest-begun call offered so far
+	for _, c := range r.Order {
+		began := r.Began[c]
+		if latest.Sub(began) > slack {
+			n++
+		}
+		if began.After(latest) {
+			latest = began
+		}
+	}
+	return n
 }
 
 // Load is a carrier and phones on two sockets.
@@ -166,6 +184,7 @@ func (l *Load) Begin() {
 	c.from = fmt.Sprintf("<sip:%s@%s>;tag=c%d", number, l.CarrierAddr().Addr(), n)
 	c.to = fmt.Sprintf("<sip:%s@%s>", l.cfg.Dialled, l.cfg.Switch.Addr())
 	l.calls = append(l.calls, c)
+	l.result.Began = append(l.result.Began, c.begun)
 	l.result.Begun++
 	l.mu.Unlock()
 	uri := fmt.Sprintf("sip:%s@%s", l.cfg.Dialled, l.cfg.Switch)
