@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -53,8 +54,11 @@ func scanFile(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.page(root, 0)
+	return s.page(root, 0, bounds{})
 }
+
+// bounds is what a page's keys must lie in: from, and before; nil is open.
+type bounds struct{ from, before []byte }
 
 // heads reads the file's heads and returns the root's page by the newer one
 // that is valid.
@@ -87,7 +91,7 @@ func (s *scan) heads() (root uint64, err error) {
 }
 
 // page checks a page and all below it.
-func (s *scan) page(id uint64, depth int) error {
+func (s *scan) page(id uint64, depth int, in bounds) error {
 	if id < 2 || id >= s.pages || s.seen[id] || depth > maxDepth {
 		return fmt.Errorf("page %d is used where it cannot be", id)
 	}
@@ -112,14 +116,14 @@ func (s *scan) page(id uint64, depth int) error {
 			s.seen[id+n] = true
 		}
 	}
-	if err := s.elements(b, depth); err != nil {
+	if err := s.elements(b, depth, in); err != nil {
 		return fmt.Errorf("page %d: %w", id, err)
 	}
 	return nil
 }
 
 // elements checks what is on a page; the page may lie within a value.
-func (s *scan) elements(b []byte, depth int) error {
+func (s *scan) elements(b []byte, depth int, in bounds) error {
 	if len(b) < pageHead {
 		return errors.New("too short")
 	}
@@ -127,25 +131,23 @@ func (s *scan) elements(b []byte, depth int) error {
 	if kind != branchPage && kind != leafPage || pageHead+count*elementHead > len(b) || kind == branchPage && count == 0 {
 		return errors.New("not a page of a tree")
 	}
-	for i := range count {
-		at := pageHead + i*elementHead
-		e := b[at:]
+	keys, err := keysOf(b, kind, count, in)
+	if err != nil {
+		return err
+	}
+	for i, key := range keys {
+		e := b[pageHead+i*elementHead:]
 		if kind == branchPage {
-			if !within(b, at, order.Uint32(e), order.Uint32(e[4:]), 0) {
-				return fmt.Errorf("key %d lies outside", i)
+			below := bounds{key, in.before}
+			if i+1 < count {
+				below.before = keys[i+1]
 			}
-			if err := s.page(order.Uint64(e[8:]), depth+1); err != nil {
+			if err := s.page(order.Uint64(e[8:]), depth+1, below); err != nil {
 				return err
 			}
-			continue
-		}
-		flags, pos, key, value := order.Uint32(e), order.Uint32(e[4:]), order.Uint32(e[8:]), order.Uint32(e[12:])
-		if flags > bucketValue || !within(b, at, pos, key, value) {
-			return fmt.Errorf("value %d lies outside", i)
-		}
-		if flags == bucketValue {
-			from := uint64(at) + uint64(pos) + uint64(key)
-			if err := s.bucket(b[from:from+uint64(value)], depth); err != nil {
+		} else if order.Uint32(e) == bucketValue {
+			from := pageHead + i*elementHead + int(order.Uint32(e[4:])) + len(key)
+			if err := s.bucket(b[from:from+int(order.Uint32(e[12:]))], depth); err != nil {
 				return err
 			}
 		}
@@ -153,9 +155,31 @@ func (s *scan) elements(b []byte, depth int) error {
 	return nil
 }
 
-// within tells whether an element's key and value lie on the page.
-func within(b []byte, at int, pos, key, value uint32) bool {
-	return uint64(at)+uint64(pos)+uint64(key)+uint64(value) <= uint64(len(b))
+// keysOf returns a page's keys, which must lie on it, with their values, and
+// ascend within the bounds.
+func keysOf(b []byte, kind uint16, count int, in bounds) ([][]byte, error) {
+	keys := make([][]byte, count)
+	for i := range keys {
+		at := pageHead + i*elementHead
+		e := b[at:]
+		pos, size, value := order.Uint32(e), order.Uint32(e[4:]), uint32(0)
+		if kind == leafPage {
+			pos, size, value = order.Uint32(e[4:]), order.Uint32(e[8:]), order.Uint32(e[12:])
+			if order.Uint32(e) > bucketValue {
+				return nil, fmt.Errorf("element %d is of no kind", i)
+			}
+		}
+		from := uint64(at) + uint64(pos)
+		if from+uint64(size)+uint64(value) > uint64(len(b)) {
+			return nil, fmt.Errorf("element %d lies outside", i)
+		}
+		keys[i] = b[from : from+uint64(size)]
+		low := i > 0 && bytes.Compare(keys[i-1], keys[i]) >= 0 || i == 0 && in.from != nil && bytes.Compare(keys[i], in.from) < 0
+		if low || in.before != nil && bytes.Compare(keys[i], in.before) >= 0 {
+			return nil, fmt.Errorf("key %d is out of order", i)
+		}
+	}
+	return keys, nil
 }
 
 // bucket checks a bucket's tree: below a page, or on one page in the value.
@@ -165,10 +189,10 @@ func (s *scan) bucket(v []byte, depth int) error {
 		return errors.New("a bucket has no head")
 	}
 	if root := order.Uint64(v); root != 0 {
-		return s.page(root, depth+1)
+		return s.page(root, depth+1, bounds{})
 	}
 	if depth > maxDepth {
 		return errors.New("buckets within buckets")
 	}
-	return s.elements(v[head:], depth+1)
+	return s.elements(v[head:], depth+1, bounds{})
 }
