@@ -218,12 +218,12 @@ func TestCardsHaveTheirSums(t *testing.T) {
 	}
 }
 
-func TestCallsInProgressComeBeforeWhatIsKept(t *testing.T) {
+func TestCallThatEndsMeanwhileIsShownOnceWithItsEnd(t *testing.T) {
 	live, kept := record(newer), record(newer)
 	live.Ended = time.Time{}
 	all := merge([]call.Record{live}, []call.Record{record(older), kept}, 5)
-	if len(all) != 2 || all[0].ID != newer || !all[0].Ended.IsZero() || all[1].ID != older {
-		t.Errorf("merge: got %+v, want the live one once, then the older", all)
+	if len(all) != 2 || all[0].ID != newer || all[0].Ended.IsZero() || all[1].ID != older {
+		t.Errorf("merge: got %+v, want the final one once, then the older", all)
 	}
 	if got := merge(nil, []call.Record{record(older), record(newer)}, 1); len(got) != 1 || got[0].ID != newer {
 		t.Errorf("merge of one: got %+v, want the newest", got)

@@ -105,10 +105,6 @@ func (s *Server) cards(r *http.Request) ([]Card, error) {
 		}
 		most = n
 	}
-	kept, err := s.cfg.Cards(most)
-	if err != nil {
-		return nil, err
-	}
 	ctx, cancel := asked(r)
 	defer cancel()
 	status, err := s.cfg.Board.Status(ctx)
@@ -124,6 +120,10 @@ func (s *Server) cards(r *http.Request) ([]Card, error) {
 		if there {
 			live = append(live, record)
 		}
+	}
+	kept, err := s.cfg.Cards(most) // after the live ones: a call that ends meanwhile is here
+	if err != nil {
+		return nil, err
 	}
 	out := []Card{}
 	for _, record := range merge(live, kept, most) {

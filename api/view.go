@@ -239,14 +239,15 @@ func CardOf(r call.Record, now time.Time) Card {
 	return c
 }
 
-// merge puts the records of calls in progress over those that are kept, newest first.
+// merge puts the records of calls in progress and those that are kept in one
+// list, newest first; a kept one is final and has the word.
 func merge(live, kept []call.Record, most int) []call.Record {
-	seen := make(map[call.ID]bool, len(live))
-	all := slices.Clone(live)
-	for _, r := range live {
+	seen := make(map[call.ID]bool, len(kept))
+	all := slices.Clone(kept)
+	for _, r := range kept {
 		seen[r.ID] = true
 	}
-	for _, r := range kept {
+	for _, r := range live {
 		if !seen[r.ID] {
 			all = append(all, r)
 		}

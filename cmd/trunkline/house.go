@@ -233,6 +233,14 @@ func (h *house) reload(ctx context.Context, next *config.Config) (config.Changes
 	return changes, nil
 }
 
+// written waits until a call that has just ended can be read; a disk that
+// fails is not waited for.
+func (h *house) written() {
+	bounded, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = h.store.Sync(bounded)
+}
+
 // config is the configuration in force.
 func (h *house) config() *config.Config {
 	h.mu.Lock()

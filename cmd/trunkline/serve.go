@@ -75,8 +75,12 @@ func (p *switchProcess) server() *api.Server {
 	h := p.house
 	return api.New(api.Config{
 		Board: h.board,
-		Cards: func(most int) ([]call.Record, error) { return h.store.Records(store.Filter{Limit: most}) },
+		Cards: func(most int) ([]call.Record, error) {
+			h.written()
+			return h.store.Records(store.Filter{Limit: most})
+		},
 		Card: func(id call.ID) (call.Record, bool, error) {
+			h.written()
 			r, err := h.store.Record(id)
 			if errors.Is(err, store.ErrNotFound) {
 				return r, false, nil

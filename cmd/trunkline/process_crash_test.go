@@ -1,0 +1,201 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"trunkline/call"
+	"trunkline/internal/simphone"
+	"trunkline/recorder"
+	"trunkline/store"
+)
+
+// kept is the sound of a recording as any player reads it.
+type kept struct {
+	left, right []int16
+}
+
+// readWAV reads a stereo WAV of 16-bit PCM at 8 kHz by its header alone, and
+// fails where the header and the file differ.
+func readWAV(t *testing.T, path string) kept {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b) < 44 || string(b[:4]) != "RIFF" || string(b[8:12]) != "WAVE" || string(b[36:40]) != "data" {
+		t.Fatalf("%s: got %d bytes, want a WAV file", path, len(b))
+	}
+	le := binary.LittleEndian
+	if channels, rate, bits := le.Uint16(b[22:]), le.Uint32(b[24:]), le.Uint16(b[34:]); channels != 2 || rate != 8000 || bits != 16 {
+		t.Fatalf("%s: got %d channels, %d Hz, %d bits, want 2, 8000, 16", path, channels, rate, bits)
+	}
+	if riff, data := int(le.Uint32(b[4:]))+8, int(le.Uint32(b[40:]))+44; riff != len(b) || data != len(b) {
+		t.Errorf("%s: the header tells of %d and %d bytes, the file has %d", path, riff, data, len(b))
+	}
+	var k kept
+	for at := 44; at+4 <= len(b); at += 4 {
+		k.left = append(k.left, int16(le.Uint16(b[at:])))
+		k.right = append(k.right, int16(le.Uint16(b[at+2:])))
+	}
+	return k
+}
+
+func (k kept) length() time.Duration { return time.Duration(len(k.left)) * time.Second / 8000 }
+
+// wantTones wants the customer's tone on the left and the agent's on the
+// right, in the middle of the recording and each on its side alone.
+func (k kept) wantTones(t *testing.T, agent float64) {
+	t.Helper()
+	if len(k.left) < 8000 {
+		t.Fatalf("recording: got %v, want a second at least", k.length())
+	}
+	middle := func(pcm []int16) simphone.Sound { return simphone.Sound{Samples: pcm[len(pcm)/2-2000 : len(pcm)/2+2000]} }
+	left, right := middle(k.left), middle(k.right)
+	if !left.Has(customerTone) || left.Has(agent) {
+		t.Errorf("left side: got %v, want the customer's %v Hz alone", left, customerTone)
+	}
+	if !right.Has(agent) || right.Has(customerTone) {
+		t.Errorf("right side: got %v, want the agent's %v Hz alone", right, agent)
+	}
+}
+
+// facts are all facts of a site whose switch does not run; their numbers go
+// on by one.
+func (s *site) facts() []call.Fact {
+	s.Helper()
+	st, err := store.Open(filepath.Join(s.dir, "data"), store.Options{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer st.Close()
+	facts, err := st.Facts(0, 100_000)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for i, f := range facts {
+		if f.Seq != uint64(i+1) {
+			s.Fatalf("fact %d of the journal: got number %d, want no gap", i+1, f.Seq)
+		}
+	}
+	return facts
+}
+
+func TestKilledSwitchComesBackWithAllThatWasAcknowledged(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, siteTeam+siteFlow)
+	s.serve()
+	carrier := s.carrier()
+	ann := s.agent(3, "ann", annTone, simphone.Ring().Answer())
+	first, _ := s.talk(carrier, ann, annTone)
+	first.MustBye(s) // ann is in her wrap-up now
+	s.sealed()
+	bob := s.agent(4, "bob", bobTone, simphone.Ring().Answer())
+	c, _ := s.talk(carrier, bob, bobTone)
+	talked := time.Now()
+	if got := s.ask("agent", "bob", "away", "lunch"); !strings.Contains(got, "lunch") {
+		t.Errorf("agent bob away lunch: got %q", got)
+	}
+	lasting := s.card()
+	s.eventually("two seconds of sound are on disk", func() bool {
+		info, err := os.Stat(lasting.Recordings[0].Path)
+		return err == nil && info.Size() > 44+2*32000
+	})
+	s.ask("agent", "ann", "away", "dentist") // the last word before the crash
+	s.kill()
+	died := time.Now()
+
+	s.serve()
+	status := s.status()
+	phones := map[string]int{}
+	for _, a := range status.Agents {
+		phones[a.ID] = len(a.Phones)
+		if want := map[string]string{"ann": "dentist", "bob": "lunch"}[a.ID]; a.Status != "away" || a.Reason != want {
+			t.Errorf("%s: got %s (%s), want away (%s)", a.ID, a.Status, a.Reason, want)
+		}
+		if len(a.Talking)+len(a.Ringing) > 0 {
+			t.Errorf("%s: got %v %v, want no calls", a.ID, a.Talking, a.Ringing)
+		}
+	}
+	if phones["ann"] != 1 || phones["bob"] != 1 {
+		t.Errorf("phones known after the crash: got %v, want one each", phones)
+	}
+	card := s.card()
+	if card.ID != lasting.ID || card.Ending.Cause != call.CauseInterrupted || card.InProgress {
+		t.Fatalf("the call of the crash: got %s %v, want %s interrupted", card.ID, card.Ending, lasting.ID)
+	}
+	if card.Ended.After(died) || card.Ended.Before(talked) {
+		t.Errorf("the call's end: got %v, want between %v and %v", card.Ended, talked, died)
+	}
+	sound := readWAV(t, card.Recordings[0].Path)
+	sound.wantTones(t, bobTone)
+	if got, want := card.Recordings[0].Duration, sound.length().Seconds(); !card.Recordings[0].Sealed || got != want {
+		t.Errorf("recording on the card: got %.3f s (sealed %v), want %.3f", got, card.Recordings[0].Sealed, want)
+	}
+	side, err := recorder.ReadSidecar(card.Recordings[0].Path)
+	if err != nil || !side.Sealed || len(side.Marks) == 0 || side.Marks[len(side.Marks)-1].Kind != recorder.MarkRepaired {
+		t.Errorf("sidecar: got %+v, %v, want sealed and marked repaired", side, err)
+	}
+
+	// Without registering again, bob's phone rings as soon as he is back.
+	_ = c
+	s.ask("agent", "bob", "active")
+	again, _ := s.talk(carrier, bob, bobTone)
+	again.MustBye(s)
+	s.signal(syscall.SIGTERM)
+	s.ends(s.child, 10*time.Second, exitOK)
+	seen := map[call.FactKind]int{}
+	for _, f := range s.facts() {
+		seen[f.Kind]++
+	}
+	if seen[call.FactStarted] != 2 || seen[call.FactStopped] != 1 || seen[call.FactEnded] != 3 || seen[call.FactMismatch] != 0 {
+		t.Errorf("facts: got %v, want 2 starts, 1 stop, 3 ends, no mismatch", seen)
+	}
+}
+
+func TestWrapUpSurvivesACrash(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, siteTeam+siteFlow)
+	s.serve()
+	carrier := s.carrier()
+	ann := s.agent(3, "ann", annTone, simphone.Ring().Answer())
+	c, _ := s.talk(carrier, ann, annTone)
+	c.MustBye(s)
+	var until time.Time
+	s.eventually("ann is in her wrap-up", func() bool {
+		a := s.status().Agents[0]
+		until = a.Until
+		return a.Status == "away" && !until.IsZero()
+	})
+	s.sealed() // the end of the call, and with it the wrap-up, is on disk
+	s.kill()
+	s.serve()
+	if a := s.status().Agents[0]; a.Status != "away" || !a.Until.Equal(until) {
+		t.Errorf("ann: got %s until %v, want away until %v", a.Status, a.Until, until)
+	}
+}
+
+// The order is answered when it is on disk: each is followed by a crash at once.
+func TestAcknowledgedOrderIsOnDisk(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, siteTeam+siteFlow)
+	s.serve()
+	client := s.client()
+	for i := range 3 {
+		want := fmt.Sprintf("reason %d", i)
+		if _, err := client.SetAgent(s.within(10*time.Second), "ann", false, want); err != nil {
+			t.Fatal(err)
+		}
+		s.kill()
+		s.serve()
+		if a := s.status().Agents[0]; a.Status != "away" || a.Reason != want {
+			t.Errorf("ann: got %s (%s), want away (%s)", a.Status, a.Reason, want)
+		}
+	}
+}
