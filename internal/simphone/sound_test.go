@@ -131,6 +131,11 @@ func newKernelPhone(t *testing.T, ip string, change func(*Config)) *Phone {
 func TestKernelPhonesHearEachOther(t *testing.T) {
 	ann := newKernelPhone(t, "127.0.0.2", func(c *Config) { c.User, c.Tone = "ann", annHz })
 	lee := newKernelPhone(t, "127.0.0.1", func(c *Config) { c.User, c.Tone, c.Peer = "lee", leeHz, ann.Addr() })
+	t.Cleanup(func() { // the kernel's time is not ours: what went wrong cannot be replayed
+		if t.Failed() {
+			t.Logf("lee's wire:\n%s", lee.Transcript())
+		}
+	})
 	ann.OnCall(Ring().After(50 * time.Millisecond).Answer())
 	call := lee.Dial("1")
 	call.MustAnswer(t)
