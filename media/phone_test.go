@@ -69,7 +69,9 @@ func (loopback) ListenPacket(a netip.AddrPort) (net.PacketConn, error) {
 
 func newRig(t testing.TB, cfg Config, phones, ours Network, addr netip.Addr) *rig {
 	r := &rig{TB: t, net: phones, ours: addr, news: make(chan struct{}, 1000)}
+	first := 0
 	if cfg.PortMin == 0 {
+		first = rand.IntN(20) // any phase of the frames must do
 		cfg.PortMin = uint16(20000 + 2*rand.IntN(5000))
 		cfg.PortMax = cfg.PortMin + 1999
 	}
@@ -91,6 +93,7 @@ func newRig(t testing.TB, cfg Config, phones, ours Network, addr netip.Addr) *ri
 		t.Fatal(err)
 	}
 	r.engine = e
+	e.ports.next = first
 	r.bridge = e.NewBridge("call")
 	t.Cleanup(func() {
 		if err := e.Close(); err != nil {

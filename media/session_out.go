@@ -6,7 +6,7 @@ import "time"
 // of our making, timestamps that follow elapsed time, whatever the source.
 type sender struct {
 	pace  timer // course mixed, playing, looping, stillness: the next frame
-	phase int64 // of the frames, spread over 20 ms
+	phase int64 // of the frames: sessions are spread over 20 ms
 
 	started bool
 	turned  bool   // the source has changed: mark the next packet

@@ -64,7 +64,7 @@ func (m *media) init(s *Session) {
 	m.gap = timer{owner: s, fire: s.giveUp}
 	m.pace = timer{owner: s, fire: s.tick}
 	m.seq, m.ts = uint16(rand.Uint32()), rand.Uint32()
-	m.phase = rand.Int64N(20) * slot
+	m.phase = int64(s.ports.index%20) * slot
 }
 
 // The delays of the fixed jitter buffer.

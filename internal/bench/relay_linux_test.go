@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"runtime/pprof"
 	"slices"
 	"strconv"
@@ -76,6 +77,11 @@ func serveRelay(how string) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
+	if how == "media-busy" {
+		over := make(chan struct{})
+		defer close(over)
+		go setUpCalls(over)
+	}
 	fmt.Println(strings.Trim(fmt.Sprint(ports), "[]"))
 	_, _ = in.ReadString('\n') // the parent closes our input
 	return nil
@@ -108,6 +114,46 @@ func openEngine(parties []netip.AddrPort) (*media.Engine, []uint16, error) {
 	return e, ports, nil
 }
 
+// busyRate is how many calls a second are set up and ended while others talk.
+const busyRate = 200
+
+// setUpCalls opens, agrees on and closes two sessions a call on an engine of
+// its own, and leaves the garbage that a call's set-up leaves.
+func setUpCalls(over chan struct{}) {
+	e, _, err := openEngine(nil)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return
+	}
+	defer e.Close()
+	tick := time.NewTicker(time.Second / busyRate)
+	defer tick.Stop()
+	var garbage [][]byte
+	for n := 0; ; n++ {
+		select {
+		case <-over:
+			return
+		case <-tick.C:
+		}
+		bridge := e.NewBridge("busy")
+		for range 2 {
+			s, err := bridge.NewSession(media.SessionConfig{ID: "busy", Bind: loopbackIP})
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				return
+			}
+			for range 20 { // about as much text as a call's messages
+				garbage = append(garbage, s.Offer())
+			}
+			bridge.Join(s)
+		}
+		bridge.Close()
+		if len(garbage) > 20000 {
+			garbage = nil
+		}
+	}
+}
+
 // relayed is what one run over one relay has shown.
 type relayed struct {
 	*streams
@@ -115,11 +161,11 @@ type relayed struct {
 }
 
 // relay runs calls over a relay in a process of its own.
-func relay(b *testing.B, how string, calls int, lasts time.Duration) relayed {
+func relay(b *testing.B, how string, calls int, lasts time.Duration, env ...string) relayed {
 	b.Helper()
 	s := openStreams(b, 2*calls)
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), relayAs+"="+how)
+	cmd.Env = append(append(os.Environ(), relayAs+"="+how), env...)
 	log := &bytes.Buffer{}
 	cmd.Stderr = log
 	in, err := cmd.StdinPipe()
@@ -192,4 +238,26 @@ func BenchmarkRelay500Calls(b *testing.B) {
 	if ratio > bar || lost > 0 {
 		b.Errorf("got %.2f times the bare relay's CPU and %d lost, want at most %.1f and none", ratio, lost, bar)
 	}
+}
+
+// BenchmarkRelayWhileCallsAreSetUp asks what GOMAXPROCS should be: as many as
+// CPUs, or as many more as there are shards, each of which has a thread.
+func BenchmarkRelayWhileCallsAreSetUp(b *testing.B) {
+	const calls, rounds, lasts = 300, 3, 10 * time.Second
+	cpus := runtime.NumCPU()
+	runs := map[int][]relayed{}
+	for range rounds {
+		for _, procs := range []int{cpus, 2 * cpus} {
+			r := relay(b, "media-busy", calls, lasts, "GOMAXPROCS="+strconv.Itoa(procs))
+			runs[procs] = append(runs[procs], r)
+		}
+	}
+	for _, procs := range []int{cpus, 2 * cpus} {
+		all := runs[procs]
+		slices.SortFunc(all, func(x, y relayed) int { return int(x.quantile(.99) - y.quantile(.99)) })
+		unit := fmt.Sprintf("-at-%d-procs", procs)
+		b.ReportMetric(float64(all[rounds/2].quantile(.99).Microseconds()), "p99-us"+unit)
+		b.ReportMetric(100*all[rounds/2].cpu, "%core"+unit)
+	}
+	b.ReportMetric(0, "ns/op")
 }
