@@ -9,6 +9,9 @@ import (
 
 // isSIP tells a SIP message by its first line.
 func isSIP(b []byte) bool {
+	if len(b) < 12 || b[0] >= 0x80 { // RTP, mostly
+		return false
+	}
 	line, _, _ := bytes.Cut(b, []byte("\n"))
 	return bytes.HasPrefix(line, []byte("SIP/2.0 ")) || bytes.HasSuffix(bytes.TrimRight(line, "\r"), []byte(" SIP/2.0"))
 }

@@ -88,7 +88,11 @@ func (n *Net) send(from, to netip.AddrPort, b []byte) {
 	if !n.reachable(from.Addr(), dst.Addr()) {
 		fate.lost = true
 	}
-	n.applyRules(&p, &fate)
+	if len(n.rules) > 0 {
+		q, f := p, fate // these escape; without rules nothing does
+		n.applyRules(&q, &f)
+		p, fate = q, f
+	}
 	n.applyFaults(p, fl, &fate)
 	n.observe(p, dst, fl, fate)
 	switch {

@@ -80,6 +80,7 @@ type Call struct {
 	in          *serverTx // theirs
 	weOffered   bool      // in our last INVITE or 2xx
 	ack         *Message  // our last, sent again for each 2xx
+	ackAt       time.Time // not before: Habits.ACKAfter
 	ackedSeq    uint32
 	confirmed   bool // the 2xx is ACKed
 	cancelWant  bool

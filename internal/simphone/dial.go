@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Dial calls a number (or a URI) at the peer and returns at once; what becomes of
@@ -111,7 +112,7 @@ func (c *Call) finalResponse(m *Message) {
 func (c *Call) success(m *Message) {
 	switch tag := m.ToTag(); {
 	case c.ack != nil && tag == c.remoteTag: // sent again: RFC 3261 §13.2.2.4
-		if !c.p.habits.NoACK {
+		if !c.p.habits.NoACK && !time.Now().Before(c.ackAt) {
 			c.p.send(c.ack, c.next())
 		}
 	case c.ack != nil || c.confirmed: // another tag
@@ -177,7 +178,7 @@ func (c *Call) ackWith(m *Message, answer []byte) {
 		c.p.habits.Message(ack)
 	}
 	c.ack = ack
-	c.confirmed = true
+	c.confirmed, c.ackAt = true, time.Now().Add(c.p.habits.ACKAfter)
 	send := func() { c.p.send(c.ack, c.next()) }
 	switch d := c.p.habits.ACKAfter; {
 	case c.p.habits.NoACK:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // request dispatches a request in a new server transaction.
@@ -227,7 +228,7 @@ func (c *Call) reinvite(o *options, done func(error)) {
 	o.apply(m)
 	e := &exchange{req: m, to: c.next(), call: c}
 	e.onResponse = func(m *Message) {
-		if m.Code >= 200 && m.ToTag() == c.remoteTag && !c.p.habits.NoACK {
+		if m.Code >= 200 && m.ToTag() == c.remoteTag && !c.p.habits.NoACK && !time.Now().Before(c.ackAt) {
 			c.p.send(c.ack, c.next())
 		}
 	}

@@ -262,20 +262,21 @@ func (s *session) tick(onTime bool) {
 	_, _ = s.conn.WriteTo(append(b, payload...), net.UDPAddrFromAddrPort(s.peer))
 }
 
-// frame is the next 20 ms of the tone.
+// frame is the next 20 ms of the tone: sin(x+w) = 2cos(w)sin(x) - sin(x-w), begun
+// anew with each frame so that no error grows.
 func (s *session) frame() []byte {
 	out := make([]byte, frameSamples)
-	amp := 32767 * math.Pow(10, s.level/20)
+	w, amp := 2*math.Pi*s.tone/8000, 32767*math.Pow(10, s.level/20)
+	if s.tone <= 0 {
+		w, amp = 0, 0
+	}
+	c, v1, v2 := 2*math.Cos(w), amp*math.Sin(s.phase-w), amp*math.Sin(s.phase-2*w)
 	for i := range out {
-		v := 0.0
-		if s.tone > 0 {
-			v = amp * math.Sin(s.phase)
-			if s.phase += 2 * math.Pi * s.tone / 8000; s.phase > 2*math.Pi {
-				s.phase -= 2 * math.Pi
-			}
-		}
+		v := c*v1 - v2
+		v2, v1 = v1, v
 		out[i] = s.codec.encode(int16(math.Round(v)))
 	}
+	s.phase = math.Mod(s.phase+w*frameSamples, 2*math.Pi)
 	return out
 }
 
