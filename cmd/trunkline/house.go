@@ -34,8 +34,9 @@ type world struct {
 type house struct {
 	log *slog.Logger
 
-	mu  sync.Mutex // guards cfg; one reload at a time
-	cfg *config.Config
+	mu     sync.Mutex // guards cfg; one reload at a time
+	cfg    *config.Config
+	booted *config.Config // what needs a restart is in force as it was at start
 
 	store    *store.Store
 	recorder *recorder.Recorder
@@ -56,7 +57,7 @@ type house struct {
 // openHouse makes the data folder and opens every room, sockets last. What
 // was opened before an error is closed again.
 func openHouse(cfg *config.Config, w world, log *slog.Logger) (_ *house, err error) {
-	h := &house{log: log, cfg: cfg, looped: make(chan struct{}), atOnce: make(chan struct{})}
+	h := &house{log: log, cfg: cfg, booted: cfg, looped: make(chan struct{}), atOnce: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			h.close()
@@ -221,6 +222,7 @@ func (h *house) reload(ctx context.Context, next *config.Config) (config.Changes
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	changes := config.Diff(h.cfg, next)
+	changes.NeedsRestart = config.Diff(h.booted, next).NeedsRestart
 	set, err := setup(next)
 	if err != nil {
 		return config.Changes{}, err

@@ -56,7 +56,9 @@ func (k kept) wantTones(t *testing.T, agent float64) {
 	if len(k.left) < 8000 {
 		t.Fatalf("recording: got %v, want a second at least", k.length())
 	}
-	middle := func(pcm []int16) simphone.Sound { return simphone.Sound{Samples: pcm[len(pcm)/2-2000 : len(pcm)/2+2000]} }
+	middle := func(pcm []int16) simphone.Sound {
+		return simphone.Sound{Samples: pcm[len(pcm)/2-2000 : len(pcm)/2+2000]}
+	}
 	left, right := middle(k.left), middle(k.right)
 	if !left.Has(customerTone) || left.Has(agent) {
 		t.Errorf("left side: got %v, want the customer's %v Hz alone", left, customerTone)
@@ -198,4 +200,19 @@ func TestAcknowledgedOrderIsOnDisk(t *testing.T) {
 			t.Errorf("ann: got %s (%s), want away (%s)", a.Status, a.Reason, want)
 		}
 	}
+}
+
+// records are the kept cards of a site whose switch does not run, newest first.
+func (s *site) records() []call.Record {
+	s.Helper()
+	st, err := store.Open(filepath.Join(s.dir, "data"), store.Options{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer st.Close()
+	records, err := st.Records(store.Filter{})
+	if err != nil || len(records) == 0 {
+		s.Fatalf("records: got %d, %v, want some", len(records), err)
+	}
+	return records
 }

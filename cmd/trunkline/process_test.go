@@ -115,7 +115,9 @@ func newSite(t *testing.T, yaml string) *site {
 }
 
 // host is an address of the site's network.
-func (s *site) host(n byte) netip.Addr { return netip.AddrFrom4([4]byte{s.net[0], s.net[1], s.net[2], n}) }
+func (s *site) host(n byte) netip.Addr {
+	return netip.AddrFrom4([4]byte{s.net[0], s.net[1], s.net[2], n})
+}
 
 // freePort asks the kernel for a port that nobody on the site's network has.
 func (s *site) freePort(network string) uint16 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"os/signal"
@@ -101,20 +102,36 @@ func (p *switchProcess) server() *api.Server {
 func (p *switchProcess) reload(ctx context.Context) (api.Changes, error) {
 	next, err := config.Read(p.house.config().File, checks())
 	if err != nil {
-		return api.Changes{}, &api.Error{Status: 422, What: err.Error(), Cure: "correct the file; the old configuration goes on"}
+		return api.Changes{}, notReloaded(err)
 	}
 	changes, err := p.house.reload(ctx, next)
 	if err != nil {
 		return api.Changes{}, err
 	}
+	out := api.Changes{Applied: changes.Applied, NeedsRestart: changes.NeedsRestart}
 	for _, w := range next.Warnings {
 		p.log.Warn(w.Error())
+		out.Warnings = append(out.Warnings, w.Error())
 	}
 	p.log.Info("configuration reloaded", "file", next.File, "count", len(changes.Applied))
 	for _, c := range changes.NeedsRestart {
 		p.log.Warn("this change waits for a restart", "reason", c)
 	}
-	return api.Changes{Applied: changes.Applied, NeedsRestart: changes.NeedsRestart}, nil
+	return out, nil
+}
+
+// notReloaded says what is wrong with a file, a line for each problem.
+func notReloaded(err error) *api.Error {
+	refused := &api.Error{Status: http.StatusUnprocessableEntity, What: "not reloaded", Cure: "correct the file; the old configuration goes on"}
+	var problems config.Problems
+	if !errors.As(err, &problems) {
+		refused.Details = []string{err.Error()}
+		return refused
+	}
+	for _, p := range problems {
+		refused.Details = append(refused.Details, p.Error())
+	}
+	return refused
 }
 
 // testCallFor is how long a test call's credential is good.
@@ -193,15 +210,28 @@ func (c *serveCmd) Run(t *terminal) error {
 	return p.serve(ctx, hurry)
 }
 
+// hup is what SIGHUP asks for.
+func (p *switchProcess) hup(ctx context.Context) {
+	_, err := p.reload(ctx)
+	var refused *api.Error
+	if errors.As(err, &refused) && len(refused.Details) > 0 {
+		for _, line := range refused.Details {
+			p.log.Error("not reloaded, the old configuration goes on", "err", line)
+		}
+		return
+	}
+	if err != nil {
+		p.log.Error("not reloaded, the old configuration goes on", "err", err)
+	}
+}
+
 // obeySignals lives as long as the process: it must act while everything else ends.
 func (p *switchProcess) obeySignals(signals <-chan os.Signal, stop, hurryUp func(), wait time.Duration) {
 	asked := 0
 	for sig := range signals {
 		if sig == syscall.SIGHUP {
 			bounded, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-			if _, err := p.reload(bounded); err != nil {
-				p.log.Error("not reloaded, the old configuration goes on", "err", err)
-			}
+			p.hup(bounded)
 			cancel()
 			continue
 		}
