@@ -35,7 +35,7 @@ type Config struct {
 	JitterMax        time.Duration // greatest delay; zero: 200 ms
 	Shards           int           // zero: one a CPU
 	Network          Network       // nil: the kernel, through epoll where there is one
-	Emit             func(Event)   // called on a shard's thread: must not block
+	Emit             func(Event)   // called on a shard's thread (by Play itself once the engine has ended): must not block
 	Log              *slog.Logger  // nil: slog.Default()
 }
 
@@ -82,7 +82,7 @@ func New(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{cfg: cfg, log: cfg.Log, epoch: time.Now(), ports: ports, done: make(chan struct{})}
 	for i := range cfg.Shards {
-		w, err := newWaiter(cfg.Network)
+		w, err := newWaiter(cfg.Network, cfg.Log)
 		if err != nil {
 			for _, s := range e.shards {
 				s.wait.close()

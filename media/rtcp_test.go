@@ -133,9 +133,10 @@ func TestStrangersRTCPIsIgnored(t *testing.T) {
 		bleed.raw([]byte{0x80, 201, 0, 1, 0, 0, 0, 9})
 		a.to = bleed.to
 		a.raw([]byte{1, 2, 3})
+		a.raw(append([]byte{0x80, 201, 0, 1}, make([]byte, 60000)...))
 		<-time.After(50 * ms)
-		if got := a.s.Stats(); got.Strangers != 1 || got.RTCPReceived != 0 || got.Garbage != 1 {
-			t.Errorf("got %+v, want one stranger, one garbage", got)
+		if got := a.s.Stats(); got.Strangers != 1 || got.RTCPReceived != 0 || got.Garbage != 2 || got.Panics != 0 {
+			t.Errorf("got %+v, want one stranger, two of garbage, no panic", got)
 		}
 	})
 }

@@ -2,8 +2,10 @@ package media
 
 import (
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +17,7 @@ import (
 // its clock.
 type channelWaiter struct {
 	network Network
+	log     *slog.Logger
 	packets chan arrival
 	woken   chan struct{}
 	asleep  atomic.Bool
@@ -37,9 +40,9 @@ type arrival struct {
 // packetsATurn bounds how many packets are taken before the clock is read again.
 const packetsATurn = 256
 
-func newChannelWaiter(n Network) *channelWaiter {
+func newChannelWaiter(n Network, log *slog.Logger) *channelWaiter {
 	w := &channelWaiter{
-		network: n, packets: make(chan arrival, packetsATurn), woken: make(chan struct{}, 1),
+		network: n, log: log, packets: make(chan arrival, packetsATurn), woken: make(chan struct{}, 1),
 		timer: time.NewTimer(time.Hour),
 	}
 	w.buffers.New = func() any { return new([maxDatagram + 1]byte) }
@@ -73,8 +76,14 @@ func (w *channelWaiter) add(s *socket) error {
 // not the end is an ICMP message at most.
 const failuresInARow = 100
 
-// read brings a socket's packets to the shard until remove.
+// read brings a socket's packets to the shard until remove. A panic, which can
+// only be the network's, ends this socket alone.
 func (w *channelWaiter) read(s *socket) {
+	defer func() {
+		if v := recover(); v != nil {
+			w.log.Error("media: panic of a network", "addr", s.addr, "err", v, "stack", string(debug.Stack()))
+		}
+	}()
 	for failures := 0; failures < failuresInARow; {
 		buf := w.buffers.Get().(*[maxDatagram + 1]byte)
 		n, addr, err := s.conn.ReadFrom(buf[:])

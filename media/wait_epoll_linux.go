@@ -2,6 +2,7 @@ package media
 
 import (
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"sync/atomic"
@@ -11,9 +12,9 @@ import (
 )
 
 // newWaiter returns the seam for a network; nil is the kernel.
-func newWaiter(n Network) (waiter, error) {
+func newWaiter(n Network, log *slog.Logger) (waiter, error) {
 	if n != nil {
-		return newChannelWaiter(n), nil
+		return newChannelWaiter(n, log), nil
 	}
 	return newEpollWaiter()
 }

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"log/slog"
 	"net/netip"
 	"os"
 	"testing"
@@ -40,7 +41,7 @@ func descriptors(t *testing.T) int {
 }
 
 func TestKernelSocketsAreMarkedForSpeech(t *testing.T) {
-	w, err := newWaiter(nil)
+	w, err := newWaiter(nil, slog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,16 +3,17 @@
 package media
 
 import (
+	"log/slog"
 	"net"
 	"net/netip"
 )
 
 // newWaiter returns the seam for a network; nil is the kernel.
-func newWaiter(n Network) (waiter, error) {
+func newWaiter(n Network, log *slog.Logger) (waiter, error) {
 	if n == nil {
 		n = kernelNetwork{}
 	}
-	return newChannelWaiter(n), nil
+	return newChannelWaiter(n, log), nil
 }
 
 // kernelNetwork is the kernel where there is no epoll.
