@@ -1,7 +1,11 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"trunkline/internal/simphone"
@@ -323,5 +327,31 @@ func TestOfferlessInviteIsAnsweredWithOurOffer(t *testing.T) {
 		s.hear(a, customerTone)
 		s.bye(c)
 		s.ended(a)
+	})
+}
+
+func TestRecordingsPastTheirRetentionAreDeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, "retention: {recordings: 24h}\n"+supportTeam+queueFlow)
+		ann := s.agent("ann", annTone, simphone.Ring().Answer())
+		c := s.dial()
+		a := s.gets(ann)
+		s.hear(c, annTone)
+		s.bye(c)
+		s.ended(a)
+		time.Sleep(3 * time.Second)
+		file := s.cards()[0].Recordings[0].Path
+		if _, err := os.Stat(file); err != nil {
+			t.Fatalf("the recording: %v", err)
+		}
+		time.Sleep(30 * time.Minute)
+		if _, err := os.Stat(file); err != nil {
+			t.Errorf("after half an hour of 24: %v", err)
+		}
+		time.Sleep(50 * time.Hour)
+		if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("after its day and 24 hours: got %v, want it gone", err)
+		}
+		s.end()
 	})
 }

@@ -171,6 +171,32 @@ func (h *house) start() {
 			h.log.Error("SIP ended", "err", err)
 		}
 	})
+	h.tasks.Go(func() { h.sweep(edge) })
+}
+
+// sweepEvery is how often recordings past their retention are looked for.
+const sweepEvery = time.Hour
+
+// sweep deletes the recordings that retention.recordings no longer keeps. The
+// store does the same for facts and records by itself.
+func (h *house) sweep(ctx context.Context) {
+	every := time.NewTicker(sweepEvery)
+	defer every.Stop()
+	for {
+		if keep := h.config().Retention.Recordings; keep > 0 {
+			n, err := h.recorder.Sweep(time.Now().Add(-keep))
+			if err != nil {
+				h.log.Error("recordings past their retention cannot be deleted", "err", err)
+			} else if n > 0 {
+				h.log.Info("recordings past their retention were deleted", "count", n)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+	}
 }
 
 // stopGrace bounds the wait for the BYEs' answers.
