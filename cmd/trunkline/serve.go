@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -34,7 +35,10 @@ type switchProcess struct {
 func openSwitch(cfg *config.Config, w world, log *slog.Logger) (_ *switchProcess, err error) {
 	p := &switchProcess{log: log}
 	if p.door, err = api.Open(cfg.Data()); err != nil {
-		return nil, err
+		if errors.Is(err, api.ErrRunning) {
+			return nil, err
+		}
+		return nil, config.Problems{cfg.Problem("data_dir", strings.TrimPrefix(err.Error(), "data_dir: "))}
 	}
 	defer func() {
 		if err != nil {
@@ -197,6 +201,11 @@ func (c *serveCmd) Run(t *terminal) error {
 	}
 	p, err := openSwitch(cfg, w, log)
 	if err != nil {
+		if !errors.Is(err, api.ErrRunning) {
+			if place := probe(cfg); place != nil { // a listener: with its line of the file
+				return place
+			}
+		}
 		return err
 	}
 	ctx, stop := context.WithCancel(t.ctx)
