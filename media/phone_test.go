@@ -64,7 +64,7 @@ func inBubbleWith(t *testing.T, cfg Config, test func(*rig)) {
 type loopback struct{}
 
 func (loopback) ListenPacket(a netip.AddrPort) (net.PacketConn, error) {
-	return net.ListenUDP("udp4", net.UDPAddrFromAddrPort(a))
+	return net.ListenUDP("udp", net.UDPAddrFromAddrPort(a))
 }
 
 func newRig(t testing.TB, cfg Config, phones, ours Network, addr netip.Addr) *rig {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -70,5 +71,52 @@ func checkExpedited(t *testing.T, s *socket) {
 	}
 	if got, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err != nil || got != 2*socketBuffer {
 		t.Errorf("%v: got receive buffer %d, %v, want %d", s.addr, got, err, 2*socketBuffer)
+	}
+}
+
+func TestIPv6OnTheKernel(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Config{}, loopback{}, nil, netip.MustParseAddr("::1"))
+	a, b := r.phone(PCMU, 20*ms), r.phone(PCMU, 20*ms)
+	a.say(440)
+	b.say(620)
+	r.bridge.Join(a.s, b.s)
+	a.hears(a.next(24)[10:], tones, 620)
+	b.hears(b.next(20), tones, 440)
+}
+
+func TestEpollWaitsUntilItsMomentOrAWake(t *testing.T) {
+	for _, coarse := range []bool{false, true} {
+		w, err := newEpollWaiter()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.close()
+		w.coarse = coarse
+		waited := func(d int64) time.Duration {
+			began := time.Now()
+			w.doze()
+			w.wait(d)
+			if _, _, _, ok := w.receive(make([]byte, maxDatagram)); ok {
+				t.Error("got a packet from nowhere")
+			}
+			return time.Since(began)
+		}
+		if got := waited(int64(2500 * time.Microsecond)); got < 2500*time.Microsecond {
+			t.Errorf("coarse %v: got back after %v, want 2.5 ms", coarse, got)
+		}
+		w.doze()
+		go w.wake()
+		w.wait(-1)
+		if _, _, _, ok := w.receive(make([]byte, maxDatagram)); ok {
+			t.Error("got a packet from a wake")
+		}
+		if got := waited(int64(2 * ms)); got < 2*ms {
+			t.Errorf("coarse %v: got back after %v, want 2 ms: a wake counts once", coarse, got)
+		}
+		w.wake() // nobody dozes
+		if got := waited(int64(2 * ms)); got < 2*ms {
+			t.Errorf("coarse %v: got back after %v, want 2 ms: a wake of the waking is forgotten", coarse, got)
+		}
 	}
 }
