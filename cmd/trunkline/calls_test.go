@@ -20,10 +20,12 @@ func TestCallIsAnsweredAndBothHearEachOther(t *testing.T) {
 		a := s.gets(ann)
 		s.hear(c, annTone)
 		s.hear(a, customerTone)
+		time.Sleep(2 * time.Second)
 		s.bye(c)
 		if e := s.ended(a); e.By != simphone.Theirs {
 			t.Errorf("agent's leg: got %v, want ended by the switch", e)
 		}
+		s.recorded().wantTones(t, annTone)
 	})
 }
 
@@ -184,7 +186,7 @@ func TestHoldFromThePhoneGivesTheCustomerMusic(t *testing.T) {
 				if err := a.Hold(s.within(5*time.Second), kind.kind); err != nil {
 					s.fatal(err)
 				}
-				time.Sleep(time.Second)
+				time.Sleep(3 * time.Second)
 				s.wantHears(c, "music")
 				if err := a.Resume(s.within(5 * time.Second)); err != nil {
 					s.fatal(err)
@@ -193,6 +195,10 @@ func TestHoldFromThePhoneGivesTheCustomerMusic(t *testing.T) {
 				s.hear(a, customerTone)
 				s.bye(c)
 				s.ended(a)
+				sound := s.recorded()
+				if left, right := sound.middle(); !left.Silent() || !right.Silent() {
+					t.Errorf("recorded during the hold: left %v, right %v, want silence on both sides", left, right)
+				}
 			})
 		})
 	}

@@ -56,16 +56,19 @@ func (k kept) wantTones(t *testing.T, agent float64) {
 	if len(k.left) < 8000 {
 		t.Fatalf("recording: got %v, want a second at least", k.length())
 	}
-	middle := func(pcm []int16) simphone.Sound {
-		return simphone.Sound{Samples: pcm[len(pcm)/2-2000 : len(pcm)/2+2000]}
-	}
-	left, right := middle(k.left), middle(k.right)
+	left, right := k.middle()
 	if !left.Has(customerTone) || left.Has(agent) {
 		t.Errorf("left side: got %v, want the customer's %v Hz alone", left, customerTone)
 	}
 	if !right.Has(agent) || right.Has(customerTone) {
 		t.Errorf("right side: got %v, want the agent's %v Hz alone", right, agent)
 	}
+}
+
+// middle is half a second of both sides, in the middle of the recording.
+func (k kept) middle() (left, right simphone.Sound) {
+	at := len(k.left) / 2
+	return simphone.Sound{Samples: k.left[at-2000 : at+2000]}, simphone.Sound{Samples: k.right[at-2000 : at+2000]}
 }
 
 // facts are all facts of a site whose switch does not run; their numbers go

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -289,6 +290,18 @@ func (s *story) cards() []call.Record {
 		records[i], records[j] = records[j], records[i]
 	}
 	return records
+}
+
+// recorded is the sound of the last recording, once it is sealed.
+func (s *story) recorded() kept {
+	s.Helper()
+	time.Sleep(3 * time.Second)
+	cards := s.cards()
+	recordings := cards[len(cards)-1].Recordings
+	if len(recordings) == 0 {
+		s.fatal(errors.New("nothing was recorded"))
+	}
+	return readWAV(s.T, recordings[len(recordings)-1].Path)
 }
 
 // end stops the house and gives the ladder and the cards as text.
