@@ -158,6 +158,23 @@ func TestJitterIsMeasured(t *testing.T) {
 	})
 }
 
+func TestReportCountsOverTheWrap(t *testing.T) {
+	e, sh, _ := stillEngine(t)
+	s := loneSession(e, sh)
+	var r reception
+	r.begin(65530)
+	for _, seq := range []uint16{65530, 65531, 65533, 65532, 65535, 0, 1, 2, 3} { // 65534 is lost
+		r.note(&packet{seq: seq}, &s.counts, 0, false)
+	}
+	got := r.report(s, 0)
+	if got.LastSequenceNumber != 1<<16|3 || got.TotalLost != 1 || got.FractionLost != 25 {
+		t.Errorf("got %+v, want 65539 as the highest, 1 of 10 lost", got)
+	}
+	if got := r.report(s, 0); got.FractionLost != 0 || got.TotalLost != 1 {
+		t.Errorf("got %+v at once again, want no further loss", got)
+	}
+}
+
 func FuzzIntake(f *testing.F) {
 	f.Add([]byte{0x80, 0, 0, 1, 0, 0, 0, 160, 1, 2, 3, 4, 0xff}, false)
 	f.Add([]byte{0x80, 96, 0, 1, 0, 0, 0, 160, 1, 2, 3, 4, 5, 0x8a, 1, 0}, false)

@@ -170,7 +170,7 @@ func (s *Session) take(p *packet, now int64) {
 		s.press(p, now)
 		return
 	}
-	if s.table == nil || s.muted || !s.terms.Receive || p.pt == comfortNoise {
+	if s.table == nil || s.muted || s.passedOver(p) {
 		return
 	}
 	if s.tap != nil || s.isMixed {
@@ -188,13 +188,25 @@ func (s *Session) take(p *packet, now int64) {
 	}
 }
 
+// passedOver says that a packet is not to be heard: the peer said that it would
+// send nothing, or it is comfort noise. A relay closes the hole.
+func (s *Session) passedOver(p *packet) bool {
+	if s.terms.Receive && p.pt != comfortNoise {
+		return false
+	}
+	if s.relayTo != nil {
+		s.relayTo.passOver()
+	}
+	return true
+}
+
 // press is the turn of a telephone-event packet (RFC 4733).
 func (s *Session) press(p *packet, now int64) {
 	if digit, ok := s.keys.press(p.ts, p.payload()); ok {
 		s.counts.digits.Add(1)
 		s.engine.cfg.Emit(Digit{Session: s.id, Digit: digit, At: s.engine.epoch.Add(time.Duration(now))})
 	}
-	if s.table == nil || s.muted || !s.terms.Receive {
+	if s.table == nil || s.muted || s.passedOver(p) {
 		return
 	}
 	if s.relayTo != nil {

@@ -197,9 +197,13 @@ func (s *Session) forwardEvent(from *Session, p *packet, now int64) {
 	if s.terms.Events {
 		s.forward(from, p, s.terms.EventSendPT, now)
 	} else {
-		s.seqPlus-- // no hole for what is not sent
+		s.passOver()
 	}
 }
+
+// passOver leaves a packet of the relayed source out: what is not sent leaves
+// no hole.
+func (s *Session) passOver() { s.seqPlus-- }
 
 // sendEvent sends another seat's telephone-event within paced sound: all of
 // its packets with the timestamp at which it began here (RFC 4733 §2.1).
