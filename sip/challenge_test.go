@@ -48,7 +48,7 @@ func TestTrunkChallengeIsAnsweredWithTheStrongestAlgorithm(t *testing.T) {
 		if again.hdr("CSeq") != "2 INVITE" || again.hdr("Call-ID") != inv.hdr("Call-ID") || again.hdr("From") != inv.hdr("From") || again.tag("To") != "" {
 			t.Errorf("got %q, want the next CSeq of the same call", again.text)
 		}
-		p.respond(again, 200, "y", "", rigSDP)
+		p.respond(again, 200, "y", "Contact: <sip:callee@10.0.0.2:5060;line=7>\r\n", rigSDP)
 		want[Answered](r)
 		if a := p.expect("ACK "); a.hdr("Proxy-Authorization") != again.hdr("Proxy-Authorization") {
 			t.Errorf("ACK's credentials: got %q, want the INVITE's", a.hdr("Proxy-Authorization"))
@@ -57,7 +57,7 @@ func TestTrunkChallengeIsAnsweredWithTheStrongestAlgorithm(t *testing.T) {
 		l.Hangup(0, Reason{})
 		bye := p.expect("BYE ")
 		p.respond(bye, 401, "", "WWW-Authenticate: Digest realm=\"c\", nonce=\"n2\", qop=\"auth\"\r\n", "")
-		bye = p.expect("BYE ")
+		bye = p.expect("BYE sip:callee@10.0.0.2:5060;line=7 ") // parameters count
 		proves(t, bye, "Authorization")
 		p.respond(bye, 200, "", "", "")
 		p.nothing(time.Minute)

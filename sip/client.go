@@ -92,6 +92,20 @@ func (t *clientTx) refused(res *sip.Response) {
 	t.finish()
 }
 
+// orphan sees to a response whose leg is gone.
+func (e *Endpoint) orphan(t *clientTx, res *sip.Response) {
+	switch {
+	case res.StatusCode < 200:
+	case t.req.Method != sip.INVITE:
+		t.finish()
+	case res.IsSuccess():
+		t.finish()
+		e.refuseAnswer(res, t.flow, Reason{Cause: 487, Text: "Call ended"})
+	default:
+		t.refused(res)
+	}
+}
+
 // clientTxs are all requests of ours that wait for a final response.
 type clientTxs struct {
 	e *Endpoint

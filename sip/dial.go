@@ -66,7 +66,7 @@ func (l *Leg) startDial() {
 		return
 	}
 	l.e.befriend(c.flow)
-	l.phone, l.in, l.target = to.phone, c.flow, to.uri
+	l.phone, l.device, l.in, l.target = to.phone, c.To.Contact, c.flow, to.uri
 	l.contact = l.e.contact(c.flow)
 	if to.user != "" {
 		l.login = &login{user: to.user, password: to.password}

@@ -9,7 +9,8 @@ import (
 // between messages and never changed, only replaced.
 type dialog struct {
 	inbound bool
-	phone   bool // the peer is one of our phones
+	phone   bool      // the peer is one of our phones
+	device  ContactID // which, when we called it
 
 	callID    *sip.CallIDHeader
 	from      *sip.FromHeader // ours, with our tag
@@ -29,6 +30,13 @@ type dialog struct {
 
 // hop is where the next request of this dialog goes.
 func (l *Leg) hop() *flow {
+	if !l.in.usable() && l.device != "" { // the phone may have registered again
+		if to, err := l.e.resolvePhone(l.device); err == nil {
+			if f, err := l.e.flowTo(to.addr, to.tcp, to.prefer); err == nil {
+				l.in = f
+			}
+		}
+	}
 	uri, routed := &l.target, len(l.routes) > 0
 	if routed {
 		uri = &l.routes[0]

@@ -30,15 +30,18 @@ type Endpoint struct {
 	grumble *grumbler
 	count   counters
 
-	phones    *registrar
-	carriers  *carriers
-	clients   *clientTxs
-	servers   *serverTxs
-	memory    *memory
-	legs      *legTable
-	friends   *friends
-	draining  atomic.Bool
-	serving   atomic.Bool
+	phones   *registrar
+	carriers *carriers
+	clients  *clientTxs
+	servers  *serverTxs
+	memory   *memory
+	legs     *legTable
+	friends  *friends
+	draining atomic.Bool
+	serving  atomic.Bool
+
+	mu        sync.Mutex
+	down      bool // Serve waits for the goroutines, or has
 	goroutine sync.WaitGroup
 }
 
@@ -122,6 +125,9 @@ func (e *Endpoint) Serve(ctx context.Context) error {
 	}
 	e.clients.stop()
 	e.servers.stop()
+	e.mu.Lock()
+	e.down = true
+	e.mu.Unlock()
 	e.goroutine.Wait()
 	return nil
 }
@@ -129,9 +135,16 @@ func (e *Endpoint) Serve(ctx context.Context) error {
 // spawn runs f on a goroutine that Serve waits for. A panic in f is logged and
 // counted, and costs what f was doing.
 func (e *Endpoint) spawn(f func()) {
-	e.goroutine.Add(1)
+	e.mu.Lock()
+	counted := !e.down // a Dial after Serve fails by itself, at once
+	if counted {
+		e.goroutine.Add(1)
+	}
+	e.mu.Unlock()
 	go func() {
-		defer e.goroutine.Done()
+		if counted {
+			defer e.goroutine.Done()
+		}
 		defer e.rescue("goroutine")
 		f()
 	}()
@@ -196,5 +209,6 @@ func (e *Endpoint) trace(in bool, transport string, local, remote netip.AddrPort
 	if e.cfg.Trace == nil {
 		return
 	}
+	defer e.rescue("trace")
 	e.cfg.Trace(Message{At: time.Now(), In: in, Transport: transport, Local: local, Remote: remote, Raw: append([]byte(nil), b...)})
 }

@@ -47,6 +47,13 @@ func (f *flow) local() netip.AddrPort {
 	return f.udp.local
 }
 
+func (f *flow) endpoint() *Endpoint {
+	if f.tcp != nil {
+		return f.tcp.e
+	}
+	return f.udp.e
+}
+
 // usable reports whether a write can still reach the peer.
 func (f *flow) usable() bool { return f.tcp == nil || !f.tcp.closed() }
 
@@ -71,6 +78,8 @@ func (f *flow) LocalAddr() net.Addr {
 // refuses more than 1,300 bytes and has no way over TCP. A departure from RFC
 // 3261 §18.1.1: big datagrams are fragmented by IP, as every PBX does.
 func (f *flow) WriteMsg(m sip.Message) error {
+	// sipgo's timers write from goroutines of its own: nothing may escape here.
+	defer f.endpoint().rescue("write")
 	buf := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(buf)
 	buf.Reset()

@@ -167,8 +167,13 @@ func quotable(s string) string {
 			return -1
 		}
 		return r
-	}, strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s))
+	}, pairs.Replace(s))
 }
+
+var (
+	pairs     = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+	separated = strings.NewReplacer("-", "", ".", "", "(", "", ")", "") // RFC 3966 §5.1.1
+)
 
 // clean removes what would end a header line.
 func clean(s string) string {
@@ -221,7 +226,7 @@ func escapeUser(s string) string {
 func userOf(u *sip.Uri) string {
 	s := u.User
 	if u.Scheme == "tel" {
-		s = strings.NewReplacer("-", "", ".", "", "(", "", ")", "").Replace(u.Raw())
+		s = separated.Replace(u.Raw())
 	}
 	s, _, _ = strings.Cut(s, ";")
 	return clean(unescape(s))

@@ -23,7 +23,7 @@ func (e *Endpoint) invite(req *sip.Request, f *flow, key string) {
 	req.To().Params.Add("tag", e.steadyTag(req))
 	var from caller
 	trunk, ok := e.carriers.whose(f.source.Addr())
-	if ok && req.GetHeader("authorization") == nil {
+	if ok && !e.hasOurCredentials(req) {
 		from.trunk = trunk
 	} else {
 		v := e.phones.authenticate(req)
@@ -47,6 +47,17 @@ func (e *Endpoint) invite(req *sip.Request, f *flow, key string) {
 	default:
 		e.open(req, f, key, from)
 	}
+}
+
+// hasOurCredentials: a phone may sit at a trunk's address. Credentials for
+// another realm are a carrier's own affair.
+func (e *Endpoint) hasOurCredentials(req *sip.Request) bool {
+	for _, h := range req.GetHeaders("authorization") {
+		if strings.Contains(strings.ToLower(h.Value()), `realm="`+strings.ToLower(e.cfg.Domain)+`"`) {
+			return true
+		}
+	}
+	return false
 }
 
 func (e *Endpoint) turnAway(req *sip.Request, f *flow, key string, res *sip.Response) {

@@ -146,26 +146,31 @@ func (l *Leg) bury() {
 // crash ends the leg as well as it can after a panic.
 func (l *Leg) crash(err error) {
 	defer l.e.rescue("leg's end")
-	defer l.end(Ended{By: Failed, Code: 500, Text: "internal error", Err: err})
-	switch l.phase {
-	case invited:
-		if l.invite != nil {
-			l.invite.respond(l.e.makeReply(l.invite.req, 500, "Server Internal Error"))
-		}
-	case dialling, cancelling:
-		if l.call != nil && l.call.tx != nil {
-			l.call.tx.quiet.Store(true)
-			l.sendCancel(Reason{})
-		}
-	case answered, up:
-		l.sendBye(Reason{Cause: 500, Text: "internal error"})
-	}
+	l.quit(Ended{By: Failed, Code: 500, Text: "internal error", Err: err})
 }
 
 // abandon is the endpoint's last word: whatever is left ends now.
 func (l *Leg) abandon() {
-	l.end(Ended{By: Failed, Code: 503, Text: "shutting down", Err: errClosed})
+	l.quit(Ended{By: Failed, Code: 503, Text: "shutting down", Err: errClosed})
 	l.phase = gone
+}
+
+// quit says good-bye on the wire and waits for nothing.
+func (l *Leg) quit(ev Ended) {
+	defer l.end(ev)
+	switch l.phase {
+	case invited:
+		if l.invite != nil {
+			l.refuseInvite(ev.Code, "")
+		}
+	case dialling, cancelling:
+		if l.call != nil && l.call.tx != nil {
+			l.call.tx.quiet.Store(true)
+			l.sendCancel(Reason{Cause: ev.Code, Text: ev.Text})
+		}
+	case answered, up:
+		l.sendBye(Reason{Cause: ev.Code, Text: ev.Text})
+	}
 }
 
 func (l *Leg) emit(ev Event) {
@@ -240,15 +245,28 @@ func (l *Leg) tick(now time.Time) {
 		case dueBye:
 			l.releaseBye()
 		case dueLinger:
-			l.phase = gone
+			l.linger()
 		}
 	}
 }
 
+// linger ends a leg whose transactions have had their time, or whose INVITE got
+// no final response for 64*T1 after the CANCEL (RFC 3261 §9.1).
+func (l *Leg) linger() {
+	if c := l.call; c != nil {
+		l.call = nil
+		if c.tx != nil {
+			l.closeTx(c.tx)
+		}
+		l.end(c.end)
+	}
+	l.phase = gone
+}
+
 // onResponse and onFailure make the leg the owner of its transactions.
 func (l *Leg) onResponse(t *clientTx, res *sip.Response) {
-	if !l.post(func() { l.response(t, res) }) && res.StatusCode >= 200 {
-		t.finish()
+	if !l.post(func() { l.response(t, res) }) {
+		l.e.orphan(t, res)
 	}
 }
 

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -163,6 +164,62 @@ func TestCancelWhileRinging(t *testing.T) {
 		p.expect("ACK ")
 		if ev := want[Ended](r); ev.By != Ours || ev.Code != 487 {
 			t.Errorf("got %+v, want Ours 487", ev)
+		}
+	})
+}
+
+func TestCancelOfAPhoneThatVanishedEndsAfter32Seconds(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		p := r.peer(rigPhone)
+		l := r.dialAnn()
+		inv := p.expect("INVITE ")
+		p.respond(inv, 180, "a", "", "")
+		want[Progressed](r)
+		l.Hangup(0, Reason{})
+		start := time.Now()
+		if ev := want[Ended](r); ev.By != Ours {
+			t.Errorf("got %+v, want Ours", ev)
+		}
+		if d := time.Since(start); d < 31*time.Second || d > 33*time.Second {
+			t.Errorf("ended after %v, want 32 s", d)
+		}
+		p.drain(time.Minute)
+		if n := r.e.Stats().Legs; n != 0 {
+			t.Errorf("legs: got %d, want 0", n)
+		}
+	})
+}
+
+func TestServeEndsTheLegsThatAreLeft(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		p, q := r.peer(rigTrunk), r.peer(rigPhone)
+		p.call("up").up()
+		p.call("ringing").ring()
+		r.dialAnn()
+		q.respond(q.expect("INVITE "), 180, "a", "", "")
+		want[Progressed](r)
+		start := time.Now()
+		r.stop()
+		<-r.done
+		if d := time.Since(start); d > 2*serveGrace+time.Second {
+			t.Errorf("Serve returned after %v, want at most %v", d, 2*serveGrace)
+		}
+		for range 3 {
+			if ev := want[Ended](r); ev.By != Failed || ev.Code != 503 {
+				t.Errorf("got %+v, want Failed 503", ev)
+			}
+		}
+		var got []string
+		for _, m := range append(p.drain(time.Second), q.drain(time.Second)...) {
+			got = append(got, strings.Join(strings.Fields(m.text)[:2], " "))
+		}
+		slices.Sort(got)
+		if s := strings.Join(got, "; "); s != "BYE sip:bob@10.0.0.2:5060; CANCEL sip:ann@10.0.0.3:5060; SIP/2.0 503" {
+			t.Errorf("on the wire: got %q, want BYE, CANCEL, 503", s)
+		}
+		r.e.Dial(Dial{To: Target{Trunk: "acme"}}) // after the end: fails as an event
+		if ev := want[Ended](r); ev.By != Failed {
+			t.Errorf("got %+v, want Failed", ev)
 		}
 	})
 }

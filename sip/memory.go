@@ -60,15 +60,6 @@ func (m *memory) get(key string) (raw []byte, f *flow, ok bool) {
 	return k.raw, k.flow, true
 }
 
-func (m *memory) forget(key string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if k := m.m[key]; k != nil {
-		delete(m.m, key)
-		k.raw, k.flow = nil, nil // its place in the queue goes with time
-	}
-}
-
 // expire drops what is too old; m.mu is held.
 func (m *memory) expire(now time.Time) {
 	for m.head < len(m.queue) && now.Sub(m.queue[m.head].at) >= m.keep {

@@ -103,7 +103,7 @@ func TestGlareIsRefusedAndTriedAgain(t *testing.T) {
 			"INVITE sip:x@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.3:5060;branch=z9hG4bKglare;rport\r\nMax-Forwards: 70\r\nFrom: <sip:ann@x>;tag=PEERTAG\r\nTo: <sip:x@y>;tag=OURTAG\r\nCall-ID: CALLID\r\nCSeq: 7 INVITE\r\nContact: <sip:callee@10.0.0.3:5060>\r\nContent-Length: 0\r\n\r\n")
 		p.send(theirs)
 		p.expect("SIP/2.0 491")
-		p.send(strings.ReplaceAll(theirs, "INVITE", "ACK")[:0] + strings.Replace(strings.Replace(theirs, "INVITE sip:", "ACK sip:", 1), "7 INVITE", "7 ACK", 1))
+		p.send(strings.ReplaceAll(theirs, "INVITE", "ACK"))
 		p.respond(ours, 491, "", "", "")
 		start := p.expect("ACK ").at
 		again := p.expect("INVITE ")

@@ -277,7 +277,7 @@ func (m wireMsg) tag(name string) string {
 }
 
 // caller is a wirePeer's call into the switch.
-type caller1 struct {
+type wireCall struct {
 	*wirePeer
 	id     string
 	branch string
@@ -286,12 +286,12 @@ type caller1 struct {
 	user   string
 }
 
-func (p *wirePeer) call(id string) *caller1 {
-	return &caller1{wirePeer: p, id: id, branch: "z9hG4bK-" + id, seq: 1, user: "+14155550100"}
+func (p *wirePeer) call(id string) *wireCall {
+	return &wireCall{wirePeer: p, id: id, branch: "z9hG4bK-" + id, seq: 1, user: "+14155550100"}
 }
 
 // message writes a request of the call; more are header lines with CRLF.
-func (c *caller1) message(method, branch string, seq int, more, body string) string {
+func (c *wireCall) message(method, branch string, seq int, more, body string) string {
 	to := "<sip:" + c.user + "@10.0.0.1>"
 	if c.toTag != "" {
 		to += ";tag=" + c.toTag
@@ -305,12 +305,14 @@ func (c *caller1) message(method, branch string, seq int, more, body string) str
 		method, c.user, c.at, branch, c.id, to, c.id, seq, method, c.at, more, len(body), body)
 }
 
-func (c *caller1) invite() { c.send(c.message("INVITE", c.branch, c.seq, "", rigSDP)) }
+func (c *wireCall) invite() { c.send(c.message("INVITE", c.branch, c.seq, "", rigSDP)) }
 
-func (c *caller1) ack() { c.send(c.message("ACK", c.branch+"-ack"+strconv.Itoa(c.seq), c.seq, "", "")) }
+func (c *wireCall) ack() {
+	c.send(c.message("ACK", c.branch+"-ack"+strconv.Itoa(c.seq), c.seq, "", ""))
+}
 
 // ring calls until 180 is in and returns the leg.
-func (c *caller1) ring() *Leg {
+func (c *wireCall) ring() *Leg {
 	c.r.t.Helper()
 	c.invite()
 	c.expect("SIP/2.0 100")
@@ -321,7 +323,7 @@ func (c *caller1) ring() *Leg {
 }
 
 // up calls until the dialog is confirmed.
-func (c *caller1) up() *Leg {
+func (c *wireCall) up() *Leg {
 	c.r.t.Helper()
 	l := c.ring()
 	l.Answer([]byte(rigSDP))
@@ -332,7 +334,7 @@ func (c *caller1) up() *Leg {
 }
 
 // request sends the next request inside the dialog.
-func (c *caller1) request(method, more, body string) {
+func (c *wireCall) request(method, more, body string) {
 	c.seq++
 	c.send(c.message(method, fmt.Sprintf("z9hG4bK-%s-%d", c.id, c.seq), c.seq, more, body))
 }

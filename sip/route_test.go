@@ -152,7 +152,7 @@ func TestRequestsFollowAPeerWhoseAddressChanged(t *testing.T) {
 		c.toTag = c.expect("SIP/2.0 200").tag("To")
 		c.ack()
 		want[Confirmed](r)
-		moved := &caller1{wirePeer: r.peer("10.0.0.2:6666"), id: c.id, branch: c.branch, seq: 1, toTag: c.toTag, user: "x"}
+		moved := &wireCall{wirePeer: r.peer("10.0.0.2:6666"), id: c.id, branch: c.branch, seq: 1, toTag: c.toTag, user: "x"}
 		moved.request("OPTIONS", "", "")
 		moved.expect("SIP/2.0 200")
 		l.Hangup(0, Reason{})

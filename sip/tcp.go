@@ -135,13 +135,6 @@ func (c *connections) to(peer, local netip.AddrPort) (*tcpConn, error) {
 	return t, nil
 }
 
-// at returns the open connection to a peer, if any.
-func (c *connections) at(peer netip.AddrPort) *tcpConn {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.byPeer[peer]
-}
-
 // add registers a connection; c.mu is held.
 func (c *connections) add(conn net.Conn, peer, local netip.AddrPort) *tcpConn {
 	t := &tcpConn{e: c.e, conn: conn, local: local, remote: peer, out: make(chan []byte, maxQueued), done: make(chan struct{})}
