@@ -12,7 +12,7 @@ func (r *Router) Check() error {
 	if err := r.checkState(); err != nil {
 		return err
 	}
-	if r.pending != nil || r.everything {
+	if r.pending != nil {
 		return nil // restored; matched by the next step
 	}
 	return r.checkNobodyWaits()

@@ -9,7 +9,7 @@ package routing
 const fewTouched = 8
 
 func (r *Router) match() {
-	if r.everything || len(r.dirtyAgents)+len(r.dirtyWorks) > fewTouched {
+	if len(r.dirtyAgents)+len(r.dirtyWorks) > fewTouched {
 		r.matchAll()
 	} else {
 		r.matchTouched()
@@ -19,7 +19,7 @@ func (r *Router) match() {
 	}
 	clear(r.dirtyAgents)
 	clear(r.dirtyWorks)
-	r.dirtyAgents, r.dirtyWorks, r.everything = r.dirtyAgents[:0], r.dirtyWorks[:0], false
+	r.dirtyAgents, r.dirtyWorks = r.dirtyAgents[:0], r.dirtyWorks[:0]
 }
 
 // matchAll goes through all waiting works in the order of service once: handing one out never makes room for another.

@@ -147,6 +147,10 @@ func sooner(v, w *modelWork) bool {
 
 func (m *model) know(id WorkID) *modelWork {
 	w := m.works[id]
+	if w != nil && !w.waits && w.rings == 0 && len(w.holders) == 0 &&
+		!w.idleSince.Add(workMemory+time.Second-1).Truncate(time.Second).After(m.now) {
+		w = nil // faded
+	}
 	if w == nil {
 		w = &modelWork{Queued: Queued{Work: id}, refused: map[AgentID]time.Time{}, wrapped: map[AgentID]bool{}, holders: map[AgentID]bool{}}
 		m.works[id] = w
@@ -157,12 +161,6 @@ func (m *model) know(id WorkID) *modelWork {
 // take follows what an event itself says.
 func (m *model) take(now time.Time, ev Event) {
 	m.now = now
-	for id, w := range m.works {
-		faded := w.idleSince.Add(workMemory + time.Second - 1).Truncate(time.Second)
-		if !w.waits && w.rings == 0 && len(w.holders) == 0 && !faded.After(now) {
-			delete(m.works, id)
-		}
-	}
 	switch ev := ev.(type) {
 	case Configured:
 		m.configure(ev.Config)
@@ -291,7 +289,7 @@ func (m *model) ring(c Ring) {
 	if !m.eligible(a, w) {
 		m.Fatalf("%#v: the agent must not be offered it: %+v, refused until %v", c, a, w.refused[a.id])
 	}
-	for _, id := range m.order {
+	for _, id := range m.candidates(w) {
 		if b := m.agents[id]; b != nil && m.eligible(b, w) && better(b, a) {
 			m.Fatalf("%#v: agent %s comes first: %+v before %+v", c, b.id, b, a)
 		}
@@ -308,8 +306,15 @@ func (m *model) ring(c Ring) {
 	m.offers[c.Offer] = &modelOffer{work: c.Work, agent: c.Agent}
 }
 
+func (m *model) candidates(w *modelWork) []AgentID {
+	if w.Target != "" {
+		return []AgentID{w.Target}
+	}
+	return m.teams[w.Team].Agents
+}
+
 func (m *model) anyone(w *modelWork) AgentID {
-	for _, id := range m.order {
+	for _, id := range m.candidates(w) {
 		if a := m.agents[id]; a != nil && m.eligible(a, w) {
 			return id
 		}

@@ -20,10 +20,9 @@ func (r *Router) configure(cfg Config) {
 			r.retire(a)
 		}
 	}
-	for _, a := range r.roster {
-		r.touch(a)
+	for _, a := range r.roster { // to be matched with the waiting works, which requeue has touched all
+		r.reindex(a)
 	}
-	r.everything = true
 }
 
 // setAgents makes the roster: the configured agents and the removed ones that are still in a call.
@@ -95,8 +94,6 @@ func (r *Router) requeue() {
 
 // retire takes what a removed agent has in hand away, as far as it can be, and forgets the agent with the last call.
 func (r *Router) retire(a *agent) {
-	r.timers.stop(&a.wrapUp)
-	r.timers.stop(&a.backOff)
 	for _, h := range slices.Clone(a.open) {
 		if h.offer != nil {
 			r.pass(h.offer, OutcomeWithdrawn)
@@ -105,6 +102,8 @@ func (r *Router) retire(a *agent) {
 	if len(a.open) > 0 {
 		return
 	}
+	r.timers.stop(&a.wrapUp)
+	r.timers.stop(&a.backOff)
 	delete(r.agents, a.id)
 	r.roster = slices.DeleteFunc(r.roster, func(b *agent) bool { return b == a })
 }

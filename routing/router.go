@@ -27,7 +27,6 @@ type Router struct {
 	out         []Command
 	dirtyAgents []*agent
 	dirtyWorks  []*work
-	everything  bool // match all, whatever was touched
 
 	// decided, when set, is called before each offer with the state that it was decided on.
 	decided func(*work, *agent)

@@ -70,6 +70,9 @@ func (s *story) explanation(e Explanation) {
 	defer func() { s.now = now }()
 	s.now = e.At
 	s.say("%s", e.Summary)
+	if e.Ahead > 0 {
+		s.say("  %d ahead", e.Ahead)
+	}
 	for _, c := range e.Considered {
 		switch {
 		case c.Place > 0:
