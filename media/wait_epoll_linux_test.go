@@ -120,3 +120,41 @@ func TestEpollWaitsUntilItsMomentOrAWake(t *testing.T) {
 		}
 	}
 }
+
+func TestKernelSeamDoesNotAllocate(t *testing.T) {
+	w, err := newEpollWaiter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.close()
+	for _, addr := range []string{"127.0.0.1:0", "[::1]:0"} {
+		s, err := w.open(netip.MustParseAddrPort(addr))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.add(s); err != nil {
+			t.Fatal(err)
+		}
+		to := s.addr
+		switch sa, _ := unix.Getsockname(s.fd); sa := sa.(type) {
+		case *unix.SockaddrInet4:
+			to = netip.AddrPortFrom(to.Addr(), uint16(sa.Port))
+		case *unix.SockaddrInet6:
+			to = netip.AddrPortFrom(to.Addr(), uint16(sa.Port))
+		}
+		in, out := make([]byte, maxDatagram), make([]byte, 172)
+		got := testing.AllocsPerRun(100, func() {
+			w.send(s, out, to)
+			w.doze()
+			w.wait(int64(time.Second))
+			from, n, sock, ok := w.receive(in)
+			if !ok || n != len(out) || sock != s || from != to {
+				t.Errorf("got %d bytes from %v on %v, want %d from %v", n, from, sock, len(out), to)
+			}
+		})
+		if got != 0 {
+			t.Errorf("%s: got %v allocations a packet, want 0", addr, got)
+		}
+		w.remove(s)
+	}
+}
