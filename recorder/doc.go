@@ -32,8 +32,8 @@
 // is full ends the recording with a mark and its Sealed event, never the
 // call.
 //
-// Files in Dir/unsealed name the recordings in progress: Open repairs what a
-// crash left there.
+// Recordings in progress have a second name (a hard link) in Dir/unsealed: Open
+// repairs what a crash left there.
 //
 // Caveats: At, and the times given to Pause, Resume and Close, must be about
 // now: the time line follows the running clock. Sealing syncs the file; what

@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -36,15 +37,35 @@ func repair(dir string) ([]Repaired, error) {
 			continue // not ours
 		}
 		done := Repaired{ID: ID(e.Name()), Path: wavPath(dir, id)}
-		done.Err = mend(&done, ulid.Time(id.Time()))
+		marker := filepath.Join(dir, unsealedDir, e.Name())
+		if done.Err = settleName(marker, done.Path); done.Err == nil {
+			done.Err = mend(&done, ulid.Time(id.Time()))
+		}
 		if done.Err == nil || errors.Is(done.Err, fs.ErrNotExist) {
-			if err := os.Remove(filepath.Join(dir, unsealedDir, e.Name())); err != nil {
-				done.Err = errors.Join(done.Err, err)
-			}
+			done.Err = errors.Join(done.Err, gone(os.Remove(marker)))
 		}
 		all = append(all, done)
 	}
 	return all, nil
+}
+
+// settleName gives a file that has only its name in the unsealed folder its
+// own, if there is anything in it.
+func settleName(marker, path string) error {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	info, err := os.Stat(marker)
+	if err != nil {
+		return err
+	}
+	if info.Size() == 0 {
+		return fmt.Errorf("%s: %w", path, fs.ErrNotExist)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return os.Rename(marker, path)
 }
 
 // mend makes the header tell the length that the file has, and completes the

@@ -10,7 +10,7 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// unsealedDir holds an empty file for each recording in progress.
+// unsealedDir holds a second name for the file of each recording in progress.
 const unsealedDir = "unsealed"
 
 // Sidecar is what is told about a recording beside it, as JSON: the file with

@@ -182,3 +182,25 @@ func BenchmarkSound(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRecording is what one recording costs from Start to Sealed when
+// nobody speaks: files made, sealed, told.
+func BenchmarkRecording(b *testing.B) {
+	sealed := make(chan struct{}, 1024)
+	r, _, err := Open(Config{Dir: b.TempDir(), Emit: func(Event) { sealed <- struct{}{} }, Log: quiet})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		now := time.Now()
+		r.Start(StartConfig{ID: NewID(now), At: now}).Close(now)
+	}
+	for range b.N {
+		<-sealed
+	}
+	b.StopTimer()
+	if err := r.Close(); err != nil {
+		b.Error(err)
+	}
+}

@@ -50,14 +50,17 @@ func TestASecondProcessIsToldWhoHasTheStore(t *testing.T) {
 	})
 }
 
-// fill makes a folder with a few hundred pages in every file.
+// filled is how many of everything fill appends.
+const filled = 300
+
+// fill makes a folder with many pages in every file.
 func fill(t testing.TB, dir string) {
 	t.Helper()
 	s, err := Open(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n := 1; n <= 1000; n++ {
+	for n := 1; n <= filled; n++ {
 		s.Append(fact(uint64(n)), call.Opened{Record: record(n)}, call.Closed{Record: record(n + 5000)})
 	}
 	if err := s.Close(); err != nil {
@@ -74,7 +77,7 @@ func use(dir string) error {
 	_, err1 := s.Load()
 	_, err2 := s.Facts(0, 5000)
 	_, err3 := s.Records(Filter{Limit: 5000})
-	_, err4 := s.Record(id(5500))
+	_, err4 := s.Record(id(5100))
 	return errors.Join(err1, err2, err3, err4, s.files.close(), s.Close())
 }
 
@@ -128,7 +131,7 @@ func TestNoDamageEndsTheProcess(t *testing.T) {
 	names := filesIn(t, good)
 	rng := rand.New(rand.NewPCG(7, 7)) // seed 7, 7
 	refused := 0
-	for range 150 {
+	for range 60 {
 		dir := copyOf(t, good)
 		name := filepath.Join(dir, names[rng.IntN(len(names))])
 		b, err := os.ReadFile(name)
@@ -148,7 +151,7 @@ func TestNoDamageEndsTheProcess(t *testing.T) {
 		// And write to it, which opens the months for writing.
 		if s, err := newStore(dir, Options{}); err == nil {
 			b := newBatch()
-			err := errors.Join(b.add(fact(1001)), b.add(call.Closed{Record: record(5001)}), b.add(call.Opened{Record: record(5002)}))
+			err := errors.Join(b.add(fact(filled+1)), b.add(call.Closed{Record: record(5001)}), b.add(call.Opened{Record: record(5002)}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -157,7 +160,7 @@ func TestNoDamageEndsTheProcess(t *testing.T) {
 		}
 	}
 	if refused == 0 {
-		t.Error("got no damage found in 150 damaged folders, want some")
+		t.Error("got no damage found in 60 damaged folders, want some")
 	}
 }
 
@@ -185,11 +188,11 @@ func TestAnEmptyMonthIsAMonthWithoutAnything(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := openAt(t, dir, Options{}, nil)
-	late := fact(1001)
+	late := fact(filled + 1)
 	late.At = late.At.AddDate(0, 1, 0)
 	s.Append(late)
 	sync30(t, s)
-	wantFacts(t, s, 1001)
+	wantFacts(t, s, filled+1)
 	r := record(9)
 	r.ID, r.Initiated = "no-ulid", r.Initiated.AddDate(0, 1, 0)
 	s.Append(call.Closed{Record: r})

@@ -26,22 +26,34 @@ func (fs *files) openHot() error {
 	}
 	return fs.update(hotName, func(f *file) error {
 		return guard(fs.path(hotName), func() error {
-			return f.db.Update(func(tx *bbolt.Tx) error {
-				b, err := tx.CreateBucketIfNotExists([]byte(bucketMeta))
-				if err != nil {
-					return err
-				}
-				v := b.Get([]byte(keyFormat))
-				if v == nil {
-					return b.Put([]byte(keyFormat), []byte(strconv.Itoa(format)))
-				}
-				if n, err := strconv.Atoi(string(v)); err != nil || n > format {
-					return fmt.Errorf("store %s was %w (format %s, this one knows %d): use that one", fs.path(hotName), ErrNewer, v, format)
-				}
-				return nil
+			known := false
+			err := f.db.View(func(tx *bbolt.Tx) (err error) {
+				known, err = checkFormat(fs.path(hotName), tx)
+				return err
 			})
+			if err != nil || known {
+				return err
+			}
+			return f.apply(map[string]*change{bucketMeta: {put: map[string][]byte{keyFormat: []byte(strconv.Itoa(format))}}})
 		})
 	})
+}
+
+// checkFormat refuses what a newer version wrote; known is false for a file
+// that nobody has written yet.
+func checkFormat(path string, tx *bbolt.Tx) (known bool, err error) {
+	b := tx.Bucket([]byte(bucketMeta))
+	if b == nil {
+		return false, nil
+	}
+	v := b.Get([]byte(keyFormat))
+	if v == nil {
+		return false, nil
+	}
+	if n, err := strconv.Atoi(string(v)); err != nil || n > format {
+		return true, fmt.Errorf("store %s was %w (format %s, this one knows %d): use that one", path, ErrNewer, v, format)
+	}
+	return true, nil
 }
 
 // compact rewrites hot.db into a new file when less than a quarter of it is
