@@ -210,33 +210,61 @@ func relay(b *testing.B, how string, calls int, lasts time.Duration, env ...stri
 	return r
 }
 
+// pair is the two relays, one after the other.
+type pair struct{ bare, ours relayed }
+
+// late is how many moments of sending the machine missed by more than 5 ms: it
+// had other things to do, and what was measured is not the relay alone.
+func (p pair) late() int { return p.bare.late + p.ours.late }
+
+// quiet is how many of a pair's moments may be late.
+const quiet = 200
+
+// measurePairs runs pairs until so many have been quiet, at most three times
+// as many, and returns that many of the quietest.
+func measurePairs(b *testing.B, calls, want int, lasts time.Duration) []pair {
+	b.Helper()
+	var pairs []pair
+	for found := 0; found < want && len(pairs) < 3*want; {
+		p := pair{relay(b, "bare", calls, lasts), relay(b, "media", calls, lasts)}
+		pairs = append(pairs, p)
+		if p.late() <= quiet {
+			found++
+		}
+	}
+	slices.SortFunc(pairs, func(x, y pair) int { return x.late() - y.late() })
+	return pairs[:want]
+}
+
 // BenchmarkRelay500Calls relays 500 calls (1,000 streams of 50 packets a
-// second) over the media engine and over the bare relay in turn, and compares
-// the medians of their CPU.
+// second) over the bare relay and the media engine in turn, and compares their
+// CPU: the median of the quietest pairs.
 func BenchmarkRelay500Calls(b *testing.B) {
 	const calls, rounds, lasts, bar = 500, 3, 10 * time.Second, 2.0
-	var bare, ours []relayed
-	for range rounds {
-		bare = append(bare, relay(b, "bare", calls, lasts))
-		ours = append(ours, relay(b, "media", calls, lasts))
+	pairs := measurePairs(b, calls, rounds, lasts)
+	ratio := func(p pair) float64 { return p.ours.cpu / p.bare.cpu }
+	slices.SortFunc(pairs, func(x, y pair) int { return int(1e6 * (ratio(x) - ratio(y))) })
+	lost, late := 0, 0
+	for _, p := range pairs {
+		lost += p.ours.sent - p.ours.received
+		late += p.late()
 	}
-	byCPU := func(x, y relayed) int { return int(1e6 * (x.cpu - y.cpu)) }
-	slices.SortFunc(bare, byCPU)
-	slices.SortFunc(ours, byCPU)
-	lost := 0
-	for _, r := range ours {
-		lost += r.sent - r.received
-	}
-	ratio := ours[rounds/2].cpu / bare[rounds/2].cpu
-	b.ReportMetric(100*bare[rounds/2].cpu, "bare-%core")
-	b.ReportMetric(100*ours[rounds/2].cpu, "media-%core")
-	b.ReportMetric(ratio, "ratio")
+	middle := pairs[rounds/2]
+	b.ReportMetric(100*middle.bare.cpu, "bare-%core")
+	b.ReportMetric(100*middle.ours.cpu, "media-%core")
+	b.ReportMetric(ratio(middle), "ratio")
 	b.ReportMetric(float64(lost), "lost")
-	b.ReportMetric(float64(ours[rounds/2].quantile(.5).Microseconds()), "p50-us")
-	b.ReportMetric(float64(ours[rounds/2].quantile(.99).Microseconds()), "p99-us")
+	b.ReportMetric(float64(middle.bare.quantile(.5).Microseconds()), "bare-p50-us")
+	b.ReportMetric(float64(middle.bare.quantile(.99).Microseconds()), "bare-p99-us")
+	b.ReportMetric(float64(middle.ours.quantile(.5).Microseconds()), "media-p50-us")
+	b.ReportMetric(float64(middle.ours.quantile(.99).Microseconds()), "media-p99-us")
+	b.ReportMetric(float64(late), "late-slots")
 	b.ReportMetric(0, "ns/op")
-	if ratio > bar || lost > 0 {
-		b.Errorf("got %.2f times the bare relay's CPU and %d lost, want at most %.1f and none", ratio, lost, bar)
+	if late > rounds*quiet {
+		b.Logf("the machine was busy: %d of %d moments of sending were late; run it again for a figure", late, rounds*20000)
+	}
+	if ratio(middle) > bar || lost > 0 {
+		b.Errorf("got %.2f times the bare relay's CPU and %d lost, want at most %.1f and none", ratio(middle), lost, bar)
 	}
 }
 
