@@ -87,7 +87,7 @@ func showCard(w io.Writer, c api.Card, zone *time.Location) error {
 		if m.took > 0 {
 			took = precise(m.took)
 		}
-		t.row(m.at.In(zone).Format("2006-01-02 15:04:05.000"), m.what, took)
+		t.row(m.at.In(zone).Format("2006-01-02 15:04:05.000"), took, m.what)
 	}
 	if err := t.end(); err != nil {
 		return err
