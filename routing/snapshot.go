@@ -1,7 +1,7 @@
 package routing
 
 import (
-	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
@@ -102,17 +102,18 @@ var phoneStates = [...]string{dialled: "", rings: "rings", failed: "failed", ans
 // Snapshot returns a copy of the whole state.
 func (r *Router) Snapshot() Snapshot {
 	s := Snapshot{Version: snapshotVersion, Now: r.now, LastOffer: r.lastOffer}
+	s.Agents = make([]AgentState, 0, len(r.roster))
 	for _, a := range r.roster {
 		s.Agents = append(s.Agents, a.state())
 	}
-	for _, w := range r.works {
-		s.Works = append(s.Works, w.snapshot())
+	s.Works = make([]WorkState, 0, len(r.works))
+	for _, id := range slices.Sorted(maps.Keys(r.works)) {
+		s.Works = append(s.Works, r.works[id].snapshot())
 	}
-	slices.SortFunc(s.Works, func(a, b WorkState) int { return cmp.Compare(a.ID, b.ID) })
-	for _, o := range r.offers {
-		s.Offers = append(s.Offers, o.snapshot())
+	s.Offers = make([]OfferState, 0, len(r.offers))
+	for _, id := range slices.Sorted(maps.Keys(r.offers)) {
+		s.Offers = append(s.Offers, r.offers[id].snapshot())
 	}
-	slices.SortFunc(s.Offers, func(a, b OfferState) int { return cmp.Compare(a.ID, b.ID) })
 	return s
 }
 
