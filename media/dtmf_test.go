@@ -145,3 +145,48 @@ func TestEventIsNotSentToAPeerWithoutThem(t *testing.T) {
 		}
 	})
 }
+
+func TestLongPressKeepsOneTimestampOnBothPaths(t *testing.T) {
+	for _, codec := range []Codec{PCMU, PCMA} {
+		t.Run(codec.String(), func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				a, b := r.phone(PCMU, 20*ms), r.phone(codec, 20*ms)
+				r.bridge.Join(a.s, b.s)
+				tick := time.NewTicker(20 * ms)
+				for i := range 300 {
+					if i < 20 || i > 220 {
+						b.speak(620)
+					} else { // 4 s
+						b.send(96, i == 20, b.ts-uint32(i-20)*160, []byte{3, 10, byte(i * 160 >> 8), byte(i * 160)})
+						b.ts += 160
+					}
+					<-tick.C
+				}
+				<-time.After(100 * ms)
+				var first *heardPacket
+				n, all := 0, a.heard()
+				for i := range all {
+					if all[i].pt != 96 {
+						continue
+					}
+					if n++; first == nil {
+						first = &all[i]
+					}
+					if all[i].ts != first.ts {
+						t.Fatalf("event packet %d: got timestamp %d, want %d throughout", n, all[i].ts, first.ts)
+					}
+				}
+				if n != 201 {
+					t.Errorf("got %d event packets, want 201", n)
+				}
+				last := all[len(all)-1]
+				if off := time.Duration(last.ts-all[0].ts)*perSample - last.at.Sub(all[0].at); off > 40*ms || off < -40*ms {
+					t.Errorf("got timestamps %v off from elapsed time after the press", off)
+				}
+				if got := r.has(func(e Event) bool { _, ok := e.(Digit); return ok }); len(got) != 1 {
+					t.Errorf("got %v, want one digit", got)
+				}
+			})
+		})
+	}
+}

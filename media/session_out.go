@@ -175,7 +175,7 @@ func (s *Session) forward(from *Session, p *packet, pt uint8, now int64) {
 		s.from = nil // what is not sent leaves no hole
 		return
 	}
-	if s.from != from || s.fromEpoch != from.epoch {
+	if s.from != from || s.fromEpoch != from.epoch || s.strayed(from, p, now) {
 		s.join(from, p, now)
 	}
 	s.seq = p.seq + s.seqPlus
@@ -190,6 +190,18 @@ func (s *Session) forward(from *Session, p *packet, pt uint8, now int64) {
 	h := outHeader{marker: p.marker || s.turned, pt: pt, seq: s.seq, ts: ts, ssrc: s.ssrc}
 	s.turned = false
 	s.send(h, p.buf[p.start-headerSize:p.end], now)
+}
+
+// strayed says that the source's timestamps have left elapsed time by more
+// than a second at once: a phone that began them anew, or let them stand while
+// it was silent. The peer is spared that.
+func (s *Session) strayed(from *Session, p *packet, now int64) bool {
+	if from.isEvent(p.pt) { // a key that is held down keeps its timestamp
+		return false
+	}
+	ahead := int64(int32(p.ts + s.tsPlus - s.ts))
+	off := s.at + ahead*int64(perSample) - now
+	return off > int64(time.Second) || off < -int64(time.Second)
 }
 
 // forwardEvent relays a telephone-event packet, if the peer takes them.

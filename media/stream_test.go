@@ -271,6 +271,36 @@ func TestQuietRelayIsKeptAlive(t *testing.T) {
 	})
 }
 
+func TestJumpingTimestampsOfThePeerAreNotPassedOn(t *testing.T) {
+	for _, jump := range []uint32{1 << 29, ^uint32(0) - 1<<29, 9 * SampleRate} {
+		inBubble(t, func(r *rig) {
+			a, b := r.phone(PCMU, 20*ms), r.phone(PCMU, 20*ms)
+			r.bridge.Join(a.s, b.s)
+			stop := b.say(620)
+			a.next(20)
+			stop()
+			b.ts += jump
+			b.say(950)
+			a.next(20)
+			a.oneStream(a.heard(), 40*ms)
+		})
+	}
+}
+
+func TestTimestampsThatStoodStillFollowElapsedTime(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		a, b := r.phone(PCMU, 20*ms), r.phone(PCMU, 20*ms)
+		r.bridge.Join(a.s, b.s)
+		stop := b.say(620)
+		a.next(20)
+		stop()
+		<-time.After(30 * time.Second)
+		b.say(950)
+		a.next(20)
+		a.oneStream(a.heard(), 40*ms)
+	})
+}
+
 func TestChangedSSRCOfThePeerIsNoHoleInOurs(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		a, b := r.phone(PCMU, 20*ms), r.phone(PCMU, 20*ms)
