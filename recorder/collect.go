@@ -76,6 +76,11 @@ func (r *Recorder) step(live []*Recording, closing bool) []*Recording {
 // look runs one recording's step; a panic costs that recording.
 func (r *Recorder) look(rec *Recording, now time.Time) (over bool) {
 	defer func() {
+		if over {
+			rec.release()
+		}
+	}()
+	defer func() {
 		if p := recover(); p != nil {
 			r.log.Error("recording ended by a panic", "file", rec.path, "err", fmt.Sprint(p), "stack", string(debug.Stack()))
 			rec.closed.Store(true)
@@ -87,6 +92,15 @@ func (r *Recorder) look(rec *Recording, now time.Time) (over bool) {
 		return true
 	}
 	return rec.collect(now)
+}
+
+// release gives the memory of the sound back: what waits for a slow disk is
+// then small.
+func (rec *Recording) release() {
+	for i := range rec.rings {
+		rec.rings[i].Store(nil)
+	}
+	rec.line = line{}
 }
 
 // collect brings the time line up to date and returns true when the recording
@@ -123,7 +137,8 @@ func (rec *Recording) collect(now time.Time) (over bool) {
 // drain empties the rings into the lanes; what they had no room for is a gap.
 func (rec *Recording) drain(clock int64) {
 	l := &rec.line
-	for side, r := range rec.rings {
+	for side := range rec.rings {
+		r := rec.rings[side].Load()
 		r.drain(func(h heard, a, b []int16) {
 			at := (h.at - rec.zero.UnixNano()) * l.rate / int64(time.Second)
 			l.hear(side, h, at, clock, a, b)

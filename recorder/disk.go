@@ -47,6 +47,7 @@ type track struct {
 	frames int64  // in the file, and in its header
 	made   bool   // the file in the unsealed folder is ours
 	rename bool   // it has no other name yet
+	sound  bool   // there is some in it
 	over   bool   // Sealed was emitted
 	marks  []Mark // the latest
 }
@@ -192,6 +193,7 @@ func (rec *Recording) write(at int64, b []byte) error {
 	if at+int64(len(b)/frameSize) > maxFrames {
 		return ErrTooLong
 	}
+	t.sound = true
 	n, err := t.f.WriteAt(b, headerSize+at*frameSize)
 	if n >= frameSize {
 		t.frames = at + int64(n/frameSize)
@@ -260,14 +262,18 @@ func (d *disk) over(rec *Recording, err error) {
 	done := Sealed{ID: rec.id, Path: rec.path, Duration: rec.offset(t.frames), Marks: t.marks}
 	if t.f != nil {
 		done.Bytes = headerSize + t.frames*frameSize
-		err = errors.Join(err, t.f.Sync(), t.f.Close())
+		if t.sound { // silence is not worth the wait
+			err = errors.Join(err, t.f.Sync())
+		}
+		err = errors.Join(err, t.f.Close())
 	}
 	if t.made {
-		why := ""
+		var kept error
 		if err != nil {
-			why = err.Error()
+			kept = rec.sidecar(true, err.Error())
+		} else if len(t.marks) > 0 {
+			kept = rec.sidecar(true, "")
 		}
-		kept := rec.sidecar(true, why)
 		switch {
 		case kept != nil:
 		case t.rename:

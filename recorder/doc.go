@@ -3,9 +3,8 @@
 //
 // A recording is a stereo WAV file of 16-bit PCM (RIFF WAVE, format 1) at
 // 8 kHz: side 0, the caller, on the left; side 1, the agent, on the right.
-// Beside it lies a JSON file with the same name that tells when it began, how
-// long it is, and its marks: pauses with who and why, gaps, an early end, a
-// repair. Names are ULIDs of ours under Dir/YYYY/MM/DD (UTC); nothing from the
+// If there is anything to remark, a JSON file with the same name lies beside
+// it: pauses with who and why, gaps, an early end, a repair. Names are ULIDs of ours under Dir/YYYY/MM/DD (UTC); nothing from the
 // wire reaches a path. Folders are 0700 and files 0600.
 //
 // # Time line
@@ -24,7 +23,7 @@
 // Recording.Sound is called on a media shard's thread for every packet: it
 // copies into a ring for one producer and one consumer, without a lock, an
 // allocation or a wait. One goroutine, the collector, empties the rings five
-// times a second and owns every time line; it never touches the disk. Two
+// times a second and owns every time line; it never touches the disk. Four
 // disk goroutines write, about once a second a recording, the sound
 // first and then the header, so that the file is a valid WAV at any moment,
 // also after kill -9 (which costs the last 2.5 s). A slow disk is given 10 s of
@@ -36,8 +35,9 @@
 // repairs what a crash left there.
 //
 // Caveats: At, and the times given to Pause, Resume and Close, must be about
-// now: the time line follows the running clock. Sealing syncs the file; what
-// a loss of power takes from an unsealed one is up to the kernel.
+// now: the time line follows the running clock. Sealing syncs a file with
+// sound in it; what a loss of power takes from an unsealed one is up to the
+// kernel.
 //
 // It imports no other room. It satisfies media.Tap by shape.
 package recorder

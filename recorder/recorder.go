@@ -66,7 +66,7 @@ type Recorder struct {
 	open func(path string) (file, error) // os.OpenFile, exclusively; tests put failing disks here
 
 	wake  chan struct{} // to the collector; holds one
-	disks [2]*disk
+	disks [4]*disk
 	done  sync.WaitGroup // collector, disks, retention
 
 	closing atomic.Bool
@@ -155,7 +155,7 @@ func (r *Recorder) Start(c StartConfig) *Recording {
 	rec := &Recording{owner: r, id: c.ID, rate: c.Rate, zero: c.At}
 	rec.line.rate = int64(c.Rate)
 	for i := range rec.rings {
-		rec.rings[i] = new(ring)
+		rec.rings[i].Store(new(ring))
 	}
 	if id, err := ulid.ParseStrict(string(c.ID)); err != nil {
 		rec.bad = fmt.Errorf("%w: %q", ErrBadID, c.ID)

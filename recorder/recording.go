@@ -17,10 +17,10 @@ type Recording struct {
 	zero  time.Time // sample 0
 	bad   error     // why it cannot be made at all
 
-	rings  [2]*ring
-	closed atomic.Bool  // Sound is over
-	failed atomic.Bool  // set by the disk goroutine: nothing more can be written
-	queued atomic.Int64 // bytes that wait for the disk
+	rings  [2]atomic.Pointer[ring] // nil once the collector is done with it
+	closed atomic.Bool             // Sound is over
+	failed atomic.Bool             // set by the disk goroutine: nothing more can be written
+	queued atomic.Int64            // bytes that wait for the disk
 
 	mu     sync.Mutex
 	orders []order // from the switchboard to the collector
@@ -61,15 +61,19 @@ func (rec *Recording) Sound(side int, ssrc, ts uint32, at int64, rate int, pcm [
 	if side < 0 || side > 1 || len(pcm) == 0 || rec.closed.Load() {
 		return
 	}
+	r := rec.rings[side].Load()
+	if r == nil {
+		return
+	}
 	step := 1
 	if rate != rec.rate {
 		if rate < rec.rate || rate%rec.rate != 0 {
-			rec.rings[side].dropped.Add(1)
+			r.dropped.Add(1)
 			return
 		}
 		step = rate / rec.rate
 	}
-	rec.rings[side].push(heard{ssrc: ssrc, ts: ts, at: at, rate: int32(rate)}, pcm, step)
+	r.push(heard{ssrc: ssrc, ts: ts, at: at, rate: int32(rate)}, pcm, step)
 }
 
 // Pause makes zeros of everything from at on, exactly to the sample, and

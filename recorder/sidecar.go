@@ -14,7 +14,8 @@ import (
 const unsealedDir = "unsealed"
 
 // Sidecar is what is told about a recording beside it, as JSON: the file with
-// the same name and the ending .json.
+// the same name and the ending .json. Only a recording with marks or an error
+// has one.
 type Sidecar struct {
 	ID       ID        `json:"id"`
 	Started  time.Time `json:"started"`
@@ -26,7 +27,8 @@ type Sidecar struct {
 	Marks    []Mark    `json:"marks"`
 }
 
-// ReadSidecar reads what lies beside a WAV file.
+// ReadSidecar reads what lies beside a WAV file. fs.ErrNotExist means that
+// there is nothing to remark on it.
 func ReadSidecar(wav string) (Sidecar, error) {
 	var s Sidecar
 	b, err := os.ReadFile(sidecarPath(wav))

@@ -11,7 +11,10 @@ import (
 )
 
 func TestSoundDoesNotAllocate(t *testing.T) {
-	rec := &Recording{rate: 8000, rings: [2]*ring{new(ring), new(ring)}}
+	rec := &Recording{rate: 8000}
+	for i := range rec.rings {
+		rec.rings[i].Store(new(ring))
+	}
 	pcm := make([]int16, 160)
 	wide := make([]int16, 960)
 	n := uint32(0)
@@ -20,8 +23,8 @@ func TestSoundDoesNotAllocate(t *testing.T) {
 		rec.Sound(0, 1, n, int64(n), 8000, pcm)
 		rec.Sound(1, 1, n, int64(n), 48000, wide)
 		if n%16000 == 0 { // and also when it is full
-			for _, r := range rec.rings {
-				r.drain(func(heard, []int16, []int16) {})
+			for i := range rec.rings {
+				rec.rings[i].Load().drain(func(heard, []int16, []int16) {})
 			}
 		}
 	}); got != 0 {
@@ -172,13 +175,16 @@ func TestRetentionRunsByItself(t *testing.T) {
 }
 
 func BenchmarkSound(b *testing.B) {
-	rec := &Recording{rate: 8000, rings: [2]*ring{new(ring), new(ring)}}
+	rec := &Recording{rate: 8000}
+	for i := range rec.rings {
+		rec.rings[i].Store(new(ring))
+	}
 	pcm := make([]int16, 160)
 	b.ReportAllocs()
 	for i := range b.N {
 		rec.Sound(0, 1, uint32(i*160), int64(i), 8000, pcm)
 		if i%50 == 0 {
-			rec.rings[0].drain(func(heard, []int16, []int16) {})
+			rec.rings[0].Load().drain(func(heard, []int16, []int16) {})
 		}
 	}
 }
