@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"math"
 	"os"
 )
 
@@ -21,6 +22,8 @@ const (
 	metaVersion = 2
 	branchPage  = 0x01
 	leafPage    = 0x02
+	freePage    = 0x10
+	noFreelist  = math.MaxUint64
 	bucketValue = 0x01 // flag of a leaf element that is a bucket
 	maxDepth    = 64   // of pages below a bucket; a tree of 4 KB pages never comes near
 )
@@ -36,6 +39,7 @@ type scan struct {
 	size     int64
 	pageSize int64
 	pages    uint64 // below this number
+	freelist uint64 // its page
 	seen     map[uint64]bool
 }
 
@@ -54,7 +58,10 @@ func scanFile(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.page(root, 0, bounds{})
+	if err := s.page(root, 0, bounds{}); err != nil {
+		return err
+	}
+	return s.free()
 }
 
 // bounds is what a page's keys must lie in: from, and before; nil is open.
@@ -78,7 +85,7 @@ func (s *scan) heads() (root uint64, err error) {
 		}
 		if id := order.Uint64(m[48:]); !found || id > txid {
 			found, txid = true, id
-			root, s.pages, s.pageSize = order.Uint64(m[16:]), order.Uint64(m[40:]), size
+			root, s.freelist, s.pages, s.pageSize = order.Uint64(m[16:]), order.Uint64(m[32:]), order.Uint64(m[40:]), size
 		}
 	}
 	switch {
@@ -92,32 +99,67 @@ func (s *scan) heads() (root uint64, err error) {
 
 // page checks a page and all below it.
 func (s *scan) page(id uint64, depth int, in bounds) error {
-	if id < 2 || id >= s.pages || s.seen[id] || depth > maxDepth {
-		return fmt.Errorf("page %d is used where it cannot be", id)
+	if depth > maxDepth {
+		return fmt.Errorf("page %d lies too deep", id)
 	}
-	s.seen[id] = true
-	b := make([]byte, s.pageSize)
-	if _, err := s.f.ReadAt(b, int64(id)*s.pageSize); err != nil {
+	b, err := s.read(id)
+	if err != nil {
 		return err
-	}
-	overflow := uint64(order.Uint32(b[12:]))
-	if order.Uint64(b) != id || overflow >= s.pages-id {
-		return fmt.Errorf("page %d has a wrong head", id)
-	}
-	if overflow > 0 {
-		b = make([]byte, int64(overflow+1)*s.pageSize)
-		if _, err := s.f.ReadAt(b, int64(id)*s.pageSize); err != nil {
-			return err
-		}
-		for n := uint64(1); n <= overflow; n++ {
-			if s.seen[id+n] {
-				return fmt.Errorf("page %d is used twice", id+n)
-			}
-			s.seen[id+n] = true
-		}
 	}
 	if err := s.elements(b, depth, in); err != nil {
 		return fmt.Errorf("page %d: %w", id, err)
+	}
+	return nil
+}
+
+// read returns a page with its overflow, which nothing else may use.
+func (s *scan) read(id uint64) ([]byte, error) {
+	if id < 2 || id >= s.pages {
+		return nil, fmt.Errorf("page %d is used and cannot be", id)
+	}
+	b := make([]byte, s.pageSize)
+	if _, err := s.f.ReadAt(b, int64(id)*s.pageSize); err != nil {
+		return nil, err
+	}
+	overflow := uint64(order.Uint32(b[12:]))
+	if order.Uint64(b) != id || overflow >= s.pages-id {
+		return nil, fmt.Errorf("page %d has a wrong head", id)
+	}
+	for n := id; n <= id+overflow; n++ {
+		if s.seen[n] {
+			return nil, fmt.Errorf("page %d is used twice", n)
+		}
+		s.seen[n] = true
+	}
+	if overflow == 0 {
+		return b, nil
+	}
+	b = make([]byte, int64(overflow+1)*s.pageSize)
+	_, err := s.f.ReadAt(b, int64(id)*s.pageSize)
+	return b, err
+}
+
+// free checks the list of free pages. Ours is never written (NoFreelistSync),
+// but a new file begins with an empty one.
+func (s *scan) free() error {
+	if s.freelist == noFreelist {
+		return nil
+	}
+	b, err := s.read(s.freelist)
+	if err != nil {
+		return fmt.Errorf("free pages: %w", err)
+	}
+	count, ids := uint64(order.Uint16(b[10:])), b[pageHead:]
+	if count == 0xFFFF { // more than fit into the head
+		count, ids = order.Uint64(ids), ids[8:]
+	}
+	if order.Uint16(b[8:]) != freePage || count > uint64(len(ids)/8) {
+		return errors.New("free pages: not a list of them")
+	}
+	for i := range count {
+		if id := order.Uint64(ids[i*8:]); id < 2 || id >= s.pages || s.seen[id] {
+			return fmt.Errorf("free pages: page %d is none", id)
+		}
 	}
 	return nil
 }
