@@ -16,11 +16,16 @@ func (s *Switchboard) end(c *liveCall, e Ending, why sip.Reason) {
 	if c.ended {
 		return
 	}
-	s.unqueue(c, routing.OutcomeAbandoned)
+	outcome := routing.OutcomeWithdrawn
+	if e.By == ByCaller || e.By == ByTrunk {
+		outcome = routing.OutcomeAbandoned
+	}
+	s.unqueue(c, outcome)
+	s.route(routing.Removed{Work: routing.WorkID(c.id), Why: routing.OutcomeAbandoned}) // forget it
 	for _, l := range slices.Clone(c.ringing) {
 		if l.state == lineDialled {
 			l.state = lineLeaving
-			l.leg.Hangup(0, reasonFor(routing.OutcomeAbandoned))
+			l.leg.Hangup(0, reasonFor(outcome))
 		}
 	}
 	if far := c.far; far != nil {
@@ -41,6 +46,7 @@ func (s *Switchboard) end(c *liveCall, e Ending, why sip.Reason) {
 // are let go as their legs end, see settled.
 func (s *Switchboard) close(c *liveCall, e Ending) {
 	c.ended = true
+	s.live--
 	s.alarms.set(c, noTime)
 	c.record.end(s.now, e)
 	s.trunkOf(c.trunk).calls--
@@ -48,6 +54,13 @@ func (s *Switchboard) close(c *liveCall, e Ending) {
 	s.callFact(c, Fact{Kind: FactEnded, Ending: &e})
 	s.append(Closed{c.record.clone()})
 	s.settled(c)
+}
+
+// amended gives the journal the card of an ended call again, after a late word on it.
+func (s *Switchboard) amended(c *liveCall) {
+	if c.ended {
+		s.append(Closed{c.record.clone()})
+	}
 }
 
 // settled lets go of a call that has ended once none of its legs is left.
@@ -72,7 +85,6 @@ func (s *Switchboard) fault(p any) {
 	s.counts.Faults++
 	c := s.handling
 	s.handling = nil
-	s.brain.stepping, s.brain.queue = false, nil
 	stack := string(debug.Stack())
 	if c == nil {
 		s.log.Error("a defect in the switchboard cost one event", "err", fmt.Sprint(p), "stack", stack)
@@ -86,7 +98,7 @@ func (s *Switchboard) fault(p any) {
 		}
 	}()
 	c.flowing, c.flowEvents = false, nil
-	s.end(c, Ending{By: BySystem, Cause: CauseFault, Code: 500}, reasonFault)
+	s.end(c, faultEnding(c), reasonFault)
 	for _, l := range slices.Clone(c.lines) { // an end that was cut short may have left some
 		if l.state != lineLeaving {
 			l.state = lineLeaving
@@ -97,6 +109,13 @@ func (s *Switchboard) fault(p any) {
 
 // abandon lets go of a call without its own procedures.
 func (s *Switchboard) abandon(c *liveCall) {
+	defer func() {
+		if p := recover(); p != nil { // not even its record is whole
+			s.log.Error("a call is gone without a record", "call", c.id, "err", fmt.Sprint(p))
+			c.ended = true
+			s.settled(c)
+		}
+	}()
 	for _, l := range slices.Clone(c.lines) {
 		l.state = lineLeaving
 		if l.leg != nil {
@@ -114,5 +133,13 @@ func (s *Switchboard) abandon(c *liveCall) {
 		s.settled(c)
 		return
 	}
-	s.close(c, Ending{By: BySystem, Cause: CauseFault, Code: 500})
+	s.close(c, faultEnding(c))
+}
+
+func faultEnding(c *liveCall) Ending {
+	e := Ending{By: BySystem, Cause: CauseFault}
+	if !c.answered {
+		e.Code = 500
+	}
+	return e
 }

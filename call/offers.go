@@ -8,8 +8,20 @@ import (
 	"trunkline/sip"
 )
 
-// obey does what the router decided.
+// obey does what the router decided. Where that is about another call than
+// the one whose event is being handled, a panic costs that other call, and
+// what was begun for this one goes on.
 func (s *Switchboard) obey(cmd routing.Command) {
+	if c := s.concerned(cmd); c != nil && c != s.handling {
+		was := s.handling
+		s.handling = c
+		defer func() {
+			if p := recover(); p != nil {
+				s.fault(p)
+			}
+			s.handling = was
+		}()
+	}
 	switch cmd := cmd.(type) {
 	case routing.Ring:
 		s.ringAgent(cmd)
@@ -29,6 +41,33 @@ func (s *Switchboard) obey(cmd routing.Command) {
 	case routing.Stranded:
 		s.stranded(cmd)
 	}
+}
+
+// concerned is the call that a command is about; nil: none, or it has gone.
+func (s *Switchboard) concerned(cmd routing.Command) *liveCall {
+	rings := func(offer routing.OfferID, phone routing.PhoneID) *liveCall {
+		if l := s.offered[offerPhone{offer, phone}]; l != nil {
+			return l.call
+		}
+		return nil
+	}
+	switch cmd := cmd.(type) {
+	case routing.Ring:
+		return s.calls[ID(cmd.Work)]
+	case routing.OfferRang:
+		return s.offers[cmd.Offer]
+	case routing.OfferEnded:
+		return s.offers[cmd.Offer]
+	case routing.Cancel:
+		return rings(cmd.Offer, cmd.Phone)
+	case routing.Drop:
+		return rings(cmd.Offer, cmd.Phone)
+	case routing.Connect:
+		return rings(cmd.Offer, cmd.Phone)
+	case routing.Stranded:
+		return s.calls[ID(cmd.Work)]
+	}
+	return nil
 }
 
 func statusReason(c routing.StatusChanged) string {
@@ -56,13 +95,14 @@ func (s *Switchboard) ringAgent(cmd routing.Ring) {
 	for _, p := range cmd.Phones {
 		s.ringPhone(c, cmd, p)
 	}
+	s.keep(c)
 }
 
 func (s *Switchboard) ringPhone(c *liveCall, cmd routing.Ring, phone routing.PhoneID) {
 	target := sip.Target{Contact: sip.ContactID(phone)}
 	l := &line{role: roleAgent, call: c, offer: cmd.Offer, phone: phone, agent: cmd.Agent, team: cmd.Team}
 	var trust = s.trusted(cmd.Agent, target.Contact)
-	d := sip.Dial{To: target, From: c.from(s.setup.Domain, s.teamName(cmd.Team)), Anonymous: c.record.Caller == ""}
+	d := sip.Dial{To: target, From: c.from(s.setup.Domain, s.teamName(cmd.Team))}
 	if err := s.dial(l, d, media.SessionConfig{Trust: trust}); err != nil {
 		s.log.Error("no sound for an agent's phone", "call", c.id, "agent", cmd.Agent, "err", err)
 		s.route(routing.PhoneFailed{Offer: cmd.Offer, Phone: phone})
@@ -79,7 +119,7 @@ func (s *Switchboard) dial(l *line, d sip.Dial, sound media.SessionConfig) error
 	l.id = sip.LegID(ulid.MustNew(ulid.Timestamp(s.now), ulid.DefaultEntropy()).String())
 	sound.ID = media.SessionID(l.id)
 	sound.Bind, sound.Advertise = s.hands.Sip.MediaAddr(d.To)
-	sound.Timeout, sound.HeldTimeout = s.setup.RTPTimeout, s.setup.HeldTimeout
+	sound.Timeout, sound.HeldTimeout, sound.Dormant = s.setup.RTPTimeout, s.setup.HeldTimeout, true
 	session, err := c.bridge.NewSession(sound)
 	if err != nil {
 		return err
@@ -129,6 +169,7 @@ func (s *Switchboard) drop(cmd routing.Drop) {
 	}
 	if o := l.call.record.offered(cmd.Offer); o != nil {
 		o.TooLate = true
+		s.amended(l.call)
 	}
 	s.log.Info("an agent answered too late", "call", l.call.id, "agent", l.agent)
 	s.callFact(l.call, Fact{Kind: FactOfferTooLate, Agent: l.agent, Offer: cmd.Offer, Leg: l.id})
@@ -163,7 +204,8 @@ func (s *Switchboard) join(c *liveCall, l *line) {
 	s.answer(c)
 	s.stopPlay(c)
 	c.ringing = without(c.ringing, l)
-	c.far, l.state = l, lineUp
+	c.far, l.state, l.giveUp = l, lineUp, noTime
+	l.session.Begin()
 	c.bridge.Join(c.caller.session, l.session)
 	c.onHold = false
 	if c.record.Bridged.IsZero() {
@@ -182,6 +224,7 @@ func (s *Switchboard) offerEnded(cmd routing.OfferEnded) {
 		return
 	}
 	o.Outcome, o.Ended = cmd.Outcome, s.now
+	s.amended(c)
 	s.callFact(c, Fact{Kind: FactOfferEnded, Team: o.Team, Agent: cmd.Agent, Offer: cmd.Offer, Outcome: cmd.Outcome})
 	if cmd.Outcome == routing.OutcomeMisconfigured {
 		s.log.Error("an agent's phone refuses our codecs: allow PCMU or PCMA in its settings", "call", c.id, "agent", cmd.Agent)

@@ -143,7 +143,7 @@ func (s *Switchboard) Run(ctx context.Context, hands Hands) error {
 		s.guard(s.ring)
 		s.flush()
 		s.reply()
-		timer.Reset(time.Until(s.deadline()))
+		timer.Reset(time.Until(s.next()))
 	}
 }
 
@@ -153,6 +153,7 @@ func (s *Switchboard) guard(f func()) {
 	s.now = time.Now()
 	defer func() {
 		if p := recover(); p != nil {
+			s.brain.stepping, s.brain.queue = false, nil
 			s.fault(p)
 		}
 	}()
@@ -224,6 +225,19 @@ func (s *Switchboard) ring() {
 		s.checkAt = s.now.Add(checkEvery)
 		s.reconcile()
 	}
+}
+
+// next is deadline; a router that cannot even tell its own is rebuilt.
+func (s *Switchboard) next() (at time.Time) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.handling = nil
+			s.fault(p)
+			s.rebuild()
+			at = s.now.Add(checkEvery)
+		}
+	}()
+	return s.deadline()
 }
 
 // deadline is when ring has something to do next.
