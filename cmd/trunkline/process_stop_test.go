@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"net"
 	"strings"
 	"syscall"
@@ -184,27 +183,48 @@ func (s *site) lineWith(text string) string {
 	return ""
 }
 
-func TestDemoShowsTheCallAndItsFailureIsItsExitCode(t *testing.T) {
+func TestDemoOnceShowsTheCallAndEnds(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
-	c := s.launch(nil, "demo", "--once")
+	c := s.launch("demo", "--once")
 	s.ends(c, 60*time.Second, exitOK)
-	out := c.log.String()
-	for _, want := range []string{"carrier hears a tone of 1100 Hz, carol hears a tone of 440 Hz", "declined", "no_answer", "accepted", ".wav"} {
+	wantDemo(t, c.log.String())
+}
+
+// wantDemo wants the story that the demonstration tells.
+func wantDemo(t *testing.T, out string) {
+	t.Helper()
+	for _, want := range []string{"carrier hears a tone of 1100 Hz, carol hears a tone of 440 Hz", "ann: declined", "bob: no_answer", "carol: accepted", ".wav"} {
 		if !strings.Contains(out, want) {
-			t.Errorf("demo --once: got no %q in\n%s", want, out)
+			t.Errorf("demo: got no %q in\n%s", want, out)
 		}
 	}
 }
 
-func TestDemoEndsOnInterruptWithoutATerminal(t *testing.T) {
+// Without a terminal the demonstration waits for its visitor all the same; the
+// command that it tells them calls in.
+func TestDemoWaitsForItsVisitor(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
-	c := s.launch(bytes.NewReader(nil), "demo")
-	s.child = c
-	s.logged("serves SIP")
-	s.signal(syscall.SIGINT) // before its call is over
-	s.ends(c, 10*time.Second, exitOK)
+	s.child = s.launch("demo")
+	s.logged("Ctrl-C ends it")
+	wantDemo(t, s.child.log.String())
+	_, line, _ := strings.Cut(s.child.log.String(), " call -c ")
+	file, _, _ := strings.Cut(line, "\n")
+	if out, code := s.command("call", "-c", strings.TrimSpace(file), "--for", "1s"); code != exitOK || !strings.Contains(out, "in talk with carol") {
+		t.Errorf("trunkline call -c %s: got exit code %d, want 0 and carol\n%s", file, code, out)
+	}
+	s.signal(syscall.SIGINT)
+	s.ends(s.child, 10*time.Second, exitOK)
+}
+
+func TestDemoEndsOnInterruptInTheMiddle(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, siteTeam+siteFlow)
+	s.child = s.launch("demo")
+	s.logged("INVITE") // its call rings
+	s.signal(syscall.SIGINT)
+	s.ends(s.child, 10*time.Second, exitOK)
 }
 
 // A phone may use the address that a stopped switch had: its sockets are closed.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -179,14 +178,15 @@ func (j *journal) String() string {
 }
 
 // launch starts the binary in the site's folder.
-func (s *site) launch(stdin io.Reader, args ...string) *child {
+func (s *site) launch(args ...string) *child {
 	s.Helper()
 	path, err := built()
 	if err != nil {
 		s.Fatal(err)
 	}
 	c := &child{cmd: exec.Command(path, args...), log: &journal{}, done: make(chan struct{})}
-	c.cmd.Dir, c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = s.dir, stdin, c.log, c.log
+	c.cmd.Dir, c.cmd.Stdout, c.cmd.Stderr = s.dir, c.log, c.log // stdin is /dev/null
+	c.cmd.Env = append(os.Environ(), "TMPDIR="+s.dir)           // the demonstration's folder
 	if err := c.cmd.Start(); err != nil {
 		s.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func (s *site) launch(stdin io.Reader, args ...string) *child {
 // serve starts the switch and waits until it serves.
 func (s *site) serve(args ...string) *child {
 	s.Helper()
-	c := s.launch(nil, append([]string{"serve", "-c", s.file}, args...)...)
+	c := s.launch(append([]string{"serve", "-c", s.file}, args...)...)
 	s.child = c
 	s.logged(`msg=serving`)
 	return c
@@ -222,13 +222,16 @@ func (s *site) logged(text string) {
 	s.eventually("the log says "+text, func() bool { return strings.Contains(s.child.log.String(), text) })
 }
 
-// eventually polls until f is true, for at most 10 s.
+// patience bounds what a test waits for: far more than it takes on a busy machine.
+const patience = 40 * time.Second
+
+// eventually polls until f is true, for as long as patience lasts.
 func (s *site) eventually(what string, f func() bool) {
 	s.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !f() {
 		if time.Now().After(deadline) {
-			s.Fatalf("not within 10 s: %s", what)
+			s.Fatalf("not within %v: %s", patience, what)
 		}
 		s.beat()
 	}
@@ -276,7 +279,7 @@ func (s *site) kill() {
 // command runs one command of the binary in the site's folder.
 func (s *site) command(args ...string) (out string, code int) {
 	s.Helper()
-	c := s.launch(nil, args...)
+	c := s.launch(args...)
 	select {
 	case <-c.done:
 	case <-time.After(30 * time.Second):
