@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sort"
 	"strings"
 	"time"
@@ -41,12 +42,34 @@ func (e *Endpoint) Dial(d Dial) *Leg {
 	l.localTag = e.newTag()
 	l.call = &dialState{Dial: d}
 	e.legs.add(l)
-	l.post(l.startDial)
+	// The INVITE leaves here, not on the leg's goroutine: those of one caller go
+	// in the order of its Dials, so who waited longest is rung first. A datagram
+	// does not block, and over TCP it is queued.
+	l.begin()
 	e.spawn(l.run)
 	return l
 }
 
-func (l *Leg) startDial() {
+// begin is startDial before the leg's goroutine runs. Nobody else has the leg
+// yet; responses wait in its box. What goes wrong is told from the leg's own
+// goroutine, like every event.
+func (l *Leg) begin() {
+	defer func() {
+		if r := recover(); r != nil {
+			l.e.panicked("leg", r)
+			l.post(func() {
+				l.crash(fmt.Errorf("panic: %v", r))
+				l.phase = gone
+			})
+		}
+	}()
+	if failed := l.startDial(); failed != nil {
+		l.post(func() { l.depart(*failed) })
+	}
+}
+
+// startDial sends the INVITE, or says why it cannot.
+func (l *Leg) startDial() *Ended {
 	c := l.call
 	to, err := l.e.resolve(c.To)
 	if err != nil {
@@ -54,16 +77,14 @@ func (l *Leg) startDial() {
 		if c.To.Contact != "" {
 			code = 480
 		}
-		l.depart(Ended{By: Failed, Code: code, Text: err.Error(), Err: err})
-		return
+		return &Ended{By: Failed, Code: code, Text: err.Error(), Err: err}
 	}
 	if !to.phone {
 		to.uri.User = escapeUser(c.User)
 	}
 	c.to = to
 	if c.flow, err = l.e.flowTo(to.addr, to.tcp, to.prefer); err != nil {
-		l.depart(Ended{By: Failed, Code: 503, Text: err.Error(), Err: err})
-		return
+		return &Ended{By: Failed, Code: 503, Text: err.Error(), Err: err}
 	}
 	l.e.befriend(c.flow)
 	l.phone, l.device, l.in, l.target = to.phone, c.To.Contact, c.flow, to.uri
@@ -75,7 +96,7 @@ func (l *Leg) startDial() {
 	if c.AnswerWithin > 0 {
 		l.after(dueAnswer, c.AnswerWithin)
 	}
-	l.sendInvite()
+	return l.sendInvite()
 }
 
 // parties makes From and To.
@@ -99,7 +120,7 @@ func (l *Leg) parties() {
 	}
 }
 
-func (l *Leg) sendInvite() {
+func (l *Leg) sendInvite() *Ended {
 	c := l.call
 	c.try++
 	l.localSeq++
@@ -119,17 +140,16 @@ func (l *Leg) sendInvite() {
 	if c.ask != nil {
 		h, err := l.login.authorise(req, c.ask, c.auth != nil)
 		if err != nil {
-			l.depart(Ended{By: Theirs, Code: c.ask.StatusCode, Text: err.Error(), Err: err})
-			return
+			return &Ended{By: Theirs, Code: c.ask.StatusCode, Text: err.Error(), Err: err}
 		}
 		c.auth, c.ask = h, nil
 	}
 	tx, err := l.send(req, c.flow)
 	if err != nil {
-		l.depart(Ended{By: Failed, Code: 503, Text: "INVITE not sent", Err: err})
-		return
+		return &Ended{By: Failed, Code: 503, Text: "INVITE not sent", Err: err}
 	}
 	c.tx = tx
+	return nil
 }
 
 // identity adds what the caller is known by, and the headers asked for.
@@ -214,7 +234,9 @@ func (l *Leg) refused(res *sip.Response) {
 	}
 	if asks(res) && l.login != nil && c.try < maxTries {
 		c.ask = res
-		l.sendInvite()
+		if failed := l.sendInvite(); failed != nil {
+			l.depart(*failed)
+		}
 		return
 	}
 	l.call = nil
