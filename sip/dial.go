@@ -126,7 +126,11 @@ func (l *Leg) sendInvite() *Ended {
 	l.localSeq++
 	req := sip.NewRequest(sip.INVITE, c.to.uri)
 	req.AppendHeader(l.e.via(c.flow))
-	req.AppendHeader(maxForwards())
+	hops := maxForwards()
+	if c.MaxForwards > 0 {
+		*hops = sip.MaxForwardsHeader(c.MaxForwards)
+	}
+	req.AppendHeader(hops)
 	req.AppendHeader(l.from)
 	req.AppendHeader(l.to)
 	req.AppendHeader(l.callID)

@@ -75,3 +75,33 @@ func TestAPanicWhileDiallingEndsThatLegOnly(t *testing.T) {
 		}
 	})
 }
+
+// RFC 7332 §3: a call that comes round to us again and again must end.
+func TestMaxForwardsIsToldAndPassedOn(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		p, q := r.peer(rigTrunk), r.peer(rigPhone)
+		for _, c := range []struct {
+			header string
+			want   int
+		}{{"", 70}, {"Max-Forwards: 2\r\n", 2}, {"Max-Forwards: 255\r\n", 255}} {
+			call := p.call("mf" + fmt.Sprint(c.want))
+			call.send(strings.Replace(call.message("INVITE", call.branch, 1, "", rigSDP), "Max-Forwards: 70\r\n", c.header, 1))
+			ev := want[Invited](r)
+			if ev.MaxForwards != c.want {
+				t.Errorf("%q: got %d, want %d", c.header, ev.MaxForwards, c.want)
+			}
+			ev.Leg.Reject(404, "")
+			want[Ended](r)
+		}
+		ann := r.e.Contacts("ann")[0].ID
+		for i, want := range []string{"70", "1", "254"} {
+			r.e.Dial(Dial{To: Target{Contact: ann}, MaxForwards: []int{0, 1, 254}[i]})
+			m := q.expect("INVITE ")
+			if got := m.hdr("Max-Forwards"); got != want {
+				t.Errorf("Max-Forwards of the INVITE: got %s, want %s", got, want)
+			}
+			q.respond(m, 486, "x", "", "")
+			q.expect("ACK ")
+		}
+	})
+}

@@ -25,6 +25,10 @@ type Invited struct {
 	Anonymous bool     // Privacy: id (or user, header), or an anonymous From
 	Diversion string   // first Diversion header, as received
 
+	// MaxForwards is how many hops the caller leaves us, as received (2…255);
+	// 70 if it says nothing. What is dialled for this call gets one less.
+	MaxForwards int
+
 	Source    netip.AddrPort
 	CallID    string
 	Bind      netip.Addr // our media address for this leg

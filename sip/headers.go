@@ -36,9 +36,21 @@ func random(n int) string {
 func (e *Endpoint) newTag() string    { return e.token + random(10) }
 func (e *Endpoint) newBranch() string { return sip.RFC3261BranchMagicCookie + e.token + random(12) }
 
+// manyHops is the Max-Forwards of a request that begins with us (RFC 3261
+// §8.1.1.6).
+const manyHops = 70
+
 func maxForwards() *sip.MaxForwardsHeader {
-	h := sip.MaxForwardsHeader(70)
+	h := sip.MaxForwardsHeader(manyHops)
 	return &h
+}
+
+// hopsLeft is the Max-Forwards of a request received.
+func hopsLeft(req *sip.Request) int {
+	if h := req.MaxForwards(); h != nil {
+		return int(*h)
+	}
+	return manyHops
 }
 
 // sdpOf returns the session description of a message, out of a multipart body

@@ -34,11 +34,10 @@ func (e *Endpoint) invite(req *sip.Request, f *flow, key string) {
 		from.account, from.once = v.account, v.once
 		e.befriend(f)
 	}
-	mf := req.MaxForwards()
 	switch {
 	case e.draining.Load():
 		e.answer(key, f, e.makeReply(req, 503, "Service Unavailable", sip.NewHeader("Retry-After", "30")))
-	case mf != nil && *mf == 0: // RFC 7332 §3: a B2BUA is a hop
+	case hopsLeft(req) <= 1: // RFC 7332 §3: a B2BUA is a hop, and would pass on 0
 		e.answer(key, f, e.makeReply(req, 483, "Too Many Hops"))
 	case e.legs.merged(req.CallID().Value(), tagOf(req.From().Params)): // RFC 3261 §8.2.2.2
 		e.answer(key, f, e.makeReply(req, 482, "Loop Detected"))
@@ -115,7 +114,7 @@ func (e *Endpoint) describe(l *Leg, req *sip.Request, from caller) Invited {
 		Dialled: dialled(req, from.trunk), Anonymous: anonymous(req),
 		Source: l.in.source, CallID: l.callID.Value(),
 		Bind: bind, Advertise: e.advertised(bind, l.in.source.Addr()),
-		Offer: offer, At: time.Now(),
+		MaxForwards: hopsLeft(req), Offer: offer, At: time.Now(),
 	}
 	h := req.From()
 	ev.From = NameAddr{Display: clean(unpair(h.DisplayName)), User: userOf(&h.Address), Host: h.Address.Host}

@@ -122,6 +122,10 @@ type Dial struct {
 	PAI       NameAddr // P-Asserted-Identity; zero: none
 	Anonymous bool     // From is anonymous, Privacy: id
 
+	// MaxForwards is the Max-Forwards of the INVITE (RFC 7332 §3: the caller's,
+	// less one); 0: 70.
+	MaxForwards int
+
 	Headers map[string]string // further headers: Diversion, Alert-Info, …
 	Offer   []byte            // SDP; nil: an offerless INVITE
 

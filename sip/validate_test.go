@@ -52,6 +52,7 @@ var invalids = []struct {
 	{"no branch", invalid{via: "Via: SIP/2.0/UDP 10.0.0.2:5060;rport\r\n"}, "400"},
 	{"no Via", invalid{via: "-"}, ""},
 	{"no hops left", invalid{more: "Max-Forwards: 0\r\n"}, "483"},
+	{"no hop left behind us", invalid{more: "Max-Forwards: 1\r\n"}, "483"},
 	{"unknown method", invalid{method: "FOO"}, "501"},
 	{"method we do not take", invalid{method: "SUBSCRIBE"}, "405"},
 	{"BYE without a tag", invalid{method: "BYE"}, "481"},
