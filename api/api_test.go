@@ -35,7 +35,7 @@ func folder(t *testing.T) string {
 func board(t *testing.T) *call.Switchboard {
 	t.Helper()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	b, err := call.New(call.Config{Log: quiet, Setup: call.Setup{
+	b := call.New(call.Config{Log: quiet, Setup: call.Setup{
 		Hash:   "0123456789abcdef",
 		Trunks: map[sip.TrunkID]call.Trunk{"acme": {MaxCalls: 30}},
 		Router: routing.Config{
@@ -43,9 +43,6 @@ func board(t *testing.T) *call.Switchboard {
 			Teams:  []routing.Team{{ID: "support", Agents: []routing.AgentID{"ann", "bob"}}},
 		},
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {

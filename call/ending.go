@@ -34,12 +34,11 @@ const (
 	CauseNoCodec       Cause = "no_codec"       // system: no codec in common (488)
 	CauseNoPorts       Cause = "no_ports"       // system: media.ports is exhausted (503)
 	CauseTooManyCalls  Cause = "too_many_calls" // system: calls.max or the trunk's max_calls (503)
-	CauseOverload      Cause = "overload"       // system: the switchboard is behind (503)
 	CauseDraining      Cause = "draining"       // system: stopping (503)
 	CauseMaxDuration   Cause = "max_duration"   // system: calls.max_duration
 	CauseNoSound       Cause = "no_sound"       // system: media.rtp_timeout or held_timeout
 	CauseNoAck         Cause = "no_ack"         // trunk: our 200 was never acknowledged
-	CauseLegLost       Cause = "leg_lost"       // trunk: the caller's leg failed without a BYE
+	CauseLegLost       Cause = "leg_lost"       // trunk or forward: a leg failed without a BYE
 	CauseStopped       Cause = "stopped"        // system: the switch was stopped
 	CauseInterrupted   Cause = "interrupted"    // system: the switch died while the call was up
 	CauseFault         Cause = "fault"          // system: a defect of ours cost this call

@@ -77,6 +77,7 @@ func (s *Switchboard) answer(c *liveCall) {
 	c.record.Answered = s.now
 	c.caller.state = lineUp
 	c.caller.session.LimitUntilConfirmed()
+	c.caller.session.Begin()
 	c.caller.leg.Answer(c.answer)
 	if s.setup.MaxDuration > 0 {
 		c.maximum = s.now.Add(s.setup.MaxDuration)
@@ -87,10 +88,10 @@ func (s *Switchboard) answer(c *liveCall) {
 
 // play starts a prompt.
 func (s *Switchboard) play(c *liveCall, name string) {
-	clip := s.setup.Prompts[name]
+	clip := c.prompts[name]
 	if clip == nil {
-		// Checked when the configuration was read: it went away by a reload.
-		s.log.Warn("prompt is not there any more, skipped", "call", c.id, "file", name)
+		// Cannot be: the prompts were read with the flow.
+		s.log.Error("a prompt is not there, skipped", "call", c.id, "file", name)
 		s.flow(c, routing.FlowPlayed{})
 		return
 	}
@@ -145,6 +146,7 @@ func (s *Switchboard) fromMedia(e media.Event) {
 		if l := s.sessions[e.Session]; l != nil && !l.call.ended && l.state == lineUp {
 			s.handling = l.call
 			s.silent(l, e)
+			s.rearm(l.call)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"trunkline/sip"
 )
 
-// forwarding is a forward step while it dials or talks.
+// forwarding is a forward step while it dials.
 type forwarding struct {
 	cmd    routing.FlowForward
 	number desk.Number
@@ -21,6 +21,9 @@ type forwarding struct {
 
 // forwardProgress is how long a trunk may be silent before the next is tried.
 const forwardProgress = 4 * time.Second
+
+// forwardRings is how long a forward may ring: RFC 3261 §16.6, Timer C.
+const forwardRings = 3 * time.Minute
 
 // beginForward dials an outside number over the step's trunks in their order.
 func (s *Switchboard) beginForward(c *liveCall, cmd routing.FlowForward) {
@@ -78,12 +81,16 @@ func (s *Switchboard) tryTrunk(c *liveCall) {
 // or with caller_id: caller the caller; anonymous stays anonymous (product §2).
 func (s *Switchboard) forwardDial(c *liveCall, id sip.TrunkID, t Trunk) sip.Dial {
 	out := format(t.Out, desk.FormatPlus)
-	d := sip.Dial{To: sip.Target{Trunk: id}, User: c.forward.number.Format(out, s.setup.Country)}
+	d := sip.Dial{To: sip.Target{Trunk: id}, User: c.forward.number.Format(out, s.setup.Country), AnswerWithin: forwardRings}
 	caller := c.record.Caller
-	ours := t.CallerID.Format(out, s.setup.Country)
+	own := t.CallerID
+	if own == "" {
+		own = desk.Number(c.record.Dialled) // ours too: the number that was called
+	}
+	ours := own.Format(out, s.setup.Country)
 	switch {
 	case c.forward.cmd.CallerID == "caller" && caller != "":
-		d.From = sip.NameAddr{Display: c.record.Name, User: caller.Format(out, s.setup.Country), Host: s.setup.Domain}
+		d.From = sip.NameAddr{Display: c.shown.Display, User: caller.Format(out, s.setup.Country), Host: s.setup.Domain}
 	case c.forward.cmd.CallerID == "caller":
 		d.Anonymous = true
 		d.From = sip.NameAddr{Display: "Anonymous", User: "anonymous", Host: "anonymous.invalid"}
@@ -101,6 +108,9 @@ func (s *Switchboard) forwardProgressed(l *line, e sip.Progressed) {
 	c := l.call
 	l.giveUp = noTime
 	if len(e.SDP) > 0 && l.session.SetAnswer(e.SDP) == nil {
+		l.agreed = true
+		l.session.Begin()
+		c.caller.session.Begin()
 		c.bridge.Join(c.caller.session, l.session) // early media, both ways
 		if !c.answered && !c.caller.offerless {
 			c.caller.leg.Progress(183, c.answer)
@@ -115,6 +125,7 @@ func (s *Switchboard) forwardProgressed(l *line, e sip.Progressed) {
 func (s *Switchboard) forwardAnswered(l *line) {
 	c := l.call
 	s.join(c, l)
+	c.forward = nil
 	c.record.enter(s.now, Segment{Kind: SegmentForward})
 	s.log.Info("call forwarded", "call", c.id, "trunk", l.trunk)
 	s.callFact(c, Fact{Kind: FactForwarded, Trunk: l.trunk, Leg: l.id})
@@ -141,7 +152,7 @@ func (s *Switchboard) forwardFailed(l *line, code int) {
 	default:
 		f.next = len(f.cmd.Trunks)
 	}
-	s.log.Info("forward not taken", "call", c.id, "trunk", l.trunk, "count", code)
+	s.log.Info("forward not taken", "call", c.id, "trunk", l.trunk, "code", code)
 	s.tryTrunk(c)
 }
 
@@ -149,7 +160,10 @@ func (s *Switchboard) forwardFailed(l *line, code int) {
 // wait for Timer B's 32 s.
 func (s *Switchboard) forwardSilent(c *liveCall) {
 	l := c.forward.line
+	if l.state != lineDialled {
+		return
+	}
 	l.state = lineLeaving
 	l.leg.Hangup(0, reasonSilentTrunk)
-	s.failed(l, 408)
+	s.failed(l, failure{code: 408})
 }

@@ -111,8 +111,7 @@ func newBench(t *testing.T, agents int) *bench {
 			t.Fatal(err)
 		}
 	}
-	b.board, err = New(Config{Setup: benchSetup(agents), Log: log})
-	check()
+	b.board = New(Config{Setup: benchSetup(agents), Log: log})
 	b.tapes, _, err = recorder.Open(recorder.Config{Dir: t.TempDir(), Emit: b.board.FromRecorder, Log: log})
 	check()
 	b.media, err = media.New(media.Config{

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"net/netip"
 
-	"github.com/oklog/ulid/v2"
-
 	"trunkline/desk"
 	"trunkline/media"
 	"trunkline/routing"
@@ -24,12 +22,12 @@ func (s *Switchboard) invited(in sip.Invited, late bool) {
 	if late {
 		// Under overload only this is done for a new call: no record, no fact.
 		s.counts.Refused++
+		s.grumble("the switchboard is behind, calls are refused", in.Trunk, 0)
 		in.Leg.Reject(503, "Overloaded")
 		return
 	}
 	s.counts.Calls++
 	c := s.arrive(in)
-	s.handling = c
 	if r := s.admit(c, in); r != nil {
 		s.counts.Refused++
 		s.refuse(c, *r)
@@ -44,16 +42,21 @@ func (s *Switchboard) invited(in sip.Invited, late bool) {
 
 // arrive makes the call and its caller's line, without sound yet.
 func (s *Switchboard) arrive(in sip.Invited) *liveCall {
-	id := ID(ulid.MustNew(ulid.Timestamp(s.now), ulid.DefaultEntropy()).String())
+	id := ID(s.newID())
 	trunk := in.Trunk
 	if in.Once != "" {
 		trunk = TestTrunk
 	}
-	c := &liveCall{id: id, trunk: trunk, came: in.At, record: &Record{ID: id, Trunk: trunk, Dialled: in.Dialled, Initiated: s.now}}
+	c := &liveCall{id: id, trunk: trunk, came: s.clock(in.At), prompts: s.setup.Prompts, hidden: in.Anonymous, record: &Record{ID: id, Trunk: trunk, Dialled: in.Dialled, Initiated: s.now}}
 	c.record.enter(s.now, Segment{Kind: SegmentFlow})
 	c.caller = &line{leg: in.Leg, id: in.Leg.ID(), role: roleCaller, call: c, offerless: in.Offer == nil}
 	s.seat(c.caller)
 	s.calls[c.id] = c
+	s.handling = c
+	s.live++
+	if s.setup.MaxDuration > 0 {
+		c.maximum = s.now.Add(s.setup.MaxDuration)
+	}
 	s.trunkOf(trunk).calls++
 	return c
 }
@@ -61,45 +64,56 @@ func (s *Switchboard) arrive(in sip.Invited) *liveCall {
 // admit finds the call's flow, contact and sound; a refusal says what is missing.
 func (s *Switchboard) admit(c *liveCall, in sip.Invited) *refusal {
 	trunk := s.setup.trunk(c.trunk)
-	switch {
-	case s.draining:
+	if s.draining {
 		return &refusal{CauseDraining, 503, "Stopping"}
-	case in.Account != "":
+	}
+	if in.Account != "" {
 		return &refusal{CauseNotAllowed, 403, "Dialling Not Available"}
-	case s.setup.MaxCalls > 0 && len(s.calls) > s.setup.MaxCalls:
-		s.log.Warn("calls.max is reached, call refused", "call", c.id, "trunk", c.trunk, "count", s.setup.MaxCalls)
-		return &refusal{CauseTooManyCalls, 503, "Too Many Calls"}
-	case trunk.MaxCalls > 0 && s.trunkOf(c.trunk).calls > trunk.MaxCalls:
-		s.log.Warn("the trunk's max_calls is reached, call refused", "call", c.id, "trunk", c.trunk, "count", trunk.MaxCalls)
-		return &refusal{CauseTooManyCalls, 503, "Too Many Calls On This Trunk"}
 	}
-	if r := s.find(c, in, trunk); r != nil {
-		return r
+	for _, step := range []func() *refusal{
+		func() *refusal { return s.find(c, in, trunk) },
+		func() *refusal { return s.room(c, trunk) },
+		func() *refusal { return s.sound(c, in, trunk) },
+	} {
+		if r := step(); r != nil {
+			return r
+		}
 	}
-	return s.sound(c, in, trunk)
+	s.know(c)
+	return nil
 }
 
-// find reads the numbers, the flow and the contact.
-func (s *Switchboard) find(c *liveCall, in sip.Invited, trunk Trunk) *refusal {
-	in1 := format(trunk.In, desk.FormatAuto)
-	if !in.Anonymous {
-		// What is no E.164 number (an extension, a name) is shown as it came
-		// and matched with nobody.
-		caller, err := desk.Parse(in.From.User, s.setup.Country, in1)
-		if err == nil || errors.Is(err, desk.ErrNotE164) {
-			c.record.Caller = caller
-		}
-		c.record.Name = in.From.Display
+// room holds the limits; the call itself is counted already.
+func (s *Switchboard) room(c *liveCall, trunk Trunk) *refusal {
+	switch {
+	case s.setup.MaxCalls > 0 && s.live > s.setup.MaxCalls:
+		s.grumble("calls.max is reached, calls are refused", "", s.setup.MaxCalls)
+		return &refusal{CauseTooManyCalls, 503, "Too Many Calls"}
+	case trunk.MaxCalls > 0 && s.trunkOf(c.trunk).calls > trunk.MaxCalls:
+		s.grumble("the trunk's max_calls is reached, calls are refused", c.trunk, trunk.MaxCalls)
+		return &refusal{CauseTooManyCalls, 503, "Too Many Calls On This Trunk"}
 	}
-	dialled, err := desk.Parse(in.Dialled, s.setup.Country, in1)
+	return nil
+}
+
+// find reads the numbers and finds the flow.
+func (s *Switchboard) find(c *liveCall, in sip.Invited, trunk Trunk) *refusal {
+	reads := format(trunk.In, desk.FormatAuto)
+	if !c.hidden {
+		c.shown = sip.NameAddr{Display: desk.CleanName(in.From.Display), User: in.From.User}
+		c.record.Name = c.shown.Display
+		// What is no E.164 number (an extension, a name) is shown as it came.
+		c.record.Caller, _ = desk.Parse(in.From.User, s.setup.Country, reads)
+	}
+	dialled, err := desk.Parse(in.Dialled, s.setup.Country, reads)
 	if err != nil {
-		s.log.Info("call for something that is no number", "call", c.id, "trunk", c.trunk, "err", err)
+		s.grumble("calls for something that is no number of ours", c.trunk, 0)
 		return &refusal{CauseNoSuchNumber, 404, "Not Found"}
 	}
 	c.record.Dialled = string(dialled)
 	flow, ok := s.setup.Numbers[dialled]
 	if !ok {
-		s.log.Info("call for a number that is not ours", "call", c.id, "trunk", c.trunk, "number", dialled)
+		s.grumble("calls for a number that is not ours", c.trunk, 0)
 		return &refusal{CauseNoSuchNumber, 404, "Not Found"}
 	}
 	def, ok := s.setup.Flows[flow]
@@ -107,6 +121,15 @@ func (s *Switchboard) find(c *liveCall, in sip.Invited, trunk Trunk) *refusal {
 		return &refusal{CauseNoSuchFlow, 500, "Server Internal Error"}
 	}
 	c.record.Flow, c.flow = flow, routing.StartFlow(def)
+	return nil
+}
+
+// know finds the caller's contact, or makes a lead. Whoever withholds the
+// number gets a contact of their own; what is no E.164 number names nobody.
+func (s *Switchboard) know(c *liveCall) {
+	if !c.hidden && !c.record.Caller.IsE164() {
+		return
+	}
 	contact, made := s.book.Match(c.record.Caller, c.record.Name, s.now)
 	if c.record.Contact = contact.ID; contact.Name != "" && !contact.Anonymous {
 		c.record.Name = contact.Name
@@ -115,7 +138,6 @@ func (s *Switchboard) find(c *liveCall, in sip.Invited, trunk Trunk) *refusal {
 		s.append(ContactKept{contact})
 		s.callFact(c, Fact{Kind: FactContactMade, Contact: contact.ID})
 	}
-	return nil
 }
 
 // sound opens the caller's session and reads its offer.
@@ -123,7 +145,7 @@ func (s *Switchboard) sound(c *liveCall, in sip.Invited, trunk Trunk) *refusal {
 	c.bridge = s.hands.Media.NewBridge(media.BridgeID(c.id))
 	session, err := c.bridge.NewSession(media.SessionConfig{
 		ID: media.SessionID(c.caller.id), Bind: in.Bind, Advertise: in.Advertise, Trust: trunk.MediaFrom,
-		Timeout: s.setup.RTPTimeout, HeldTimeout: s.setup.HeldTimeout,
+		Timeout: s.setup.RTPTimeout, HeldTimeout: s.setup.HeldTimeout, Dormant: true,
 	})
 	if err != nil {
 		s.log.Error("no sound for a call, call refused", "call", c.id, "trunk", c.trunk, "err", err)

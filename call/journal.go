@@ -92,14 +92,19 @@ func (s *Switchboard) repaired(r *Record) {
 func (s *Switchboard) devices(e sip.Devices) {
 	agent := routing.AgentID(e.Account)
 	s.phones[agent] = e.Contacts
-	ids := make([]routing.PhoneID, len(e.Contacts))
-	for i, c := range e.Contacts {
-		ids[i] = routing.PhoneID(c.ID)
-	}
-	s.log.Info("agent's phones", "agent", agent, "count", len(ids), "reason", e.Cause)
-	s.fact(Fact{Kind: FactAgentPhones, Agent: agent, Count: len(ids), Reason: e.Cause})
+	s.log.Info("agent's phones", "agent", agent, "count", len(e.Contacts), "reason", e.Cause)
+	s.fact(Fact{Kind: FactAgentPhones, Agent: agent, Count: len(e.Contacts), Reason: e.Cause})
 	s.append(Bound{Account: e.Account, Bindings: e.Bindings})
-	s.route(routing.PhonesChanged{Agent: agent, Phones: ids, Fresh: e.Fresh})
+	s.route(s.phonesOf(agent, e.Fresh))
+}
+
+// phonesOf tells the router of an agent's live phones.
+func (s *Switchboard) phonesOf(agent routing.AgentID, fresh bool) routing.Event {
+	var ids []routing.PhoneID
+	for _, c := range s.phones[agent] {
+		ids = append(ids, routing.PhoneID(c.ID))
+	}
+	return routing.PhonesChanged{Agent: agent, Phones: ids, Fresh: fresh}
 }
 
 // trunkState is what sip says of a trunk.

@@ -80,11 +80,12 @@ func (s *Switchboard) lineAnswered(l *line, e sip.Answered) {
 		}
 		return
 	}
-	if err := l.session.SetAnswer(e.SDP); err != nil {
+	if len(e.SDP) == 0 && l.agreed { // the 18x had it (RFC 3261 §13.2.1)
+	} else if err := l.session.SetAnswer(e.SDP); err != nil {
 		s.log.Warn("the answer's session description is refused", "call", l.call.id, "leg", l.id, "agent", l.agent, "err", err)
 		l.state = lineLeaving
 		l.leg.Hangup(0, sip.Reason{Protocol: "SIP", Cause: 488, Text: "Not acceptable here"})
-		s.failed(l, 488)
+		s.failed(l, failure{code: 488, misfit: true})
 		return
 	}
 	l.held = l.session.Held()
@@ -95,14 +96,21 @@ func (s *Switchboard) lineAnswered(l *line, e sip.Answered) {
 	s.route(routing.PhoneAnswered{Offer: l.offer, Phone: l.phone})
 }
 
+// failure is why a dialled line will not be answered: a final response, or 0
+// for a transport's; misfit: it was answered with what we cannot use.
+type failure struct {
+	code   int
+	misfit bool
+}
+
 // failed is a dialled line that will not be answered.
-func (s *Switchboard) failed(l *line, code int) {
+func (s *Switchboard) failed(l *line, f failure) {
 	l.call.ringing = without(l.call.ringing, l)
 	if l.role == roleForward {
-		s.forwardFailed(l, code)
+		s.forwardFailed(l, f.code)
 		return
 	}
-	s.route(routing.PhoneFailed{Offer: l.offer, Phone: l.phone, Code: code})
+	s.route(routing.PhoneFailed{Offer: l.offer, Phone: l.phone, Code: f.code, Misfit: f.misfit})
 }
 
 // confirmed is the ACK of the caller's 200.
@@ -132,8 +140,12 @@ func (s *Switchboard) lineEnded(l *line, e sip.Ended) {
 	switch {
 	case l == c.caller:
 		s.callerEnded(c, was, e)
+	case was == lineDialled && e.By == sip.Failed && l.role == roleAgent:
+		s.failed(l, failure{}) // nobody refused: the phone could not be reached, or vanished
 	case was == lineDialled:
-		s.failed(l, e.Code)
+		s.failed(l, failure{code: e.Code})
+	case l.role == roleForward && e.By == sip.Failed:
+		s.end(c, Ending{By: ByForward, Cause: CauseLegLost}, reasonNormal)
 	case l.role == roleForward:
 		s.flow(c, routing.FlowForwardEnded{})
 	case e.By == sip.Theirs:
@@ -147,7 +159,8 @@ func (s *Switchboard) lineEnded(l *line, e sip.Ended) {
 func (s *Switchboard) callerEnded(c *liveCall, was lineState, e sip.Ended) {
 	ending := Ending{By: ByCaller, Cause: CauseHangup}
 	switch {
-	case was == lineDialled && e.By == sip.Theirs:
+	case e.By == sip.Theirs && e.Code != 0: // 487; also when its CANCEL crossed our 200
+		c.record.Answered, c.record.Bridged, c.record.Released = noTime, noTime, noTime
 		ending = Ending{By: ByCaller, Cause: CauseCancelled, Code: 487}
 	case was == lineDialled:
 		ending = Ending{By: ByTrunk, Cause: CauseLegLost, Code: e.Code}
@@ -164,7 +177,7 @@ func (s *Switchboard) callerEnded(c *liveCall, was lineState, e sip.Ended) {
 func (s *Switchboard) lost(l *line) {
 	c := l.call
 	if c.far != l {
-		s.failed(l, 0)
+		s.failed(l, failure{})
 		return
 	}
 	s.log.Warn("an agent's leg was lost, the caller returns to the front", "call", c.id, "agent", l.agent, "team", l.team)

@@ -3,6 +3,8 @@ package call
 import (
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"trunkline/desk"
 	"trunkline/media"
 	"trunkline/recorder"
@@ -59,6 +61,7 @@ type line struct {
 
 	// The session description's state.
 	confirmed bool // the caller's ACK has come
+	agreed    bool // a description of a 18x was taken
 	offerless bool // the peer's INVITE carried no offer: ours is in the 200, its answer in the ACK
 	held      bool // the peer holds us: it does not hear us
 
@@ -78,10 +81,14 @@ type liveCall struct {
 	id     ID
 	record *Record
 	trunk  sip.TrunkID
-	came   time.Time // when the INVITE was read: the order of a queue, whoever was handled first
-	caller *line
-	bridge *media.Bridge
-	flow   routing.FlowRun
+	came   time.Time    // when the INVITE was read: the order of a queue, whoever was handled first
+	shown  sip.NameAddr // the caller as the carrier names them: Display and User
+	hidden bool         // the caller withholds the number
+
+	prompts map[string]*media.Clip // of the configuration it arrived under
+	caller  *line
+	bridge  *media.Bridge
+	flow    routing.FlowRun
 
 	answer   []byte         // our session description for the caller's 200
 	answered bool           // the caller's leg was sent a 200
@@ -98,7 +105,7 @@ type liveCall struct {
 	plays   media.PlayID
 	onHold  bool // the caller and far are parted because one holds the other
 	tape    *recorder.Recording
-	maximum time.Time // when max_duration is over; zero: not answered, or no limit
+	maximum time.Time // when max_duration is over, from the answer, until then from the arrival; zero: no limit
 
 	// The flow's events that wait while one is handled, see flow.go.
 	flowEvents []routing.FlowEvent
@@ -111,10 +118,12 @@ type liveCall struct {
 
 // from is how the caller is shown on a teammate's phone.
 func (c *liveCall) from(domain, team string) sip.NameAddr {
-	n := c.record.Caller
-	label, user := c.record.Name, string(n)
-	if n == "" {
+	label, user := c.record.Name, string(c.record.Caller)
+	switch {
+	case c.hidden:
 		user = "anonymous"
+	case user == "": // no number: a name, as between exchanges
+		user = c.shown.User
 	}
 	if label == "" {
 		label = user
@@ -123,6 +132,11 @@ func (c *liveCall) from(domain, team string) sip.NameAddr {
 		label += " · " + team
 	}
 	return sip.NameAddr{Display: label, User: user, Host: domain}
+}
+
+// newID is a ULID of this moment.
+func (s *Switchboard) newID() string {
+	return ulid.MustNew(ulid.Timestamp(s.now), ulid.DefaultEntropy()).String()
 }
 
 // format is a trunk's number format, with the default where none is set.

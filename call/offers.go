@@ -1,8 +1,6 @@
 package call
 
 import (
-	"github.com/oklog/ulid/v2"
-
 	"trunkline/media"
 	"trunkline/routing"
 	"trunkline/sip"
@@ -116,7 +114,7 @@ func (s *Switchboard) ringPhone(c *liveCall, cmd routing.Ring, phone routing.Pho
 // and sends the INVITE.
 func (s *Switchboard) dial(l *line, d sip.Dial, sound media.SessionConfig) error {
 	c := l.call
-	l.id = sip.LegID(ulid.MustNew(ulid.Timestamp(s.now), ulid.DefaultEntropy()).String())
+	l.id = sip.LegID(s.newID())
 	sound.ID = media.SessionID(l.id)
 	sound.Bind, sound.Advertise = s.hands.Sip.MediaAddr(d.To)
 	sound.Timeout, sound.HeldTimeout, sound.Dormant = s.setup.RTPTimeout, s.setup.HeldTimeout, true

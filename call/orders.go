@@ -53,6 +53,7 @@ func (s *Switchboard) kept(ctx context.Context) error {
 // under and are not touched.
 func (s *Switchboard) Reload(ctx context.Context, next Setup) error {
 	_, err := ask(ctx, s, func(time.Time) struct{} {
+		next.keepTeams(s.setup, s.inOrder())
 		s.setup = next
 		s.fact(Fact{Kind: FactReloaded, Reason: next.Hash})
 		s.route(routing.Configured{Config: next.Router})
@@ -113,8 +114,10 @@ func (s *Switchboard) Drain(ctx context.Context, grace time.Duration) error {
 	}
 	idle, err = ask(context.WithoutCancel(ctx), s, func(time.Time) chan struct{} {
 		for _, c := range s.inOrder() {
-			s.handling = c
-			s.end(c, Ending{By: BySystem, Cause: CauseStopped, Code: stopCode(c)}, reasonStopped)
+			s.guard(func() {
+				s.handling = c
+				s.end(c, Ending{By: BySystem, Cause: CauseStopped, Code: stopCode(c)}, reasonStopped)
+			})
 		}
 		s.handling = nil
 		return s.whenIdle()

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"slices"
 	"time"
 
 	"trunkline/routing"
@@ -43,7 +44,9 @@ func (s *Switchboard) reconcile() {
 		}
 		waits[ID(w.Work)] = true
 	}
-	for _, c := range s.calls {
+	for _, c := range s.inOrder() {
+		s.handling = c
+		s.orphans(c)
 		switch {
 		case c.ended:
 		case c.far != nil && c.far.role == roleAgent && !inRouter[c.id]:
@@ -53,6 +56,22 @@ func (s *Switchboard) reconcile() {
 			s.mismatch("a caller waits whom the router does not know", routing.WorkID(c.id), "")
 			s.route(c.waiting)
 		}
+	}
+}
+
+// orphans mends what no router event would: a phone that rings for an offer
+// which is over, and an answered caller whom nothing is being done for.
+func (s *Switchboard) orphans(c *liveCall) {
+	for _, l := range slices.Clone(c.ringing) {
+		if l.role == roleAgent && l.state == lineDialled && s.offers[l.offer] == nil {
+			s.mismatch("a phone rings for an offer that is over", routing.WorkID(c.id), l.agent)
+			l.state = lineLeaving
+			l.leg.Hangup(0, reasonFor(routing.OutcomeWithdrawn))
+		}
+	}
+	if !c.ended && c.answered && c.far == nil && !c.queued && c.play == 0 && c.forward == nil {
+		s.mismatch("a caller whom nothing is done for", routing.WorkID(c.id), "")
+		s.end(c, Ending{By: BySystem, Cause: CauseFault}, reasonFault)
 	}
 }
 

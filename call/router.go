@@ -36,31 +36,46 @@ var noTime time.Time
 // boot rebuilds the router from the journal: the last snapshot and the
 // events after it, at their times. What the router commands meanwhile was
 // done by the process before this one.
-func (s *Switchboard) boot(b Boot) error {
+//
+// A journal that cannot be replayed costs what the router remembered (who was
+// assigned last, who is away), never the start: it is said loudly.
+func (s *Switchboard) boot(b Boot) {
 	s.brain.router = routing.New(s.setup.Router)
 	s.brain.seq = b.RouterSeq
+	s.interruptedCalls = b.Open
+	if err := s.replay(b); err != nil {
+		s.log.Error("the router's journal cannot be replayed: agents are active, nobody counts as assigned yet", "err", err)
+		s.brain.router = routing.New(s.setup.Router)
+	}
+	s.brain.last = s.brain.router.Snapshot()
+}
+
+func (s *Switchboard) replay(b Boot) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("replay panicked: %v", p)
+		}
+	}()
 	if b.Router != nil {
+		s.seen = b.Router.At
 		var snap routing.Snapshot
 		if err := json.Unmarshal(b.Router.Data, &snap); err != nil {
-			return fmt.Errorf("router's snapshot %d in the journal: %w", b.Router.Seq, err)
+			return fmt.Errorf("router's snapshot %d: %w", b.Router.Seq, err)
 		}
 		r, err := routing.Restore(s.setup.Router, snap)
 		if err != nil {
-			return fmt.Errorf("router's snapshot %d in the journal: %w", b.Router.Seq, err)
+			return fmt.Errorf("router's snapshot %d: %w", b.Router.Seq, err)
 		}
 		s.brain.router = r
-		s.seen = b.Router.At
 	}
 	for _, e := range b.RouterEvents {
+		s.seen = e.At
 		ev, err := routing.DecodeEvent(e.Data)
 		if err != nil {
-			return fmt.Errorf("router's event %d in the journal: %w", e.Seq, err)
+			return fmt.Errorf("router's event %d: %w", e.Seq, err)
 		}
 		s.brain.router.Step(e.At, ev)
-		s.seen = e.At
 	}
-	s.brain.last = s.brain.router.Snapshot()
-	s.interruptedCalls = b.Open
 	return nil
 }
 
@@ -151,4 +166,7 @@ func (s *Switchboard) rebuild() {
 	}
 	b.router = r
 	s.snapshot() // the journal goes on from what was rebuilt
+	for _, a := range s.setup.Router.Agents {
+		b.queue = append(b.queue, s.phonesOf(a.ID, false))
+	}
 }

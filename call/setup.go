@@ -2,6 +2,7 @@ package call
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"trunkline/desk"
@@ -48,6 +49,29 @@ type Team struct {
 
 // TestTrunk is the name under which a test call enters (Switchboard.Admit).
 const TestTrunk sip.TrunkID = "test"
+
+// keepTeams keeps the teams of before that calls in progress wait for, or
+// would return to: a waiting call keeps the definition it arrived under
+// (product §2). The next reload drops them, once no call needs them.
+func (s *Setup) keepTeams(before Setup, calls []*liveCall) {
+	here := map[routing.TeamID]bool{}
+	for _, t := range s.Router.Teams {
+		here[t.ID] = true
+	}
+	for _, c := range calls {
+		id := c.waiting.Team
+		if c.ended || id == "" || here[id] {
+			continue
+		}
+		for _, t := range before.Router.Teams {
+			if t.ID == id {
+				here[id] = true
+				s.Router.Teams = append(slices.Clip(s.Router.Teams), t)
+				s.Teams[id] = before.Teams[id]
+			}
+		}
+	}
+}
 
 // trunk gives a trunk's setup; an unknown one reads numbers by country.
 func (s *Setup) trunk(id sip.TrunkID) Trunk { return s.Trunks[id] }

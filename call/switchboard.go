@@ -44,25 +44,28 @@ type Switchboard struct {
 	done chan struct{} // closed when Run has returned
 
 	// Owned by the loop.
-	hands     Hands
-	now       time.Time // of the letter being handled
-	setup     Setup
-	started   time.Time
-	draining  bool
-	calls     map[ID]*liveCall
-	lines     map[sip.LegID]*line
-	sessions  map[media.SessionID]*line
-	offers    map[routing.OfferID]*liveCall // that ring
-	offered   map[offerPhone]*line          // by what the router calls them, until their legs have ended
-	recording map[recorder.ID]*Record       // until sealed
-	trunks    map[sip.TrunkID]*trunkState
-	phones    map[routing.AgentID][]sip.Contact
-	book      *desk.Book
-	counts    Counts
-	alarms    alarms
-	checkAt   time.Time // of the next reconciliation
-	idle      []chan struct{}
-	handling  *liveCall // whose event is being handled: it pays for a panic
+	hands      Hands
+	base       time.Time // when it was made: the clock's zero, see clock
+	now        time.Time // of the letter being handled
+	setup      Setup
+	started    time.Time
+	draining   bool
+	calls      map[ID]*liveCall
+	live       int // of calls: those that have not ended
+	lines      map[sip.LegID]*line
+	sessions   map[media.SessionID]*line
+	offers     map[routing.OfferID]*liveCall // that ring
+	offered    map[offerPhone]*line          // by what the router calls them, until their legs have ended
+	recording  map[recorder.ID]*Record       // until sealed
+	trunks     map[sip.TrunkID]*trunkState
+	phones     map[routing.AgentID][]sip.Contact
+	book       *desk.Book
+	counts     Counts
+	complaints map[complaint]complained
+	alarms     alarms
+	checkAt    time.Time // of the next reconciliation
+	idle       []chan struct{}
+	handling   *liveCall // whose event is being handled: it pays for a panic
 
 	// The router and its journal, see router.go.
 	brain brain
@@ -89,30 +92,30 @@ type trunkState struct {
 
 // New makes a switchboard from what the journal knew. Calls that were in
 // progress are closed as interrupted when Run begins.
-func New(cfg Config) (*Switchboard, error) {
+func New(cfg Config) *Switchboard {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
 	s := &Switchboard{
-		log:       cfg.Log,
-		box:       newMailbox(),
-		done:      make(chan struct{}),
-		setup:     cfg.Setup,
-		calls:     map[ID]*liveCall{},
-		lines:     map[sip.LegID]*line{},
-		sessions:  map[media.SessionID]*line{},
-		offers:    map[routing.OfferID]*liveCall{},
-		offered:   map[offerPhone]*line{},
-		recording: map[recorder.ID]*Record{},
-		trunks:    map[sip.TrunkID]*trunkState{},
-		phones:    map[routing.AgentID][]sip.Contact{},
-		book:      desk.NewBook(cfg.Boot.Contacts),
-		factSeq:   cfg.Boot.FactSeq,
+		log:        cfg.Log,
+		box:        newMailbox(),
+		done:       make(chan struct{}),
+		base:       time.Now(),
+		setup:      cfg.Setup,
+		calls:      map[ID]*liveCall{},
+		lines:      map[sip.LegID]*line{},
+		sessions:   map[media.SessionID]*line{},
+		offers:     map[routing.OfferID]*liveCall{},
+		offered:    map[offerPhone]*line{},
+		recording:  map[recorder.ID]*Record{},
+		complaints: map[complaint]complained{},
+		trunks:     map[sip.TrunkID]*trunkState{},
+		phones:     map[routing.AgentID][]sip.Contact{},
+		book:       desk.NewBook(cfg.Boot.Contacts),
+		factSeq:    cfg.Boot.FactSeq,
 	}
-	if err := s.boot(cfg.Boot); err != nil {
-		return nil, err
-	}
-	return s, nil
+	s.boot(cfg.Boot)
+	return s
 }
 
 // FromSip, FromMedia and FromRecorder take the rooms' events. They never block.
@@ -124,14 +127,14 @@ func (s *Switchboard) FromRecorder(e recorder.Event) { s.box.post(letter{recorde
 func (s *Switchboard) Run(ctx context.Context, hands Hands) error {
 	defer close(s.done)
 	s.hands = hands
-	s.begin(time.Now())
+	s.begin(s.clock(time.Now()))
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var letters []letter
 	for {
 		select {
 		case <-ctx.Done():
-			s.finish(time.Now())
+			s.finish(s.clock(time.Now()))
 			return ctx.Err()
 		case <-s.box.ready:
 		case <-timer.C:
@@ -143,14 +146,19 @@ func (s *Switchboard) Run(ctx context.Context, hands Hands) error {
 		s.guard(s.ring)
 		s.flush()
 		s.reply()
-		timer.Reset(time.Until(s.next()))
+		timer.Reset(s.next().Sub(s.clock(time.Now())))
 	}
 }
+
+// clock reads a time of this process as the wall clock at the start plus the
+// monotonic time since: an operator or NTP who sets the clock neither freezes
+// nor ends what is timed (product rule 6.3).
+func (s *Switchboard) clock(t time.Time) time.Time { return s.base.Add(t.Sub(s.base)) }
 
 // guard runs f; a panic in it costs the call being handled, and no other.
 func (s *Switchboard) guard(f func()) {
 	s.handling = nil
-	s.now = time.Now()
+	s.now = s.clock(time.Now())
 	defer func() {
 		if p := recover(); p != nil {
 			s.brain.stepping, s.brain.queue = false, nil
@@ -199,6 +207,7 @@ func (s *Switchboard) begin(now time.Time) {
 		s.interrupted()
 		s.route(routing.Restarted{})
 		s.route(routing.Configured{Config: s.setup.Router})
+		s.snapshot() // replay begins here, whatever was before
 	})
 	s.flush()
 }
@@ -223,6 +232,7 @@ func (s *Switchboard) ring() {
 	}
 	if !s.checkAt.After(s.now) {
 		s.checkAt = s.now.Add(checkEvery)
+		s.sayRest()
 		s.reconcile()
 	}
 }
@@ -260,8 +270,9 @@ var errStopped = errors.New("the switchboard has stopped")
 func ask[T any](ctx context.Context, s *Switchboard, f func(now time.Time) T) (T, error) {
 	answer := make(chan T, 1)
 	s.box.post(letter{order: func(now time.Time) {
-		v := f(now)
-		s.answers = append(s.answers, func() { answer <- v })
+		var v T // what an order that panics is answered with
+		defer func() { s.answers = append(s.answers, func() { answer <- v }) }()
+		v = f(now)
 	}})
 	var zero T
 	select {

@@ -1,8 +1,6 @@
 package call
 
 import (
-	"github.com/oklog/ulid/v2"
-
 	"trunkline/recorder"
 )
 
@@ -15,7 +13,7 @@ const (
 // startTape records what the caller and l say while they are seated. Hold
 // music and prompts are on neither side.
 func (s *Switchboard) startTape(c *liveCall, l *line) {
-	id := recorder.ID(ulid.MustNew(ulid.Timestamp(s.now), ulid.DefaultEntropy()).String())
+	id := recorder.NewID(s.now)
 	c.tape = s.hands.Recorder.Start(recorder.StartConfig{ID: id, Rate: 8000, At: s.now})
 	c.caller.session.Tap(c.tape, sideCaller)
 	l.session.Tap(c.tape, sideAgent)
@@ -29,6 +27,9 @@ func (s *Switchboard) stopTape(c *liveCall) {
 		return
 	}
 	c.caller.session.Tap(nil, sideCaller)
+	if c.far != nil {
+		c.far.session.Tap(nil, sideAgent)
+	}
 	c.tape.Close(s.now)
 	c.tape = nil
 }

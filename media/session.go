@@ -16,6 +16,10 @@ type SessionConfig struct {
 	PreferCodec     *Codec         // listed first; nil: the engine's order
 	Timeout         time.Duration  // without RTP until TimedOut; zero: never
 	HeldTimeout     time.Duration  // the same while held; zero: never
+
+	// Dormant sends nothing and times nothing out before Begin: who is only
+	// ringing is sent no sound, and owes none.
+	Dormant bool
 }
 
 // Session is one leg's RTP and RTCP. Its methods may be called from any
@@ -139,6 +143,17 @@ func (s *Session) Held() bool {
 	defer s.mu.Unlock()
 	p, ok := s.neg.Params()
 	return ok && p.Held
+}
+
+// Begin ends a Dormant session's sleep: sound may be sent, and Timeout runs
+// from now. On a session that is awake it restarts Timeout.
+func (s *Session) Begin() {
+	s.shard.post(func(now int64) {
+		s.dormant = false
+		s.waiting, s.timedOut = now, false
+		s.reroute(now)
+		s.rerouteTable(now)
+	})
 }
 
 // LimitUntilConfirmed lets at most 1 s of sound out until Confirm: before the

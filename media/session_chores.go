@@ -5,7 +5,7 @@ import "time"
 // chore is what a session does now and then: see whether its peer has fallen
 // silent, report, keep a quiet relay alive.
 func (s *Session) chore(now int64) {
-	if !s.agreed {
+	if !s.agreed || s.dormant {
 		return
 	}
 	limit := s.cfg.Timeout

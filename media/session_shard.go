@@ -30,6 +30,7 @@ type media struct {
 	agreed   bool
 	frame    int   // samples of a packet that we pace ourselves
 	period   int64 // the same in ns
+	dormant  bool  // until Begin
 	limited  bool  // until Confirm
 	spent    int   // samples sent while limited
 	quiet    bool  // the peer is not expected to send: it holds us, or is held
@@ -58,6 +59,7 @@ type media struct {
 // init prepares the shard's part of a new session.
 func (m *media) init(s *Session) {
 	m.index = -1
+	m.dormant = s.cfg.Dormant
 	m.latch.trust = s.cfg.Trust
 	delay := playoutDelay(s.engine.cfg)
 	m.order.depth = int64(gapDepth(delay))
@@ -251,7 +253,7 @@ func (s *Session) reroute(now int64) {
 // choose returns the course by precedence: Play, seat, Background, silence.
 func (s *Session) choose() (course, *Session) {
 	switch {
-	case !s.agreed:
+	case !s.agreed || s.dormant:
 		return nowhere, nil
 	case s.clip != nil:
 		return playing, nil

@@ -194,12 +194,12 @@ func (d *day) ring(c Ring) {
 		d.later(second, PhoneAnswered{c.Offer, p}, c.Offer)
 	case kind < 90:
 		d.later(first, PhoneRang{c.Offer, p}, c.Offer)
-		d.later(second, PhoneFailed{c.Offer, p, 486}, c.Offer)
+		d.later(second, PhoneFailed{Offer: c.Offer, Phone: p, Code: 486}, c.Offer)
 	case kind < 95:
 		d.later(first, PhoneRang{c.Offer, p}, c.Offer)
 	case kind < 98:
 		for _, p := range c.Phones {
-			d.later(first, PhoneFailed{c.Offer, p, 486}, c.Offer)
+			d.later(first, PhoneFailed{Offer: c.Offer, Phone: p, Code: 486}, c.Offer)
 		}
 	}
 }

@@ -23,7 +23,7 @@ func TestEveryEventSurvivesTheJournal(t *testing.T) {
 		Removed{"w1", OutcomeAbandoned},
 		PhoneRang{7, "p1"},
 		PhoneAnswered{7, "p1"},
-		PhoneFailed{7, "p1", 486},
+		PhoneFailed{Offer: 7, Phone: "p1", Code: 486},
 		Declined{7},
 		Engaged{"w1", "ann"},
 		Released{"w1", "ann", true, "support"},

@@ -73,6 +73,9 @@ type PhoneFailed struct {
 	Offer OfferID `json:"offer"`
 	Phone PhoneID `json:"phone"`
 	Code  int     `json:"code,omitempty"` // SIP final response; 0: transport error or no response
+
+	// Misfit: the agent answered, but the phone's session description cannot be used. That is no refusal.
+	Misfit bool `json:"misfit,omitempty"`
 }
 
 // Declined is an agent refusing an offer at the Help Desk or by the API.

@@ -47,6 +47,9 @@ func (f *FlowRun) Step(now time.Time, ev FlowEvent) []FlowCommand {
 	now = now.UTC()
 	_, taken := ev.(FlowAnswered)
 	if f.State == FlowWaiting && !f.Until.IsZero() && !f.Until.After(now) && !taken {
+		if _, stranded := ev.(FlowStranded); stranded { // it spoke of the queue that is left now
+			return f.leaveQueue(now, nil, false)
+		}
 		return append(f.leaveQueue(now, nil, true), f.react(now, ev)...)
 	}
 	return f.react(now, ev)

@@ -26,7 +26,10 @@ func (r *Router) phoneFailed(ev PhoneFailed) {
 	}
 	rang := p.state == rings
 	p.state, p.outcome = failed, meaning(ev.Code, rang)
-	refused := rang && ev.Code >= 300
+	if ev.Misfit {
+		p.outcome = OutcomeMisconfigured
+	}
+	refused := rang && ev.Code >= 300 && !ev.Misfit
 	if refused || ev.Code == 603 || ev.Code == 600 {
 		r.pass(o, p.outcome)
 		return

@@ -267,7 +267,9 @@ func (s *story) phone(verb string, args []string) bool {
 	case "answer":
 		s.step(PhoneAnswered{s.offer(args), s.device(args, 1)})
 	case "fail":
-		s.step(PhoneFailed{s.offer(args), s.device(args, 2), s.number(args[1])})
+		s.step(PhoneFailed{Offer: s.offer(args), Phone: s.device(args, 2), Code: s.number(args[1])})
+	case "misfit":
+		s.step(PhoneFailed{Offer: s.offer(args), Phone: s.device(args, 1), Code: 488, Misfit: true})
 	case "decline":
 		s.step(Declined{s.offer(args)})
 	default:

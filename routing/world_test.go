@@ -188,7 +188,7 @@ func (w *world) phoneEvent() Event {
 	case kind < 7:
 		return PhoneAnswered{c.Offer, phone}
 	case kind < 9:
-		return PhoneFailed{c.Offer, phone, []int{603, 600, 486, 480, 488, 503, 0}[w.pick(7)]}
+		return PhoneFailed{Offer: c.Offer, Phone: phone, Code: []int{603, 600, 486, 480, 488, 503, 0}[w.pick(7)]}
 	}
 	return Declined{c.Offer}
 }

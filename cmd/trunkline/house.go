@@ -34,7 +34,9 @@ type world struct {
 type house struct {
 	log *slog.Logger
 
-	mu     sync.Mutex // guards cfg; one reload at a time
+	reloading sync.Mutex // one reload at a time
+
+	mu     sync.Mutex // guards cfg
 	cfg    *config.Config
 	booted *config.Config // what needs a restart is in force as it was at start
 
@@ -74,9 +76,7 @@ func openHouse(cfg *config.Config, w world, log *slog.Logger) (_ *house, err err
 	if err != nil {
 		return nil, err
 	}
-	if h.board, err = call.New(call.Config{Setup: set, Boot: boot, Log: log}); err != nil {
-		return nil, err
-	}
+	h.board = call.New(call.Config{Setup: set, Boot: boot, Log: log})
 	if err := h.openSound(w); err != nil {
 		return nil, err
 	}
@@ -101,7 +101,8 @@ func (h *house) openStore() (call.Boot, error) {
 func (h *house) openSound(w world) error {
 	c := h.cfg
 	rec, repaired, err := recorder.Open(recorder.Config{
-		Dir: filepath.Join(c.Data(), "recordings"), Emit: h.board.FromRecorder, Log: h.log,
+		Dir: filepath.Join(c.Data(), "recordings"), Keep: c.Retention.Recordings,
+		Emit: h.board.FromRecorder, Log: h.log,
 	})
 	if err != nil {
 		return err
@@ -171,32 +172,6 @@ func (h *house) start() {
 			h.log.Error("SIP ended", "err", err)
 		}
 	})
-	h.tasks.Go(func() { h.sweep(edge) })
-}
-
-// sweepEvery is how often recordings past their retention are looked for.
-const sweepEvery = time.Hour
-
-// sweep deletes the recordings that retention.recordings no longer keeps. The
-// store does the same for facts and records by itself.
-func (h *house) sweep(ctx context.Context) {
-	every := time.NewTicker(sweepEvery)
-	defer every.Stop()
-	for {
-		if keep := h.config().Retention.Recordings; keep > 0 {
-			n, err := h.recorder.Sweep(time.Now().Add(-keep))
-			if err != nil {
-				h.log.Error("recordings past their retention cannot be deleted", "err", err)
-			} else if n > 0 {
-				h.log.Info("recordings past their retention were deleted", "count", n)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-every.C:
-		}
-	}
 }
 
 // stopGrace bounds the wait for the BYEs' answers.
@@ -245,18 +220,24 @@ func (h *house) rest() {
 
 // reload swaps in a new configuration: calls in progress are not touched.
 func (h *house) reload(ctx context.Context, next *config.Config) (config.Changes, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	changes := config.Diff(h.cfg, next)
+	h.reloading.Lock()
+	defer h.reloading.Unlock()
+	changes := config.Diff(h.config(), next)
 	changes.NeedsRestart = config.Diff(h.booted, next).NeedsRestart
 	set, err := setup(next)
 	if err != nil {
 		return config.Changes{}, err
 	}
-	if err := h.board.Reload(ctx, set); err != nil {
+	set.Domain = h.booted.Domain // the realm is the endpoint's until a restart
+	// From here on it is all or nothing, whoever asked and left.
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+	defer cancel()
+	if err := h.board.Reload(whole, set); err != nil {
 		return config.Changes{}, err
 	}
 	h.sip.Update(sipTrunks(next), sipAccounts(next))
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.cfg = next
 	return changes, nil
 }

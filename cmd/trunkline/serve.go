@@ -156,7 +156,7 @@ func (p *switchProcess) admit(_ context.Context, number string) (api.TestCall, e
 		return api.TestCall{}, &api.Error{Status: 409, What: "the switch has no UDP listener", Cure: "add udp://… to listen.sip"}
 	}
 	t := api.TestCall{
-		User: "test-" + randomText(8), Password: randomText(24), Domain: cfg.Domain,
+		User: "test-" + randomText(8), Password: randomText(24), Domain: p.house.booted.Domain,
 		Address: addr.String(), Number: string(n), Until: time.Now().Add(testCallFor),
 	}
 	p.house.sip.AdmitOnce(t.User, t.Password, t.Until)

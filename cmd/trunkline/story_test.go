@@ -359,12 +359,27 @@ func cardText(r call.Record) string {
 		}
 	}
 	for _, rec := range r.Recordings {
-		fmt.Fprintf(&b, "\n  recorded %.2fs of %s", rec.Duration.Seconds(), rec.Agent)
+		fmt.Fprintf(&b, "\n  recorded with %s: %s", rec.Agent, lengthOf(rec, r))
 		if rec.Note != "" {
-			b.WriteString(": " + rec.Note)
+			b.WriteString(", " + rec.Note)
 		}
 	}
 	return b.String()
+}
+
+// lengthOf compares a recording with the time that the agent and the caller
+// were joined; it may differ by a frame.
+func lengthOf(rec call.Recorded, r call.Record) string {
+	var joined time.Duration
+	for _, g := range r.Segments {
+		if g.Agent == rec.Agent {
+			joined += g.To.Sub(g.From)
+		}
+	}
+	if off := (rec.Duration - joined).Abs(); off <= 20*time.Millisecond {
+		return "all of it"
+	}
+	return fmt.Sprintf("%v of %v", rec.Duration, joined)
 }
 
 func orDash(s string) string {
