@@ -41,7 +41,12 @@ func (e *Endpoint) Dial(d Dial) *Leg {
 	l.callID = &id
 	l.localTag = e.newTag()
 	l.call = &dialState{Dial: d}
-	e.legs.add(l)
+	if !e.legs.add(l) {
+		// It must leave nothing behind: nobody would end it, nor wait for it.
+		l.closed, l.phase = true, gone
+		e.spawn(func() { l.end(Ended{By: Failed, Code: 503, Text: "shutting down", Err: errClosed}) })
+		return l
+	}
 	// The INVITE leaves here, not on the leg's goroutine: those of one caller go
 	// in the order of its Dials, so who waited longest is rung first. A datagram
 	// does not block, and over TCP it is queued.

@@ -113,6 +113,7 @@ func (e *Endpoint) Serve(ctx context.Context) error {
 	<-ctx.Done()
 	e.draining.Store(true)
 	e.legs.wait(serveGrace)
+	e.legs.close()
 	e.legs.each(func(l *Leg) { l.post(l.abandon) })
 	e.legs.wait(serveGrace)
 	cancel()
@@ -136,7 +137,7 @@ func (e *Endpoint) Serve(ctx context.Context) error {
 // counted, and costs what f was doing.
 func (e *Endpoint) spawn(f func()) {
 	e.mu.Lock()
-	counted := !e.down // a Dial after Serve fails by itself, at once
+	counted := !e.down // a Dial after Serve: nobody waits for its Ended
 	if counted {
 		e.goroutine.Add(1)
 	}

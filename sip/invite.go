@@ -36,7 +36,7 @@ func (e *Endpoint) invite(req *sip.Request, f *flow, key string) {
 	}
 	switch {
 	case e.draining.Load():
-		e.answer(key, f, e.makeReply(req, 503, "Service Unavailable", sip.NewHeader("Retry-After", "30")))
+		e.unavailable(req, f, key)
 	case hopsLeft(req) <= 1: // RFC 7332 §3: a B2BUA is a hop, and would pass on 0
 		e.answer(key, f, e.makeReply(req, 483, "Too Many Hops"))
 	case e.legs.merged(req.CallID().Value(), tagOf(req.From().Params)): // RFC 3261 §8.2.2.2
@@ -46,6 +46,10 @@ func (e *Endpoint) invite(req *sip.Request, f *flow, key string) {
 	default:
 		e.open(req, f, key, from)
 	}
+}
+
+func (e *Endpoint) unavailable(req *sip.Request, f *flow, key string) {
+	e.answer(key, f, e.makeReply(req, 503, "Service Unavailable", sip.NewHeader("Retry-After", "30")))
 }
 
 // hasOurCredentials: a phone may sit at a trunk's address. Credentials for
@@ -96,12 +100,15 @@ func (e *Endpoint) open(req *sip.Request, f *flow, key string, from caller) {
 	if u := from.trunk.Username; u != "" {
 		l.login = &login{user: u, password: from.trunk.Password}
 	}
-	l.invite = e.servers.open(e, req, f, key)
-	l.invite.leg = l
-	l.invite.respond(e.makeReply(req, 100, "Trying"))
-	e.legs.add(l)
 	ev := e.describe(l, req, from)
 	l.post(func() { l.emit(ev) })
+	if !e.legs.add(l) {
+		e.unavailable(req, f, key)
+		return
+	}
+	// From here on a CANCEL may come, on another socket's goroutine.
+	l.invite = e.servers.open(e, req, f, key, l)
+	l.invite.respond(e.makeReply(req, 100, "Trying"))
 	e.spawn(l.run)
 }
 

@@ -324,6 +324,7 @@ type legTable struct {
 	m       map[dialogKey]*Leg
 	initial map[dialogKey]*Leg // inbound legs by the caller's tag, for merged requests
 	changed chan struct{}
+	closed  bool // Serve ends: no leg begins any more
 }
 
 type dialogKey struct{ callID, tag string }
@@ -332,13 +333,18 @@ func newLegTable() *legTable {
 	return &legTable{m: map[dialogKey]*Leg{}, initial: map[dialogKey]*Leg{}, changed: make(chan struct{}, 1)}
 }
 
-func (t *legTable) add(l *Leg) {
+// add makes a leg known; false: none may begin any more.
+func (t *legTable) add(l *Leg) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.closed {
+		return false
+	}
 	t.m[dialogKey{l.callID.Value(), l.localTag}] = l
 	if l.inbound {
 		t.initial[dialogKey{l.callID.Value(), l.remoteTag}] = l
 	}
+	return true
 }
 
 func (t *legTable) remove(l *Leg) {
@@ -371,6 +377,15 @@ func (t *legTable) len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.m)
+}
+
+// close lets no leg begin any more. All that have are then in the table, so
+// what each tells them reaches every one: a leg that slipped in behind it would
+// keep Serve waiting for ever.
+func (t *legTable) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
 }
 
 func (t *legTable) each(f func(*Leg)) {

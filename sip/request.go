@@ -138,8 +138,7 @@ func (e *Endpoint) inDialog(req *sip.Request, f *flow, key string, known bool) {
 	}
 	var posted bool
 	if req.Method == sip.INVITE {
-		i := e.servers.open(e, req, f, key)
-		i.leg = l
+		i := e.servers.open(e, req, f, key, l)
 		if posted = l.post(func() { l.onReinvite(i) }); !posted {
 			i.respond(e.makeReply(req, 481, "Call/Transaction Does Not Exist"))
 		}

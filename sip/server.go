@@ -76,9 +76,9 @@ func serverKey(req *sip.Request, method sip.RequestMethod) string {
 	return b.String()
 }
 
-// open starts the transaction of a received INVITE, whose To has its tag.
-func (s *serverTxs) open(e *Endpoint, req *sip.Request, f *flow, key string) *inviteTx {
-	i := &inviteTx{e: e, key: key, req: req, flow: f}
+// open starts the transaction of a received INVITE of l, whose To has its tag.
+func (s *serverTxs) open(e *Endpoint, req *sip.Request, f *flow, key string, l *Leg) *inviteTx {
+	i := &inviteTx{e: e, key: key, req: req, flow: f, leg: l}
 	req.SetTransport(f.transport())
 	i.tx = sip.NewServerTx(key, req, f, sip.DefaultLogger())
 	i.tx.OnTerminate(func(string, error) {
