@@ -1,6 +1,8 @@
 # `make` alone explains the targets.
 
 GO          ?= go
+# The packages with tests against real peers: the tag peers, names from TestPeers.
+# They wait more than they work, so more of them run at once than there are CPUs.
 PEERS        = ./cmd/trunkline ./internal/realpeer
 STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 20s
@@ -25,7 +27,7 @@ demo: build ## show a whole call on this machine, then let your own phone take p
 
 test: tools ## install what the tests need (apt), and run every test, against real peers too (< 10 min)
 	$(GO) test -race ./...
-	$(GO) test -count=1 -tags peers $(PEERS)
+	$(GO) test -count=1 -tags peers -run '^TestPeers' -parallel 6 $(PEERS)
 
 check: compiler ## the fast gate: format, vet, staticcheck, the house's shape, unit tests with -race (< 2 min)
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi

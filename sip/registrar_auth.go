@@ -150,7 +150,7 @@ func (r *registrar) cure(t *attempt, known bool) string {
 	if !known {
 		return "no agent " + user + " with a password in the configuration; the phone's authentication user must be the agent's name"
 	}
-	return fmt.Sprintf("password of agent %s does not match; the phone sends realm=%s, user=%s, algorithm=%s",
+	return fmt.Sprintf("password of agent %s does not match; enter the configuration's in the phone, which sends realm=%s, user=%s, algorithm=%s",
 		user, excerpt(t.given.realm), user, t.alg)
 }
 

@@ -27,6 +27,7 @@ type PhoneConfig struct {
 	Password  string
 	Registrar string  // host:port of the switch
 	Register  bool    // false: it only calls and is called directly
+	Transport string  // "udp" or "tcp"; empty: udp. linphone: udp only
 	Hz        float64 // the tone it says
 }
 
@@ -36,6 +37,9 @@ const toneSeconds = 120
 func (c *PhoneConfig) prepare() error {
 	if !c.IP.IsValid() {
 		c.IP = netip.MustParseAddr("127.0.0.1")
+	}
+	if c.Transport == "" {
+		c.Transport = "udp"
 	}
 	if c.Password == "" {
 		c.Password = "none" // without one baresip asks for it on its standard input, and waits
@@ -110,7 +114,7 @@ func startBaresip(ctx context.Context, cfg PhoneConfig) (*Baresip, error) {
 		return nil, err
 	}
 	b := &Baresip{cfg: cfg, addr: netip.AddrPortFrom(cfg.IP, sip), taken: map[string]int{}, replies: map[string]reply{}}
-	if b.process, err = start(cfg.Dir, "baresip", nil, "-f", cfg.Dir); err != nil {
+	if b.process, err = start(cfg.Dir, "baresip", nil, "-s", "-f", cfg.Dir); err != nil {
 		return nil, err
 	}
 	err = b.poll(ctx, "opened its control port", func() bool {
@@ -131,7 +135,7 @@ func startBaresip(ctx context.Context, cfg PhoneConfig) (*Baresip, error) {
 func writeBaresip(cfg PhoneConfig, sip, ctrl, rtp uint16) error {
 	conf := fmt.Sprintf(`poll_method epoll
 sip_listen %[1]s:%[2]d
-sip_trans_def udp
+sip_trans_def %[7]s
 net_interface %[1]s
 call_local_timeout 120
 call_max_calls 4
@@ -161,13 +165,13 @@ ringback_disabled yes
 module_app ctrl_tcp.so
 ctrl_tcp_listen %[1]s:%[3]d
 snd_path %[5]s
-`, cfg.IP, sip, ctrl, rtp, cfg.Dir, rtp+19)
+`, cfg.IP, sip, ctrl, rtp, cfg.Dir, rtp+19, cfg.Transport)
 	interval := 0
 	if cfg.Register {
 		interval = 60
 	}
-	account := fmt.Sprintf("<sip:%s@%s;transport=udp>;auth_user=%s;auth_pass=%s;answermode=manual;regint=%d;"+
-		"audio_codecs=pcmu/8000/1,pcma/8000/1;dtmfmode=rtpevent;sipnat=none\n", cfg.User, cfg.Registrar, cfg.User, cfg.Password, interval)
+	account := fmt.Sprintf("<sip:%s@%s;transport=%s>;auth_user=%s;auth_pass=%s;answermode=manual;regint=%d;"+
+		"audio_codecs=pcmu/8000/1,pcma/8000/1;dtmfmode=rtpevent;sipnat=none\n", cfg.User, cfg.Registrar, cfg.Transport, cfg.User, cfg.Password, interval)
 	for name, text := range map[string]string{"config": conf, "accounts": account, "contacts": "\n"} {
 		if err := os.WriteFile(filepath.Join(cfg.Dir, name), []byte(text), 0o600); err != nil {
 			return err

@@ -172,6 +172,15 @@ func (l *Linphone) Answer(ctx context.Context) error {
 // WaitRegistered blocks until the registrar has accepted it.
 func (l *Linphone) WaitRegistered(ctx context.Context) error { return l.WaitLog(ctx, "successful") }
 
+// Messages are the SIP messages of all its calls, among other things it has to say.
+func (l *Linphone) Messages() string {
+	b, err := os.ReadFile(filepath.Join(l.cfg.Dir, "library.log"))
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
 func (l *Linphone) recording() string { return filepath.Join(l.cfg.Dir, "heard.wav") }
 
 // Heard is what the phone has heard; the file is complete once the call has ended.

@@ -52,7 +52,7 @@ func wantTone(t *testing.T, who string, rec Recording, err error, hz float64) {
 	}
 }
 
-func TestTwoBaresipsCallEachOther(t *testing.T) {
+func TestPeersTwoBaresipsCallEachOther(t *testing.T) {
 	alice, bob := baresip(t, "alice", "127.0.0.21", 1000), baresip(t, "bob", "127.0.0.22", 600)
 	check(t, alice.Dial(within(t), bob.URI()))
 	_, err := alice.WaitEvent(within(t), "CALL_RINGING")
@@ -68,7 +68,7 @@ func TestTwoBaresipsCallEachOther(t *testing.T) {
 	wantTone(t, "bob", rec, err, 1000)
 }
 
-func TestBaresipRejects(t *testing.T) {
+func TestPeersBaresipRejects(t *testing.T) {
 	alice, bob := baresip(t, "alice", "127.0.0.21", 1000), baresip(t, "bob", "127.0.0.22", 600)
 	check(t, alice.Dial(within(t), bob.URI()))
 	check(t, bob.Reject(within(t)))
@@ -79,7 +79,7 @@ func TestBaresipRejects(t *testing.T) {
 	}
 }
 
-func TestLinphoneAnswersBaresip(t *testing.T) {
+func TestPeersLinphoneAnswersBaresip(t *testing.T) {
 	dave, err := StartLinphone(within(t), PhoneConfig{Dir: filepath.Join(t.TempDir(), "dave"), IP: netip.MustParseAddr("127.0.0.23"),
 		User: "dave", Registrar: "127.0.0.1:9", Hz: 600})
 	check(t, err)

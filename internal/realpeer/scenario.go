@@ -61,6 +61,9 @@ Content-Length: 0
 		return s + send("", failed)
 	}
 	s += optional18x + `<recv response="200" rrs="true"/>` + "\n"
+	if cfg.NoACK {
+		return s + `<recv request="BYE"/>` + "\n" + send("", replyTo("200 OK"))
+	}
 	s += send("", cfg.inDialog("ACK", 1)) + cfg.stream()
 	if cfg.Talk == 0 {
 		return s + `<recv request="BYE"/>` + "\n" + send("", replyTo("200 OK"))

@@ -35,6 +35,9 @@ type SippConfig struct {
 	Hz   float64 // tone it says, by rtp_stream; 0 with Echo
 	PCMA bool
 	Echo bool // sends back what it hears instead of saying a tone
+	Ear  *Ear // has the sound; sipp only signals
+
+	NoACK bool // calling: it takes the 200, does not acknowledge it, and waits for the BYE
 
 	Scenario string // XML of its own instead of all that; see the manual for its keywords
 }
@@ -201,22 +204,25 @@ func decodeG711(c byte, alaw bool) int {
 
 // sdp is sipp's description; its RTP port is the stream's, or the echo's.
 func (cfg SippConfig) sdp() string {
-	port, pt := "[rtpstream_audio_port]", "0"
-	if cfg.Echo {
+	ip, port, pt := "[media_ip]", "[rtpstream_audio_port]", "0"
+	switch {
+	case cfg.Ear != nil:
+		ip, port = cfg.Ear.Addr().Addr().String(), fmt.Sprint(cfg.Ear.Addr().Port())
+	case cfg.Echo, cfg.Hz == 0:
 		port = "[media_port]"
 	}
 	name := "PCMU"
 	if cfg.PCMA {
 		pt, name = "8", "PCMA"
 	}
-	return strings.Join([]string{"v=0", "o=sipp 1 1 IN IP4 [media_ip]", "s=-", "c=IN IP4 [media_ip]", "t=0 0",
+	return strings.Join([]string{"v=0", "o=sipp 1 1 IN IP4 [media_ip]", "s=-", "c=IN IP4 " + ip, "t=0 0",
 		"m=audio " + port + " RTP/AVP " + pt + " 101", "a=rtpmap:" + pt + " " + name + "/8000", "a=rtpmap:101 telephone-event/8000",
 		"a=fmtp:101 0-15", "a=ptime:20"}, "\n") + "\n"
 }
 
 // stream is the action that begins to say the tone.
 func (cfg SippConfig) stream() string {
-	if cfg.Hz == 0 || cfg.Echo {
+	if cfg.Hz == 0 || cfg.Echo || cfg.Ear != nil {
 		return ""
 	}
 	pt := 0

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,7 +36,7 @@ func sipp(t *testing.T, cfg SippConfig) *Sipp {
 	return s
 }
 
-func TestSippCallsAndSaysATone(t *testing.T) {
+func TestPeersSippCallsAndSaysATone(t *testing.T) {
 	for _, alaw := range []bool{false, true} {
 		ann := phone(t, func(*simphone.Config) {})
 		ann.OnCall(simphone.Ring().After(200 * time.Millisecond).Answer())
@@ -53,7 +54,7 @@ func TestSippCallsAndSaysATone(t *testing.T) {
 	}
 }
 
-func TestSippEchoesWhatItHears(t *testing.T) {
+func TestPeersSippEchoesWhatItHears(t *testing.T) {
 	ann := phone(t, func(*simphone.Config) {})
 	ann.OnCall(simphone.Answer())
 	s := sipp(t, SippConfig{Switch: ann.Addr(), Number: "1", Caller: "2", Echo: true})
@@ -63,7 +64,42 @@ func TestSippEchoesWhatItHears(t *testing.T) {
 	check(t, s.Wait(within(t)))
 }
 
-func TestSippExpectsARefusal(t *testing.T) {
+func TestPeersEarHearsAndSaysForSipp(t *testing.T) {
+	ann := phone(t, func(*simphone.Config) {})
+	ann.OnCall(simphone.Answer())
+	ear, err := NewEar(netip.MustParseAddr("127.0.0.32"), 1000)
+	check(t, err)
+	t.Cleanup(ear.Close)
+	s := sipp(t, SippConfig{Switch: ann.Addr(), Number: "1", Caller: "2", Ear: ear})
+	call := ann.MustCall(t)
+	call.MustHearOnly(t, 1000)
+	from := time.Now()
+	pause(t, time.Second)
+	heard := ear.Since(from)
+	if !heard.Hears(600) || heard.HearsOther(600) || !heard.HearsOther(1000) {
+		t.Errorf("the ear: got %v, want 600 Hz and nothing else", heard)
+	}
+	call.MustBye(t)
+	check(t, s.Wait(within(t)))
+}
+
+func TestPeersSippDoesNotAcknowledge(t *testing.T) {
+	ann := phone(t, func(*simphone.Config) {})
+	ann.OnCall(simphone.Answer())
+	s := sipp(t, SippConfig{Switch: ann.Addr(), Number: "1", Caller: "2", NoACK: true, Hz: 1000})
+	call := ann.MustCall(t)
+	for range 2 { // the 200 is sent again
+		_, err := ann.WaitMessage(within(t), func(m *simphone.Message) bool { return m.Out && m.Code == 200 })
+		check(t, err)
+	}
+	call.MustBye(t)
+	check(t, s.Wait(within(t)))
+	if strings.Contains(s.Messages(), "\nACK ") {
+		t.Errorf("got an ACK, want none:\n%s", s.Messages())
+	}
+}
+
+func TestPeersSippExpectsARefusal(t *testing.T) {
 	ann := phone(t, func(*simphone.Config) {})
 	ann.OnCall(simphone.Ring().Decline(486))
 	check(t, sipp(t, SippConfig{Switch: ann.Addr(), Number: "1", Caller: "2", Expect: 486}).Wait(within(t)))
@@ -72,7 +108,7 @@ func TestSippExpectsARefusal(t *testing.T) {
 	}
 }
 
-func TestSippGivesUp(t *testing.T) {
+func TestPeersSippGivesUp(t *testing.T) {
 	ann := phone(t, func(*simphone.Config) {})
 	ann.OnCall(simphone.Ring())
 	s := sipp(t, SippConfig{Switch: ann.Addr(), Number: "1", Caller: "2", Cancel: 300 * time.Millisecond})
@@ -80,7 +116,7 @@ func TestSippGivesUp(t *testing.T) {
 	check(t, s.Wait(within(t)))
 }
 
-func TestSippTakesCalls(t *testing.T) {
+func TestPeersSippTakesCalls(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg  SippConfig
 		by   simphone.Side

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 
 	"trunkline/internal/simphone"
 )
@@ -41,6 +42,20 @@ func (r Recording) Tones(fromSecond float64) []simphone.Tone {
 func (r Recording) Hears(hz float64) bool {
 	for s := 0.0; s+0.5 <= r.Seconds(); s += 0.1 {
 		if t := r.Tones(s); len(t) == 1 && math.Abs(t[0].Hz-hz) < 0.02*hz {
+			return true
+		}
+	}
+	return false
+}
+
+// HearsOther reports whether some half second is sound without any of these tones:
+// music, while those who say them are not to be heard.
+func (r Recording) HearsOther(tones ...float64) bool {
+	for s := 0.0; s+0.5 <= r.Seconds(); s += 0.1 {
+		heard := r.Tones(s)
+		if len(heard) > 0 && !slices.ContainsFunc(heard, func(t simphone.Tone) bool {
+			return slices.ContainsFunc(tones, func(hz float64) bool { return math.Abs(t.Hz-hz) < 0.02*hz })
+		}) {
 			return true
 		}
 	}
