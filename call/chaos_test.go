@@ -47,6 +47,7 @@ func chaos(t *testing.T, rnd *rand.Rand) {
 		agents = append(agents, b.agent(i, moods(rnd)...))
 	}
 	good, deaf := b.carrier(5060), b.carrier(5062)
+	good.OnCall(moods(rnd)...) // what is dialled out reaches it
 	deaf.Behave(func(h *simphone.Habits) { h.NoACK = true })
 	b.net.SetFault(simnet.Fault{Loss: 0.05, Duplicate: 0.05, Reorder: 0.05, ReorderBy: 30 * time.Millisecond})
 
@@ -57,22 +58,20 @@ func chaos(t *testing.T, rnd *rand.Rand) {
 		if rnd.IntN(25) == 0 {
 			carrier, stays = deaf, 50*time.Second // longer than a 200 is repeated
 		}
-		if rnd.IntN(4) == 0 {
-			number = late
+		if rnd.IntN(2) == 0 {
+			number = []string{late, away, brief}[rnd.IntN(3)]
 		}
 		silent := rnd.IntN(15) == 0
 		callers.Go(func() { caller(carrier, number, stays, silent) })
 		time.Sleep(time.Duration(rnd.IntN(400)) * time.Millisecond)
 		if i%25 == 24 { // the phones that died come back
-			for _, p := range agents {
-				p.Revive()
-			}
+			revive(b.phones)
 		}
+		b.meddle(rnd)
 	}
 	callers.Wait()
-	for _, p := range agents {
-		p.Revive()
-	}
+	revive(b.phones)
+	b.reload(chaosAgents)
 	b.net.SetFault(simnet.Fault{})
 	b.settle(5 * time.Minute)
 	b.wantTrueCards()
@@ -82,6 +81,42 @@ func chaos(t *testing.T, rnd *rand.Rand) {
 		t.Errorf("calls: got %d, want nearly %d", got, chaosCalls)
 	}
 	b.wantAgentsAtWork(agents)
+}
+
+func revive(phones []*simphone.Phone) {
+	for _, p := range phones {
+		p.Revive()
+	}
+}
+
+// meddle is what people order meanwhile: agents go and come, and now and then
+// another configuration.
+func (b *bench) meddle(rnd *rand.Rand) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if rnd.IntN(5) == 0 {
+		active, reason := rnd.IntN(3) > 0, ""
+		if !active {
+			reason = "lunch"
+		}
+		if err := b.board.SetAgent(ctx, agentName(rnd.IntN(4)), active, reason); err != nil {
+			b.Error(err)
+		}
+	}
+	if rnd.IntN(40) == 0 {
+		b.reload(chaosAgents - rnd.IntN(5))
+	}
+}
+
+// reload puts a configuration with so many agents in force.
+func (b *bench) reload(agents int) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := b.board.Reload(ctx, benchSetup(agents)); err != nil {
+		b.Error(err)
+	}
 }
 
 // caller calls and, after a while, hangs up in whatever state the call is.

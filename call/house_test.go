@@ -68,6 +68,8 @@ var (
 const (
 	early = "+14155550100" // its flow answers at once
 	late  = "+14155550101" // its flow rings the caller until an agent answers
+	away  = "+14155550102" // its flow dials out again, and queues who was not taken
+	brief = "+14155550103" // its flow gives up soon
 )
 
 // benchSetup has as many agents in one team as asked for, with short times.
@@ -86,10 +88,17 @@ func benchSetup(agents int) Setup {
 	return Setup{
 		Hash: "test", Domain: "pbx.example.com", Country: "US",
 		Trunks:  map[sip.TrunkID]Trunk{"acme": {}},
-		Numbers: map[desk.Number]routing.FlowID{early: "early", late: "late"},
+		Numbers: map[desk.Number]routing.FlowID{early: "early", late: "late", away: "away", brief: "brief"},
 		Flows: map[routing.FlowID]routing.Flow{
 			"early": {ID: "early", Steps: queue},
 			"late":  {ID: "late", Answer: "late", Steps: queue},
+			"away": {ID: "away", Steps: append([]routing.FlowStep{
+				{Forward: &routing.ForwardStep{Number: "+14155550199", Trunks: []string{"acme"}}},
+			}, queue...)},
+			"brief": {ID: "brief", Steps: []routing.FlowStep{
+				{Queue: &routing.QueueStep{Team: "support", MaxWait: 4 * time.Second}},
+				{Hangup: &routing.HangupStep{Code: 480}},
+			}},
 		},
 		Router: routing.Config{Agents: all, Teams: []routing.Team{team}},
 		Teams:  map[routing.TeamID]Team{"support": {Name: "Support", Recording: true}},

@@ -149,7 +149,7 @@ func (c *Call) establish(m *Message) {
 	case err != nil:
 		c.bye(nil)
 		c.finish(End{By: Failed, Err: err})
-	case c.cancelled && !p.habits.NoByeCrossed: // the 200 crossed our CANCEL: RFC 3261 §15
+	case c.cancelWant && !p.habits.NoByeCrossed: // the 200 crossed our CANCEL, or came before it could go: RFC 3261 §15
 		c.bye(nil)
 		c.finish(End{By: Ours, Code: 200})
 	default:
