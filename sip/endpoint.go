@@ -196,16 +196,17 @@ func (e *Endpoint) Stats() Stats {
 	}
 }
 
-// wrote counts and traces what left by a socket.
-func (e *Endpoint) wrote(err error, transport string, local, remote netip.AddrPort, b []byte) {
+// wrote counts what left by a socket.
+func (e *Endpoint) wrote(err error) {
 	if err != nil {
 		e.count.writeErrors.Add(1)
 		return
 	}
 	e.count.sent.Add(1)
-	e.trace(false, transport, local, remote, b)
 }
 
+// trace tells of a message that came, or that is about to leave: after the
+// write, the peer's reaction could be told first.
 func (e *Endpoint) trace(in bool, transport string, local, remote netip.AddrPort, b []byte) {
 	if e.cfg.Trace == nil {
 		return

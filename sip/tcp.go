@@ -236,8 +236,9 @@ func (t *tcpConn) writeLoop(conn net.Conn) {
 			return
 		case b := <-t.out:
 			_ = conn.SetWriteDeadline(time.Now().Add(writeWithin))
+			t.e.trace(false, "tcp", t.local, t.remote, b)
 			_, err := conn.Write(b)
-			t.e.wrote(err, "tcp", t.local, t.remote, b)
+			t.e.wrote(err)
 			if err != nil {
 				return
 			}

@@ -47,8 +47,8 @@ type Config struct {
 	// order, from one goroutine at a time.
 	Emit func(Event)
 
-	// Trace sees every message as it crosses the wire; nil: off. It must not
-	// block; Raw is a copy and may be kept.
+	// Trace sees every message as it crosses the wire, each before what it
+	// causes; nil: off. It must not block; Raw is a copy and may be kept.
 	Trace func(Message)
 
 	// Lookup resolves host names; nil: net.DefaultResolver.

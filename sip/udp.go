@@ -63,13 +63,14 @@ func (s *udpSocket) read(b []byte) (int, netip.AddrPort, error) {
 }
 
 func (s *udpSocket) write(b []byte, to netip.AddrPort) error {
+	s.e.trace(false, "udp", s.local, to, b)
 	var err error
 	if s.fast != nil {
 		_, err = s.fast.WriteToUDPAddrPort(b, to)
 	} else {
 		_, err = s.conn.WriteTo(b, net.UDPAddrFromAddrPort(to))
 	}
-	s.e.wrote(err, "udp", s.local, to, b)
+	s.e.wrote(err)
 	return err
 }
 
