@@ -13,6 +13,9 @@ type final struct {
 	first bool          // of the first INVITE, not of a re-INVITE
 }
 
+// earlyEvery is the time between two 18x of a call that goes on ringing.
+const earlyEvery = time.Minute
+
 func (l *Leg) doProgress(code int, sdp []byte) {
 	if l.phase != invited || code <= 100 || code > 199 {
 		return
@@ -20,6 +23,19 @@ func (l *Leg) doProgress(code int, sdp []byte) {
 	res := l.e.makeReply(l.invite.req, code, phrase(code), l.contact, sip.NewHeader("Allow", allow))
 	setSDP(res, sdp)
 	l.invite.respond(res)
+	l.early = res
+	l.after(dueEarly, earlyEvery)
+}
+
+// stillEarly sends the last 18x again: proxies give up an INVITE that hears
+// nothing for three minutes, and any of the repetitions may be lost (RFC 3261
+// §13.3.1.1).
+func (l *Leg) stillEarly() {
+	if l.phase != invited || l.early == nil {
+		return
+	}
+	l.invite.respond(l.early)
+	l.after(dueEarly, earlyEvery)
 }
 
 func (l *Leg) doAnswer(sdp []byte) {
@@ -28,7 +44,7 @@ func (l *Leg) doAnswer(sdp []byte) {
 	}
 	l.phase = answered
 	l.accept(l.invite, sdp, true)
-	l.invite = nil
+	l.noInvite()
 }
 
 func (l *Leg) doReject(code int, reason string) {
@@ -50,7 +66,13 @@ func (l *Leg) refuseInvite(code int, reason string, more ...sip.Header) {
 		more = append(more, sip.NewHeader("Retry-After", "30"))
 	}
 	l.invite.respond(l.e.makeReply(l.invite.req, code, clean(reason), more...))
-	l.invite = nil
+	l.noInvite()
+}
+
+// noInvite: the final response is out.
+func (l *Leg) noInvite() {
+	l.invite, l.early = nil, nil
+	l.due[dueEarly] = time.Time{}
 }
 
 // accept sends 200 to an INVITE or re-INVITE and sees to its repetition.

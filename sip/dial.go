@@ -27,6 +27,7 @@ type dialState struct {
 	why  Reason        // for the CANCEL and the BYE once hung up
 	end  Ended         // what Ended will say once hung up
 	rang bool          // a provisional response is in: a CANCEL may be sent
+	told bool          // the switchboard knows that somebody is there
 	gave bool          // CANCEL is out
 }
 
@@ -204,10 +205,12 @@ func (l *Leg) progressed(res *sip.Response) {
 		l.sendCancel(c.why) // RFC 3261 §9.1: only now may it be sent
 		return
 	}
-	if res.StatusCode > 100 {
-		sdp, _ := sdpOf(res)
-		l.emit(Progressed{Leg: l.id, Code: res.StatusCode, SDP: sdp, At: time.Now()})
+	if res.StatusCode == 100 && c.told {
+		return
 	}
+	c.told = true
+	sdp, _ := sdpOf(res)
+	l.emit(Progressed{Leg: l.id, Code: res.StatusCode, SDP: sdp, At: time.Now()})
 }
 
 // accepted is the first 2xx. Hung up or not, it is acknowledged; hung up, it

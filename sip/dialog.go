@@ -9,8 +9,9 @@ import (
 // between messages and never changed, only replaced.
 type dialog struct {
 	inbound bool
-	phone   bool      // the peer is one of our phones
-	device  ContactID // which, when we called it
+	first   requestKey // of the INVITE that made it, when inbound
+	phone   bool       // the peer is one of our phones
+	device  ContactID  // which, when we called it
 
 	callID    *sip.CallIDHeader
 	from      *sip.FromHeader // ours, with our tag

@@ -37,7 +37,8 @@ type Invited struct {
 	At        time.Time
 }
 
-// Progressed is a provisional response 101…199 to our INVITE.
+// Progressed is a provisional response to our INVITE. 100 comes at most once,
+// and only as the first: it says that somebody is there, not that it rings.
 type Progressed struct {
 	Leg  LegID
 	Code int

@@ -39,7 +39,7 @@ func (e *Endpoint) invite(req *sip.Request, f *flow, key string) {
 		e.unavailable(req, f, key)
 	case hopsLeft(req) <= 1: // RFC 7332 §3: a B2BUA is a hop, and would pass on 0
 		e.answer(key, f, e.makeReply(req, 483, "Too Many Hops"))
-	case e.legs.merged(req.CallID().Value(), tagOf(req.From().Params)): // RFC 3261 §8.2.2.2
+	case e.legs.merged(req): // RFC 3261 §8.2.2.2
 		e.answer(key, f, e.makeReply(req, 482, "Loop Detected"))
 	case req.Contact() == nil || req.Contact().Address.Wildcard: // RFC 3261 §8.1.1.8
 		e.answer(key, f, e.makeReply(req, 400, "No Contact"))
@@ -87,7 +87,7 @@ func (e *Endpoint) open(req *sip.Request, f *flow, key string, from caller) {
 	req.To().Params.Add("tag", e.newTag())
 	l := e.newLeg(newLegID(), invited)
 	l.inbound, l.phone = true, from.trunk.ID == ""
-	l.callID = req.CallID()
+	l.callID, l.first = req.CallID(), keyOf(req)
 	l.localTag, l.remoteTag = tagOf(req.To().Params), tagOf(req.From().Params)
 	l.from = &sip.FromHeader{DisplayName: req.To().DisplayName, Address: req.To().Address, Params: req.To().Params}
 	l.to = &sip.ToHeader{DisplayName: req.From().DisplayName, Address: req.From().Address, Params: req.From().Params}

@@ -29,14 +29,15 @@ type Leg struct {
 
 	dialog
 
-	invite  *inviteTx  // inbound: until the final response
-	final   *final     // the 2xx that waits for its ACK
-	held    []func()   // the peer's re-INVITEs that came before that ACK
-	heldBye func()     // its BYE, likewise
-	bye     *Reason    // our BYE waits for that ACK
-	open    int        // client transactions not over
-	call    *dialState // outbound: until the final response
-	acked   *sent      // our last ACK of a 2xx
+	invite  *inviteTx     // inbound: until the final response
+	early   *sip.Response // the last 18x to it
+	final   *final        // the 2xx that waits for its ACK
+	held    []func()      // the peer's re-INVITEs that came before that ACK
+	heldBye func()        // its BYE, likewise
+	bye     *Reason       // our BYE waits for that ACK
+	open    int           // client transactions not over
+	call    *dialState    // outbound: until the final response
+	acked   *sent         // our last ACK of a 2xx
 
 	ours   *reoffer // our re-INVITE on its way
 	queue  [][]byte // our offers behind it
@@ -63,6 +64,7 @@ const (
 	dueRepeat dueKind = iota // send the 2xx again
 	dueNoACK                 // the 2xx was never acknowledged
 	dueAnswer                // Dial.AnswerWithin
+	dueEarly                 // say again that it rings
 	dueGlare                 // send the re-INVITE again after a 491
 	dueBye                   // a BYE was held for an ACK long enough
 	dueLinger                // transactions left on the wire have had their time
@@ -240,6 +242,8 @@ func (l *Leg) tick(now time.Time) {
 			l.noAck()
 		case dueAnswer:
 			l.unanswered()
+		case dueEarly:
+			l.stillEarly()
 		case dueGlare:
 			l.tryReoffer()
 		case dueBye:
@@ -315,100 +319,5 @@ func (l *Leg) closeTx(t *clientTx) {
 	if !t.over.Load() {
 		t.finish()
 		l.open--
-	}
-}
-
-// legTable finds legs by Call-ID and our tag.
-type legTable struct {
-	mu      sync.Mutex
-	m       map[dialogKey]*Leg
-	initial map[dialogKey]*Leg // inbound legs by the caller's tag, for merged requests
-	changed chan struct{}
-	closed  bool // Serve ends: no leg begins any more
-}
-
-type dialogKey struct{ callID, tag string }
-
-func newLegTable() *legTable {
-	return &legTable{m: map[dialogKey]*Leg{}, initial: map[dialogKey]*Leg{}, changed: make(chan struct{}, 1)}
-}
-
-// add makes a leg known; false: none may begin any more.
-func (t *legTable) add(l *Leg) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed {
-		return false
-	}
-	t.m[dialogKey{l.callID.Value(), l.localTag}] = l
-	if l.inbound {
-		t.initial[dialogKey{l.callID.Value(), l.remoteTag}] = l
-	}
-	return true
-}
-
-func (t *legTable) remove(l *Leg) {
-	t.mu.Lock()
-	delete(t.m, dialogKey{l.callID.Value(), l.localTag})
-	if k := (dialogKey{l.callID.Value(), l.remoteTag}); t.initial[k] == l {
-		delete(t.initial, k)
-	}
-	t.mu.Unlock()
-	select {
-	case t.changed <- struct{}{}:
-	default:
-	}
-}
-
-func (t *legTable) find(callID, tag string) *Leg {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.m[dialogKey{callID, tag}]
-}
-
-// merged reports a live inbound leg of the same caller and Call-ID.
-func (t *legTable) merged(callID, fromTag string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.initial[dialogKey{callID, fromTag}] != nil
-}
-
-func (t *legTable) len() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.m)
-}
-
-// close lets no leg begin any more. All that have are then in the table, so
-// what each tells them reaches every one: a leg that slipped in behind it would
-// keep Serve waiting for ever.
-func (t *legTable) close() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.closed = true
-}
-
-func (t *legTable) each(f func(*Leg)) {
-	t.mu.Lock()
-	all := make([]*Leg, 0, len(t.m))
-	for _, l := range t.m {
-		all = append(all, l)
-	}
-	t.mu.Unlock()
-	for _, l := range all {
-		f(l)
-	}
-}
-
-// wait returns when no leg is left, or after d.
-func (t *legTable) wait(d time.Duration) {
-	limit := time.NewTimer(d)
-	defer limit.Stop()
-	for t.len() > 0 {
-		select {
-		case <-t.changed:
-		case <-limit.C:
-			return
-		}
 	}
 }

@@ -243,6 +243,83 @@ func TestHangupBeforeRingingCancelsAtTheFirstProvisional(t *testing.T) {
 	})
 }
 
+// The switchboard has given the leg up; what still comes is hung up with the
+// reason it gave.
+func TestAnAnswerAfterAHangupBeforeAnyProvisionalIsHungUp(t *testing.T) {
+	for _, late := range []time.Duration{3 * time.Second, 31 * time.Second} {
+		inBubble(t, func(r *rig) {
+			p := r.peer(rigPhone)
+			l := r.dialAnn()
+			inv := p.expect("INVITE ")
+			l.Hangup(0, Reason{Cause: 408, Text: "no answer"})
+			want[Ended](r)
+			p.nothing(late)
+			p.respond(inv, 200, "a", "", rigSDP)
+			p.expect("ACK sip:callee@10.0.0.3")
+			bye := p.expect("BYE sip:callee@10.0.0.3")
+			if got := bye.hdr("Reason"); got != `SIP;cause=408;text="no answer"` || bye.tag("To") != "a" {
+				t.Errorf("BYE: got Reason %q To %q, want the reason of the hang-up, tag a", got, bye.hdr("To"))
+			}
+			p.respond(inv, 200, "a", "", rigSDP) // repeated: acknowledged again
+			p.expect("ACK ")
+			p.respond(bye, 200, "", "", "")
+			p.nothing(time.Minute)
+			r.silent(time.Second)
+			if n := r.e.Stats().Legs; n != 0 {
+				t.Errorf("legs: got %d, want 0", n)
+			}
+		})
+	}
+}
+
+// A trunk that sends 100 at once and rings later is not silent.
+func TestTryingIsToldOnce(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		p := r.peer(rigPhone)
+		r.dialAnn()
+		inv := p.expect("INVITE ")
+		for _, code := range []int{100, 100, 180, 100, 183} {
+			p.respond(inv, code, "a", "", "")
+		}
+		for _, code := range []int{100, 180, 183} {
+			if ev := want[Progressed](r); ev.Code != code {
+				t.Errorf("got %d, want %d", ev.Code, code)
+			}
+		}
+		r.silent(time.Second)
+		p.respond(inv, 486, "a", "", "")
+		want[Ended](r)
+	})
+}
+
+// RFC 3261 §13.3.1.1: proxies cancel an INVITE that hears nothing for minutes.
+func TestWhatRingsForLongSaysSoEveryMinute(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		c := r.peer(rigTrunk).call("minutes")
+		c.invite()
+		c.expect("SIP/2.0 100")
+		l := want[Invited](r).Leg
+		c.nothing(3 * time.Minute) // before any 18x there is nothing to repeat
+		l.Progress(180, nil)
+		last := c.expect("SIP/2.0 180")
+		time.Sleep(30 * time.Second)
+		l.Progress(183, []byte(rigSDP))
+		last = c.expect("SIP/2.0 183")
+		for range 5 {
+			m := c.expect("SIP/2.0 183")
+			if m.text != last.text || m.at.Sub(last.at) != time.Minute {
+				t.Errorf("got %q after %v, want the same after a minute", m.text, m.at.Sub(last.at))
+			}
+			last = m
+		}
+		l.Answer([]byte(rigSDP))
+		c.toTag = c.expect("SIP/2.0 200").tag("To")
+		c.ack()
+		want[Confirmed](r)
+		c.nothing(5 * time.Minute)
+	})
+}
+
 func TestAnswerWithinEndsTheLeg(t *testing.T) {
 	inBubble(t, func(r *rig) {
 		p := r.peer(rigPhone)

@@ -144,7 +144,8 @@ func TestPhoneBehindNATIsCalledWhereItRegisteredFrom(t *testing.T) {
 		if got := c.Invite().URI; got != "sip:ann-0x1@192.168.1.5:5060" {
 			t.Errorf("got Request-URI %s, want the whole Contact", got)
 		}
-		want[Progressed](r)
+		want[Progressed](r) // 100
+		want[Progressed](r) // 180
 		want[Answered](r)
 		l.Hangup(0, Reason{})
 		want[Ended](r)
@@ -204,7 +205,8 @@ func TestBindingsOfTheStoreAreCalledAfterARestart(t *testing.T) {
 			t.Fatalf("got %+v, want ann's phone told at the start", ev)
 		}
 		l := r.e.Dial(Dial{To: Target{Contact: kept[0].Contact}, From: NameAddr{User: "+14155550123"}, Offer: []byte(rigSDP)})
-		want[Progressed](r)
+		want[Progressed](r) // 100
+		want[Progressed](r) // 180
 		want[Answered](r)
 		l.Hangup(0, Reason{})
 		want[Ended](r)

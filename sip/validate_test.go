@@ -192,6 +192,22 @@ func TestMergedRequestIs482(t *testing.T) {
 	})
 }
 
+// The caller's Call-ID and tag alone do not make a request the same.
+func TestANewInviteOfTheSameCallIDAndTagIsANewCall(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		c := r.peer(rigTrunk).call("again")
+		first := c.up()
+		d := c.wirePeer.call("again")
+		d.branch, d.seq = "z9hG4bK-again-2", 2
+		if second := d.ring(); second.ID() == first.ID() {
+			t.Errorf("got leg %v again, want a new one", second.ID())
+		}
+		d.toTag = ""
+		d.send(d.message("INVITE", "z9hG4bK-again-3", 2, "", rigSDP))
+		d.expect("SIP/2.0 482")
+	})
+}
+
 func TestDialledNumberIsFoundWhereTheTrunkSays(t *testing.T) {
 	for _, c := range []struct {
 		where      []string
