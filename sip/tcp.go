@@ -12,10 +12,12 @@ import (
 )
 
 // Limits on TCP. A stranger may hold a connection for as long as one
-// challenged REGISTER takes; whoever proved itself may stay.
+// challenged REGISTER takes; whoever proved itself may stay, and a whole office
+// may be behind one address of his.
 const (
-	maxConns       = 4096
-	maxConnsOfHost = 128
+	maxConns       = 32768 // fewer where the system allows fewer files
+	maxConnsOfHost = 128   // of a stranger's; a friend's: half of all
+	filesForOthers = 12000 // what RTP, the store and recordings may have open
 	strangerIdle   = 30 * time.Second
 	friendIdle     = 2 * time.Hour
 	messageWithin  = 15 * time.Second // from a message's first byte to its last
@@ -35,11 +37,21 @@ type connections struct {
 	mu     sync.Mutex
 	byPeer map[netip.AddrPort]*tcpConn
 	ofHost map[netip.Addr]int
+	limit  int
 	down   bool
 }
 
 func newConnections(e *Endpoint) *connections {
-	return &connections{e: e, byPeer: map[netip.AddrPort]*tcpConn{}, ofHost: map[netip.Addr]int{}}
+	return &connections{e: e, limit: connLimit(openFiles()), byPeer: map[netip.AddrPort]*tcpConn{}, ofHost: map[netip.Addr]int{}}
+}
+
+// connLimit is how many connections a process that may have this many files
+// open can afford; 0 files: not known.
+func connLimit(files uint64) int {
+	if files == 0 {
+		return 4096
+	}
+	return int(min(maxConns, files-min(files/2, filesForOthers)))
 }
 
 // tcpConn is one connection: a reader and a writer goroutine, a bounded queue.
@@ -124,7 +136,7 @@ func (c *connections) to(peer, local netip.AddrPort) (*tcpConn, error) {
 	if t := c.byPeer[peer]; t != nil {
 		return t, nil
 	}
-	if c.down || len(c.byPeer) >= maxConns {
+	if c.down || len(c.byPeer) >= c.limit {
 		return nil, errClosed
 	}
 	t := c.add(nil, peer, local)
@@ -133,6 +145,13 @@ func (c *connections) to(peer, local netip.AddrPort) (*tcpConn, error) {
 	t.cancel = cancel
 	c.e.spawn(func() { t.dial(ctx) })
 	return t, nil
+}
+
+// open reports a connection to a peer, or one that is being opened.
+func (c *connections) open(peer netip.AddrPort) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.byPeer[peer] != nil
 }
 
 // add registers a connection; c.mu is held.
@@ -196,8 +215,13 @@ func (c *connections) welcome(conn net.Conn, l net.Listener) {
 		return
 	}
 	peer, local := plain(ra.AddrPort()), plain(la.AddrPort())
+	friend := c.e.known(peer.Addr())
 	c.mu.Lock()
-	full := c.down || len(c.byPeer) >= maxConns || c.ofHost[peer.Addr()] >= maxConnsOfHost || c.byPeer[peer] != nil
+	ofHost := maxConnsOfHost
+	if friend {
+		ofHost = max(ofHost, c.limit/2)
+	}
+	full := c.down || len(c.byPeer) >= c.limit || c.ofHost[peer.Addr()] >= ofHost || c.byPeer[peer] != nil
 	if full {
 		c.mu.Unlock()
 		c.e.count.tcpRefused.Add(1)
@@ -207,7 +231,7 @@ func (c *connections) welcome(conn net.Conn, l net.Listener) {
 	}
 	t := c.add(conn, peer, local)
 	c.mu.Unlock()
-	t.friend.Store(c.e.known(peer.Addr()))
+	t.friend.Store(friend)
 	c.e.spawn(func() { t.writeLoop(conn) })
 	c.e.spawn(func() { t.readLoop(conn) })
 }
@@ -215,6 +239,9 @@ func (c *connections) welcome(conn net.Conn, l net.Listener) {
 func (t *tcpConn) dial(ctx context.Context) {
 	defer t.cancel()
 	var d net.Dialer
+	if at := t.local.Addr(); at.Is4() == t.remote.Addr().Is4() && !at.IsUnspecified() {
+		d.LocalAddr = &net.TCPAddr{IP: at.AsSlice(), Zone: at.Zone()} // what our Via says, and the peer expects
+	}
 	conn, err := d.DialContext(ctx, "tcp", t.remote.String())
 	if err != nil {
 		t.e.grumble.say("SIP connection not opened", "addr", t.remote.String(), "err", err)

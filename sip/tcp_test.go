@@ -232,6 +232,81 @@ func TestConnectionsOfOneHostAreLimited(t *testing.T) {
 	})
 }
 
+// An office behind one NAT has more phones than a stranger may have
+// connections.
+func TestConnectionsOfOneFriendlyHostAreMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+		r := newRig(t, func(c *Config) { c.TCP = []net.Listener{l} })
+		defer r.close()
+		r.e.conns.limit = 3 * maxConnsOfHost
+		office := netip.MustParseAddrPort("198.51.100.9:20000")
+		for i := range maxConnsOfHost {
+			l.connect(office.Addr().String(), 20000+i)
+		}
+		synctest.Wait()
+		r.e.befriend(&flow{source: office})
+		for i := range maxConnsOfHost {
+			l.connect(office.Addr().String(), 30000+i)
+		}
+		synctest.Wait()
+		most := 3 * maxConnsOfHost / 2 // half of all: the rest is for others
+		if got := len(r.e.conns.byPeer); got != most {
+			t.Errorf("connections of a friend: got %d, want %d", got, most)
+		}
+		for i := range 3 { // however many hosts: no more than the limit
+			for j := range maxConnsOfHost {
+				l.connect(fmt.Sprintf("198.51.100.%d", 20+i), 20000+j)
+			}
+		}
+		synctest.Wait()
+		if got := len(r.e.conns.byPeer); got != r.e.conns.limit {
+			t.Errorf("connections in all: got %d, want %d", got, r.e.conns.limit)
+		}
+	})
+}
+
+func TestConnectionsAreAsManyAsTheSystemsFilesAllow(t *testing.T) {
+	for _, c := range []struct {
+		files uint64
+		want  int
+	}{{0, 4096}, {256, 128}, {1024, 512}, {20000, 10000}, {40000, 28000}, {65536, 32768}, {1 << 63, 32768}} {
+		if got := connLimit(c.files); got != c.want {
+			t.Errorf("%d files: got %d connections, want %d", c.files, got, c.want)
+		}
+	}
+	if openFiles() == 0 {
+		t.Error("files this process may open: got 0, want the limit")
+	}
+}
+
+// The kernel would take any address of ours; the peer knows the listener's.
+func TestConnectionsLeaveFromTheListenersAddress(t *testing.T) {
+	carrier, err := net.Listen("tcp", "127.0.0.3:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer carrier.Close()
+	_, own, err := Listen([]string{"tcp://127.0.0.5:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newKernelRig(t, func(c *Config) {
+		_ = c.TCP[0].Close()
+		c.TCP = own
+		c.Trunks = append(c.Trunks, Trunk{ID: "tcp", Host: carrier.Addr().String(), Transport: "tcp"})
+	})
+	r.e.Dial(Dial{To: Target{Trunk: "tcp"}, User: "+1415"})
+	conn, err := carrier.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if got := conn.RemoteAddr().(*net.TCPAddr).IP.String(); got != "127.0.0.5" {
+		t.Errorf("connected from %s, want 127.0.0.5", got)
+	}
+}
+
 func TestStreamIsCutIntoMessages(t *testing.T) {
 	a, b := "OPTIONS sip:a SIP/2.0\r\nl: 3\r\n\r\nabc", "BYE sip:a SIP/2.0\r\nContent-Length : 0\r\n\r\n"
 	for step := 1; step < 40; step++ {
