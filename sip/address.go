@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"github.com/emiago/sipgo/sip"
@@ -53,6 +54,9 @@ func (e *Endpoint) listenerFor(to, prefer netip.Addr) netip.AddrPort {
 			continue
 		}
 		at := plain(a.AddrPort())
+		if at.Addr().Is4() != to.Is4() {
+			continue
+		}
 		if at.Addr() == prefer {
 			return at
 		}
@@ -67,6 +71,30 @@ func (e *Endpoint) listenerFor(to, prefer netip.Addr) netip.AddrPort {
 		return s.local
 	}
 	return netip.AddrPort{}
+}
+
+// reaches reports whether we have a socket of an address's family.
+func (e *Endpoint) reaches(a netip.Addr, tcp bool) bool {
+	if slices.ContainsFunc(e.udp, func(s *udpSocket) bool { return s.local.Addr().Is4() == a.Is4() }) {
+		return true
+	}
+	return tcp && slices.ContainsFunc(e.cfg.TCP, func(l net.Listener) bool {
+		at, ok := l.Addr().(*net.TCPAddr)
+		return ok && plain(at.AddrPort()).Addr().Is4() == a.Is4()
+	})
+}
+
+// addrOf is the address of a named peer, as far as it is known now: the first
+// that we have a socket for.
+func (e *Endpoint) addrOf(name string, tcp bool) (netip.Addr, error) {
+	ips, err := e.carriers.addrsOf(name)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	if i := slices.IndexFunc(ips, func(a netip.Addr) bool { return e.reaches(a, tcp) }); i >= 0 {
+		return ips[i], nil
+	}
+	return ips[0], nil
 }
 
 // routedFrom asks the kernel which address of ours it would use; no packet is
@@ -160,7 +188,12 @@ func (e *Endpoint) resolve(t Target) (destination, error) {
 	if len(addrs) == 0 {
 		return destination{}, errors.New("trunk " + string(t.Trunk) + ": no address")
 	}
-	d := destination{addr: addrs[0], tcp: trunk.Transport == "tcp", user: trunk.Username, password: trunk.Password}
+	tcp := trunk.Transport == "tcp"
+	to := addrs[0]
+	if i := slices.IndexFunc(addrs, func(a netip.AddrPort) bool { return e.reaches(a.Addr(), tcp) }); i >= 0 {
+		to = addrs[i] // a carrier's AAAA may come first, and we may have no IPv6
+	}
+	d := destination{addr: to, tcp: tcp, user: trunk.Username, password: trunk.Password}
 	host, port := trunk.Host, ""
 	if h, p, err := net.SplitHostPort(trunk.Host); err == nil {
 		host, port = h, p
@@ -189,6 +222,12 @@ func (e *Endpoint) resolvePhone(id ContactID) (destination, error) {
 		d.prefer = at.Addr()
 	}
 	if d.addr.IsValid() {
+		// Who registered from behind a NAT is reached by its connection alone.
+		// Without one, the port it came from is nobody's; where its Contact
+		// says, it may listen.
+		if a, ok := literal(&d.uri); ok && d.tcp && !e.conns.open(d.addr) && (!hidden(a.Addr(), d.addr.Addr(), false) || e.near(a.Addr())) {
+			d.addr = a
+		}
 		return d, nil
 	}
 	// A static phone: where its URI says.
@@ -199,7 +238,7 @@ func (e *Endpoint) resolvePhone(id ContactID) (destination, error) {
 		d.addr = a
 		return d, nil
 	}
-	ip, err := e.carriers.addr(d.uri.Host)
+	ip, err := e.addrOf(d.uri.Host, d.tcp)
 	if err != nil {
 		return destination{}, err
 	}
@@ -207,6 +246,6 @@ func (e *Endpoint) resolvePhone(id ContactID) (destination, error) {
 	if d.uri.Port > 0 && d.uri.Port < 65536 {
 		port = uint16(d.uri.Port)
 	}
-	d.addr = netip.AddrPortFrom(ip.Unmap(), port)
+	d.addr = netip.AddrPortFrom(ip, port)
 	return d, nil
 }

@@ -21,7 +21,7 @@ const (
 	resolveWait  = 5 * time.Second  // for one look-up
 	maxLookups   = 8                // at once
 	maxHosts     = 1024             // names in all
-	forgetAfter  = 10 * time.Minute // a name that addr was asked for, and is not any more
+	forgetAfter  = 10 * time.Minute // a name that addrsOf was asked for, and is not any more
 )
 
 // carriers knows the trunks and the addresses of their hosts (A and AAAA), and
@@ -62,7 +62,7 @@ type host struct {
 	busy  bool
 	fixed bool // a trunk's or a static phone's; others are forgotten
 
-	asked time.Time // by addr, last
+	asked time.Time // by addrsOf, last
 }
 
 var (
@@ -186,12 +186,12 @@ func (table *carrierTable) addresses(name string) ([]netip.Addr, error) {
 	return table.addrs[name], err
 }
 
-// addr is one address of a peer's host. A name that was not asked for lately
-// is errUnresolved the first time, and known soon after.
-func (t *carriers) addr(name string) (netip.Addr, error) {
+// addrsOf are the addresses of a peer's host, at least one. A name that was not
+// asked for lately is errUnresolved the first time, and known soon after.
+func (t *carriers) addrsOf(name string) ([]netip.Addr, error) {
 	name = strings.ToLower(strings.Trim(name, "[]"))
 	if ip, literal := literalAddr(name); literal {
-		return ip, nil
+		return []netip.Addr{ip}, nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -200,13 +200,13 @@ func (t *carriers) addr(name string) (netip.Addr, error) {
 		t.nudge()
 	}
 	if h == nil {
-		return netip.Addr{}, errUnresolved
+		return nil, errUnresolved
 	}
 	h.asked = time.Now()
 	if len(h.addrs) > 0 {
-		return h.addrs[0], nil
+		return h.addrs, nil
 	}
-	return netip.Addr{}, fmt.Errorf("%w: %s: %w", errUnresolved, name, h.err)
+	return nil, fmt.Errorf("%w: %s: %w", errUnresolved, name, h.err)
 }
 
 // watch has a name looked up from now on, unless it is an address or the

@@ -187,7 +187,7 @@ func TestNothingWaitsForASlowNameServer(t *testing.T) {
 		if x.goesTo("1") == "" || x.who("192.0.2.1") != "" {
 			t.Error("got an address, want none")
 		}
-		if _, err := x.addr("desk.example"); !errors.Is(err, errUnresolved) {
+		if _, err := x.addrsOf("desk.example"); !errors.Is(err, errUnresolved) {
 			t.Errorf("got %v, want %v", err, errUnresolved)
 		}
 		if time.Since(start) != 0 {
@@ -219,14 +219,14 @@ func TestReloadForgetsNamesNobodyUses(t *testing.T) {
 		n := &names{addrs: map[string][]string{"a.example": {"192.0.2.1"}, "b.example": {"192.0.2.2"}, "desk.example": {"192.0.2.3"}}}
 		x := connect(t, n, Trunk{ID: "a", Host: "a.example"})
 		defer x.stop()
-		_, _ = x.addr("Desk.example")
+		_, _ = x.addrsOf("Desk.example")
 		x.carriers.update([]Trunk{{ID: "b", Host: "b.example"}}, nil)
 		x.told()
 		if x.who("192.0.2.1") != "" || x.who("192.0.2.2") != "b" {
 			t.Errorf("got %q, %q, want b alone", x.who("192.0.2.1"), x.who("192.0.2.2"))
 		}
-		if ip, err := x.addr("desk.example"); err != nil || ip.String() != "192.0.2.3" {
-			t.Errorf("got %v, %v, want the static phone's address", ip, err)
+		if ips, err := x.addrsOf("desk.example"); err != nil || ips[0].String() != "192.0.2.3" {
+			t.Errorf("got %v, %v, want the static phone's address", ips, err)
 		}
 		before := x.asked.Load()
 		time.Sleep(forgetAfter + time.Minute)
@@ -234,8 +234,8 @@ func TestReloadForgetsNamesNobodyUses(t *testing.T) {
 		if got := x.asked.Load() - before; len(x.hosts) != 1 || got > 25 {
 			t.Errorf("got %d hosts after %d look-ups, want the trunk's alone", len(x.hosts), got)
 		}
-		if ip, err := x.addr("[2001:db8::1]"); err != nil || ip.String() != "2001:db8::1" {
-			t.Errorf("got %v, %v, want the literal", ip, err)
+		if ips, err := x.addrsOf("[2001:db8::1]"); err != nil || ips[0].String() != "2001:db8::1" {
+			t.Errorf("got %v, %v, want the literal", ips, err)
 		}
 	})
 }
@@ -251,8 +251,8 @@ func TestRemovedTrunkIsToldAndStaticNamesAreKnownFromTheStart(t *testing.T) {
 		done := make(chan struct{})
 		go func() { c.run(ctx); close(done) }()
 		synctest.Wait()
-		if ip, err := c.addr("desk.example"); err != nil || ip.String() != "192.0.2.3" {
-			t.Errorf("got %v, %v, want the address", ip, err)
+		if ips, err := c.addrsOf("desk.example"); err != nil || ips[0].String() != "192.0.2.3" {
+			t.Errorf("got %v, %v, want the address", ips, err)
 		}
 		c.update(nil, nil)
 		synctest.Wait()

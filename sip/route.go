@@ -81,12 +81,12 @@ func literal(u *sip.Uri) (netip.AddrPort, bool) {
 func (e *Endpoint) nextHop(hop *sip.Uri, in *flow, routed, phone bool) *flow {
 	addr, ok := literal(hop)
 	if !ok && hop.Scheme != "tel" {
-		if ip, err := e.carriers.addr(hop.Host); err == nil && ip.IsValid() {
+		if ip, err := e.addrOf(hop.Host, in.tcp != nil); err == nil {
 			port := uint16(5060)
 			if hop.Port > 0 && hop.Port < 65536 {
 				port = uint16(hop.Port)
 			}
-			addr, ok = netip.AddrPortFrom(ip.Unmap(), port), true
+			addr, ok = netip.AddrPortFrom(ip, port), true
 		}
 	}
 	if in.tcp != nil && (in.usable() || !ok) {
@@ -161,7 +161,11 @@ func (e *Endpoint) near(a netip.Addr) bool {
 // that IP, or the TCP connection to that very address, opened if need be.
 func (e *Endpoint) flowTo(to netip.AddrPort, tcp bool, prefer netip.Addr) (*flow, error) {
 	if tcp {
-		t, err := e.conns.to(to, e.listenerFor(to.Addr(), prefer))
+		local := e.listenerFor(to.Addr(), prefer)
+		if !local.IsValid() {
+			return nil, errNoSocket
+		}
+		t, err := e.conns.to(to, local)
 		if err != nil {
 			return nil, err
 		}
