@@ -97,11 +97,11 @@ func (s *site) forwarding(far realpeer.SippConfig) *realpeer.Sipp {
 	return f
 }
 
-const forwardFlow = "flows:\n  main: [{forward: \"+14155550199\", trunks: [beta]}]\n"
+const forwardToBeta = "flows:\n  main: [{forward: \"+14155550199\", trunks: [beta]}]\n"
 
 func TestPeersForwardPassesEarlyMedia(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, siteTeam+forwardFlow)
+	s := newSite(t, siteTeam+forwardToBeta)
 	far := s.forwarding(realpeer.SippConfig{Early: true, Ring: 3 * time.Second, Hz: farTone})
 	s.serve()
 	ear := s.ear(customerTone)
@@ -129,7 +129,7 @@ func TestPeersForwardPassesEarlyMedia(t *testing.T) {
 
 func TestPeersForwardCarriesSoundBothWays(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, siteTeam+forwardFlow)
+	s := newSite(t, siteTeam+forwardToBeta)
 	far := s.forwarding(realpeer.SippConfig{Echo: true, Ring: 100 * time.Millisecond})
 	s.serve()
 	ear := s.ear(customerTone)
@@ -142,7 +142,7 @@ func TestPeersForwardCarriesSoundBothWays(t *testing.T) {
 
 func TestPeersForwardThatIsRefusedFailsWithAMappedCode(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, siteTeam+forwardFlow)
+	s := newSite(t, siteTeam+forwardToBeta)
 	far := s.forwarding(realpeer.SippConfig{Refuse: 486, Ring: 300 * time.Millisecond})
 	s.serve()
 	s.over(s.sipp(realpeer.SippConfig{Expect: 486}))

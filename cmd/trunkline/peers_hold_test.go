@@ -117,22 +117,26 @@ func TestPeersHoldOutlivesTheTimeoutOfSound(t *testing.T) {
 	s.flawless()
 }
 
+// One who was answered before goes before one who has waited for longer.
 func TestPeersKilledPhoneReturnsTheCallerToTheFront(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.shortTimeout()
 	s.serve()
-	ann, bob := s.registered("ann", annTone), s.registered("bob", bobTone)
+	ann := s.registered("ann", annTone)
+	s.sipp(realpeer.SippConfig{Hz: carolTone}) // declined, it waits to the end
+	s.must(ann.Reject(s.within(step)))
+	s.comes("ann is available again", func() bool { return s.agentStatus("ann").Available })
 	ear := s.ear(customerTone)
 	carrier := s.sipp(realpeer.SippConfig{Ear: ear})
 	s.must(ann.Accept(s.within(step)))
 	s.customerHears(ear, annTone)
 	ann.Kill()
-	_, err := bob.WaitEvent(s.within(step), "CALL_INCOMING")
-	s.must(err)
+	s.logged("an agent's leg was lost")
 	s.customerHearsMusic(ear)
-	_, err = bob.Command(s.within(step), "accept", "")
-	s.must(err)
+	bob := s.registered("bob", bobTone)
+	s.must(bob.WaitCall(s.within(step)))
+	s.must(bob.Accept(s.within(step)))
 	s.customerHears(ear, bobTone)
 	s.tape(2 * time.Second)
 	s.must(bob.Hangup(s.within(step)))

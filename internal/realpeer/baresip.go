@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -285,10 +286,22 @@ func (b *Baresip) Dial(ctx context.Context, target string) error {
 	return err
 }
 
+// WaitCall blocks until a call rings. It asks for the state: the event of a call
+// that came right after the start may be lost.
+func (b *Baresip) WaitCall(ctx context.Context) error {
+	var asked error
+	err := b.poll(ctx, "an incoming call", func() bool {
+		var calls string
+		calls, asked = b.Command(ctx, "listcalls", "")
+		return asked != nil || strings.Contains(calls, "INCOMING")
+	})
+	return errors.Join(err, asked)
+}
+
 // Accept answers the ringing call once it is there, and waits until it is
 // established.
 func (b *Baresip) Accept(ctx context.Context) error {
-	if _, err := b.WaitEvent(ctx, "CALL_INCOMING"); err != nil {
+	if err := b.WaitCall(ctx); err != nil {
 		return err
 	}
 	if _, err := b.Command(ctx, "accept", ""); err != nil {
@@ -300,7 +313,7 @@ func (b *Baresip) Accept(ctx context.Context) error {
 
 // Reject refuses the ringing call once it is there, as its user would.
 func (b *Baresip) Reject(ctx context.Context) error {
-	if _, err := b.WaitEvent(ctx, "CALL_INCOMING"); err != nil {
+	if err := b.WaitCall(ctx); err != nil {
 		return err
 	}
 	return b.Hangup(ctx)

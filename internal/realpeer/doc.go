@@ -20,6 +20,11 @@
 //     open its database under $HOME; it quits at the end of its standard input;
 //   - a phone that is stopped un-registers and waits for the answer: stop phones
 //     before the switch;
+//   - baresip's RTP and its TCP connections leave from 127.0.0.1 whatever address
+//     it is bound to, and it hears RTP from anybody: ports are chosen where nobody
+//     sends;
+//   - baresip's events before its control connection is there are lost, such as the
+//     refusal of its REGISTER: WaitLog sees that;
 //   - sipp cannot record: Echo sends back what it hears, so that the other side
-//     can judge it.
+//     can judge it; an Ear takes the sound off it.
 package realpeer

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -150,16 +151,14 @@ func tail(s string) string {
 var errPorts = errors.New("no free ports")
 
 // freePorts finds n ports in a row from an even one that are free for UDP and
-// TCP on ip. They are free when it returns, which is all that can be promised.
+// TCP on ip, and for UDP everywhere: phones bind their RTP to no address. They
+// are free when it returns, which is all that can be promised. They lie below
+// those that the kernel gives out: there, somebody may still send RTP to whoever
+// had the port before, and the phones hear anybody.
 func freePorts(ip netip.Addr, n int) (uint16, error) {
 	for range 200 {
-		c, err := net.ListenUDP("udp", &net.UDPAddr{IP: ip.AsSlice()})
-		if err != nil {
-			return 0, err
-		}
-		first := c.LocalAddr().(*net.UDPAddr).AddrPort().Port() &^ 1
-		c.Close()
-		if int(first)+n <= 65535 && allFree(ip, first, n) {
+		first := uint16(10000+rand.IntN(10000-n)) &^ 1
+		if allFree(ip, first, n) {
 			return first, nil
 		}
 	}
@@ -169,11 +168,13 @@ func freePorts(ip netip.Addr, n int) (uint16, error) {
 func allFree(ip netip.Addr, first uint16, n int) bool {
 	for i := range n {
 		addr := netip.AddrPortFrom(ip, first+uint16(i))
-		u, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
-		if err != nil {
-			return false
+		for _, at := range []netip.AddrPort{addr, netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Port())} {
+			u, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at))
+			if err != nil {
+				return false
+			}
+			u.Close()
 		}
-		u.Close()
 		l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(addr))
 		if err != nil {
 			return false
