@@ -218,52 +218,6 @@ func TestCallerWaitsUntilAnAgentRegisters(t *testing.T) {
 	})
 }
 
-func TestForwardPassesEarlyMediaAndTheFarAnswer(t *testing.T) {
-	out := "flows:\n  main: [{forward: \"+14155550199\", trunks: [spare]}]\n"
-	narrate(t, "forward", supportTeam+out, func(s *story) {
-		far := s.host("far", "10.0.0.8:5060", simphone.Config{User: "far", Tone: farTone})
-		far.OnCall(simphone.Early().After(3 * time.Second).Answer())
-		c := s.dial()
-		if err := c.WaitRinging(s.within(5 * time.Second)); err != nil {
-			s.fatal(err)
-		}
-		time.Sleep(200 * time.Millisecond)
-		s.wantHears(c, "far") // early media
-		s.answered(c)
-		f := s.gets(far)
-		s.hear(c, farTone)
-		s.hear(f, customerTone)
-		s.bye(f)
-		s.ended(c)
-	})
-}
-
-func TestForwardThatFailsPassesAMappedFailure(t *testing.T) {
-	out := "flows:\n  main: [{forward: \"+14155550199\", trunks: [spare]}]\n"
-	narrate(t, "forward-busy", supportTeam+out, func(s *story) {
-		far := s.host("far", "10.0.0.8:5060", simphone.Config{User: "far"})
-		far.OnCall(simphone.Ring().After(time.Second).Decline(486))
-		c := s.dial()
-		if e := s.ended(c); e.Code != 486 {
-			t.Errorf("the caller's leg: got %v, want 486", e)
-		}
-	})
-}
-
-func TestForwardMovesOnFromATrunkThatIsSilent(t *testing.T) {
-	out := "flows:\n  main: [{forward: \"+14155550199\", trunks: [spare, acme]}]\n"
-	narrate(t, "forward-failover", supportTeam+out, func(s *story) {
-		s.carrier.OnCall(simphone.Ring().After(time.Second).Answer())
-		c := s.dial()
-		s.answered(c)
-		f := s.gets(s.carrier)
-		s.hear(c, customerTone)
-		s.bye(f)
-		s.ended(c)
-		time.Sleep(40 * time.Second)
-	})
-}
-
 func TestAgentsLegLostWithoutByeReturnsTheCallerToTheFront(t *testing.T) {
 	narrate(t, "agent-lost", supportTeam+queueFlow, func(s *story) {
 		ann := s.agent("ann", annTone, simphone.Ring().Answer())
