@@ -226,27 +226,37 @@ func (r *reader) checkForward(c *Config, key string, s *Step) {
 // forbidden says why the dial rules surely refuse a number. Whether a number
 // is a premium one is known when it is dialled only.
 func (r *reader) forbidden(c *Config, number string) string {
+	class := ""
+	if r.checks.Class != nil {
+		class = r.checks.Class(number, c.Country)
+	}
+	if class == "premium" {
+		return "it is a premium-rate number"
+	}
 	for _, p := range c.Dial.Deny {
 		if p != "" && strings.HasPrefix(number, p) {
 			return "dial.deny has " + p + ": remove one of them"
 		}
 	}
 	for _, p := range c.Dial.Allow {
-		if p == "national" {
-			if r.checks.CallingCode == nil {
-				return ""
-			}
-			code, known := r.checks.CallingCode(c.Country)
-			if !known {
-				return ""
-			}
-			p = "+" + code
-		}
-		if p != "" && strings.HasPrefix(number, p) {
+		if p == "national" && r.national(c, number, class) || p != "national" && p != "" && strings.HasPrefix(number, p) {
 			return ""
 		}
 	}
 	return "no entry of dial.allow permits it: add its prefix there"
+}
+
+// national tells whether a number is one of the country's; what nobody knows
+// counts as one.
+func (r *reader) national(c *Config, number, class string) bool {
+	if class != "" {
+		return class == "national"
+	}
+	if r.checks.CallingCode == nil {
+		return true
+	}
+	code, known := r.checks.CallingCode(c.Country)
+	return !known || strings.HasPrefix(number, "+"+code)
 }
 
 // link puts the steps of flows named by unanswered in place, after checking

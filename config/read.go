@@ -34,6 +34,9 @@ type Checks struct {
 	// CallingCode gives the calling code of an ISO 3166 country ("1" for US)
 	// and whether the country is known; nil accepts any two capital letters.
 	CallingCode func(country string) (string, bool)
+	// Class tells what an E.164 number is when it is dialled from a country:
+	// "national", "premium", or another word; nil goes by the calling code.
+	Class func(number, country string) string
 	// Env looks up an environment variable; nil: os.LookupEnv.
 	Env func(name string) (string, bool)
 }

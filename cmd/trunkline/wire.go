@@ -21,6 +21,7 @@ func checks() config.Checks {
 		Prompts:     media.PromptNames(),
 		Sound:       func(path string) error { _, err := readClip(path); return err },
 		CallingCode: desk.CallingCode,
+		Class:       func(number, country string) string { return desk.Number(number).Class(country).String() },
 	}
 }
 

@@ -79,6 +79,7 @@ type leg struct {
 	begun     time.Time
 	answered  bool
 	connected bool
+	leaving   bool // the carrier's BYE is due as soon as its 200 is in
 	ended     bool
 }
 
@@ -235,7 +236,15 @@ func (l *Load) inviteReply(c *leg, m *message, out []byte) {
 		l.over(c, false, fmt.Sprintf("INVITE got %d", m.code))
 		return
 	}
+	if first && c.leaving {
+		l.bye(c)
+	}
 	l.mu.Unlock()
+}
+
+// bye is the carrier hanging up.
+func (l *Load) bye(c *leg) {
+	l.send(l.carrier, body(request(nil, "BYE", c.remote, via(l.CarrierAddr(), "b", c.n), c.from, c.to, c.callID, 2, ""), ""))
 }
 
 // over ends a call once. It is called with the lock held and releases it.
@@ -319,7 +328,9 @@ func (l *Load) hangUp(c, r *leg) {
 		l.send(l.phones, body(request(nil, "BYE", r.remote, via(l.PhonesAddr(), "b", r.n), r.from, r.to, r.callID, 1, ""), ""))
 		return
 	}
-	l.send(l.carrier, body(request(nil, "BYE", c.remote, via(l.CarrierAddr(), "b", c.n), c.from, c.to, c.callID, 2, ""), ""))
+	if c.leaving = true; c.answered {
+		l.bye(c)
+	}
 }
 
 func (l *Load) callOf(id string) *leg {
