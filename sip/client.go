@@ -196,7 +196,8 @@ func (c *clientTxs) stop() {
 // another branch of a fork).
 func (e *Endpoint) response(res *sip.Response, f *flow) {
 	repair(res)
-	if _, whole := mandatory(res); !whole {
+	_, whole := mandatory(res)
+	if bad, _ := spoilt(res); !whole || bad != "" {
 		e.count.malformed.Add(1)
 		return
 	}

@@ -30,6 +30,12 @@ func (e *Endpoint) receive(b []byte, f *flow) {
 		// Scar: sipgo logs such packets whole. The error text quotes them too.
 		e.count.malformed.Add(1)
 		e.grumble.say("SIP message not understood", "addr", f.source.String())
+		if req, ok := m.(*sip.Request); ok && known {
+			repair(req)
+			if _, lost := spoilt(req); !lost {
+				e.misread(req, f, "")
+			}
+		}
 		return
 	}
 	e.count.received.Add(1)

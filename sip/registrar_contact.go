@@ -3,7 +3,6 @@ package sip
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"net/url"
 	"sort"
@@ -32,16 +31,6 @@ type contact struct {
 }
 
 var errContact = errors.New("bad Contact")
-
-// headerParsers are sipgo's without the one for Contact: with it a message
-// whose Contact cannot be read is dropped in silence, and a phone's owner
-// never learns why it does not register. Contact() still parses on demand.
-func headerParsers() map[string]sip.HeaderParser {
-	ps := maps.Clone(sip.DefaultHeadersParser())
-	delete(ps, "contact")
-	delete(ps, "m")
-	return ps
-}
 
 // parseContacts reads the values of all Contact headers of a request, each
 // perhaps a list. star tells that the value is "*", which stands alone. A

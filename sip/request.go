@@ -12,17 +12,15 @@ import (
 // goroutine for each message: 226 of 2,000 BYEs overtook their ACK.)
 func (e *Endpoint) request(req *sip.Request, f *flow, known bool) {
 	repair(req)
-	answerable, whole := mandatory(req)
-	if answerable {
-		f = respondTo(req, f)
-	}
-	if !whole {
+	bad, lost := spoilt(req)
+	if _, whole := mandatory(req); !whole || bad != "" {
 		e.count.malformed.Add(1)
-		if answerable && known && req.Method != sip.ACK {
-			e.reply(req, f, 400, "Bad Request")
+		if known && !lost {
+			e.misread(req, f, bad)
 		}
 		return
 	}
+	f = respondTo(req, f)
 	req.SetTransport(f.transport())
 	req.SetSource(f.source.String())
 	if req.Method == sip.ACK {
@@ -46,6 +44,17 @@ func (e *Endpoint) request(req *sip.Request, f *flow, known bool) {
 		e.inDialog(req, f, key, known)
 	default:
 		e.outside(req, f, key, known)
+	}
+}
+
+// misread answers 400 to a request of which not all could be read, if what
+// could be is enough to answer. Never an ACK. bad is a header's name, or empty.
+func (e *Endpoint) misread(req *sip.Request, f *flow, bad string) {
+	if bad == "" {
+		bad = "Request"
+	}
+	if answerable, _ := mandatory(req); answerable && req.Method != sip.ACK {
+		e.reply(req, respondTo(req, f), 400, "Bad "+bad)
 	}
 }
 
@@ -246,11 +255,20 @@ func (e *Endpoint) reply(req *sip.Request, f *flow, code int, reason string, mor
 	if req.CSeq() == nil || req.To() == nil || req.CallID() == nil {
 		res := sip.NewResponseFromRequest(req, code, reason, nil)
 		res.SipVersion = "SIP/2.0"
+		for _, h := range req.Headers() {
+			if u, ok := h.(*unread); ok && echoed[u.Name()] {
+				res.AppendHeader(u)
+			}
+		}
 		_ = f.WriteMsg(res)
 		return
 	}
 	_ = f.WriteMsg(e.makeReply(req, code, reason, more...))
 }
+
+// echoed are the headers of a request that its response repeats (RFC 3261
+// §8.2.6.2), legible or not; Via is there already.
+var echoed = map[string]bool{"From": true, "To": true, "Call-ID": true, "CSeq": true}
 
 var tagSeed = maphash.MakeSeed()
 
