@@ -16,6 +16,9 @@ func (s *Switchboard) end(c *liveCall, e Ending, why sip.Reason) {
 	if c.ended {
 		return
 	}
+	if !c.answered && e.Code == 0 {
+		e.Code = 480 // what sip.Leg.Hangup says for 0
+	}
 	outcome := routing.OutcomeWithdrawn
 	if e.By == ByCaller || e.By == ByTrunk {
 		outcome = routing.OutcomeAbandoned
@@ -38,6 +41,9 @@ func (s *Switchboard) end(c *liveCall, e Ending, why sip.Reason) {
 	if c.caller.state != lineLeaving {
 		c.caller.state = lineLeaving
 		c.caller.leg.Hangup(e.Code, why)
+	}
+	if e.Code != 0 { // the caller was refused, or gave up before our 200 could leave: nobody was answered
+		c.record.Answered, c.record.Bridged, c.record.Released = noTime, noTime, noTime
 	}
 	s.close(c, e)
 }

@@ -160,7 +160,6 @@ func (s *Switchboard) callerEnded(c *liveCall, was lineState, e sip.Ended) {
 	ending := Ending{By: ByCaller, Cause: CauseHangup}
 	switch {
 	case e.By == sip.Theirs && e.Code != 0: // 487; also when its CANCEL crossed our 200
-		c.record.Answered, c.record.Bridged, c.record.Released = noTime, noTime, noTime
 		ending = Ending{By: ByCaller, Cause: CauseCancelled, Code: 487}
 	case was == lineDialled:
 		ending = Ending{By: ByTrunk, Cause: CauseLegLost, Code: e.Code}
