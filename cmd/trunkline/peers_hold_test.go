@@ -40,7 +40,7 @@ func TestPeersLinphoneTalksHoldsAndResumes(t *testing.T) {
 
 	s.must(ann.Command("terminate"))
 	s.over(carrier)
-	card := s.sealed()
+	card := s.closed(1)
 	wantOffers(t, card, "ann accepted")
 	wantSegments(t, card.Record, "flow", "queue", "talk ann", "hold ann", "talk ann")
 	if want := (call.Ending{By: call.ByAgent, Cause: call.CauseHangup}); card.Ending != want {
@@ -103,7 +103,7 @@ func TestPeersHoldOutlivesTheTimeoutOfSound(t *testing.T) {
 	s.tape(2 * time.Second)
 	s.must(ann.Hangup(s.within(step)))
 	s.over(carrier)
-	card := s.sealed()
+	card := s.closed(1)
 	wantOffers(t, card, "ann accepted")
 	wantSegments(t, card.Record, "flow", "queue", "talk ann", "hold ann", "talk ann")
 	if card.HoldTime < rtpTimeout.Seconds() {
@@ -141,14 +141,13 @@ func TestPeersKilledPhoneReturnsTheCallerToTheFront(t *testing.T) {
 	s.tape(2 * time.Second)
 	s.must(bob.Hangup(s.within(step)))
 	s.over(carrier)
-	s.comes("both recordings are sealed", func() bool {
-		card := s.card()
-		return !card.InProgress && len(card.Recordings) == 2 && card.Recordings[0].Sealed && card.Recordings[1].Sealed
-	})
-	card := s.card()
+	card := s.closed(2)
 	wantOffers(t, card, "ann accepted", "bob accepted")
 	wantSegments(t, card.Record, "flow", "queue", "talk ann", "queue", "talk bob")
 	s.phoneHeard("bob", bob, customerTone)
+	if len(card.Recordings) != 2 {
+		t.Fatalf("recordings: got %+v, want one with each agent", card.Recordings)
+	}
 	s.recorded(card.Recordings[0].Path, customerTone, annTone)
 	s.recorded(card.Recordings[1].Path, customerTone, bobTone)
 	s.flawless()

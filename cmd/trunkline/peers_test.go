@@ -204,6 +204,24 @@ func (s *site) tape(d time.Duration) {
 	})
 }
 
+// closed is the card of the site's n-th call, once the call is over, its
+// recordings are sealed and all of that is on a busy machine's disk.
+func (s *site) closed(n int) api.Card {
+	s.Helper()
+	client := s.client()
+	var card api.Card
+	s.comes(fmt.Sprintf("call %d is over and its recordings are sealed", n), func() bool {
+		cards, err := client.Calls(s.within(step), 20)
+		s.must(err)
+		if len(cards) < n {
+			return false
+		}
+		card = cards[len(cards)-n] // they come newest first
+		return !card.InProgress && !slices.ContainsFunc(card.Recordings, func(r api.Recording) bool { return !r.Sealed })
+	})
+	return card
+}
+
 // state waits until the only call is in a state.
 func (s *site) state(want string) {
 	s.Helper()

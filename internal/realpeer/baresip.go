@@ -130,6 +130,10 @@ func startBaresip(ctx context.Context, cfg PhoneConfig) (*Baresip, error) {
 		return nil, err
 	}
 	b.wg.Go(b.read)
+	if _, err := b.Command(ctx, "listcalls", ""); err != nil { // from here on no event is lost
+		b.Kill()
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -287,7 +291,7 @@ func (b *Baresip) Dial(ctx context.Context, target string) error {
 }
 
 // WaitCall blocks until a call rings. It asks for the state: the event of a call
-// that came right after the start may be lost.
+// that came before StartBaresip was done is lost.
 func (b *Baresip) WaitCall(ctx context.Context) error {
 	var asked error
 	err := b.poll(ctx, "an incoming call", func() bool {
