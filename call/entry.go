@@ -61,6 +61,8 @@ type Boot struct {
 	RouterEvents []RouterEvent   // after Router, in order
 
 	Open     []Record // calls that were in progress, to be closed as interrupted
+	Ended    []Fact   // of Open: the ends that were told, where only the record was lost
+	Unsealed []Record // calls that had ended, whose recordings were not sealed yet
 	Bindings []sip.Binding
 	Contacts []desk.Contact
 }

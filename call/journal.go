@@ -1,6 +1,9 @@
 package call
 
 import (
+	"slices"
+
+	"trunkline/recorder"
 	"trunkline/routing"
 	"trunkline/sip"
 )
@@ -56,6 +59,10 @@ func (s *Switchboard) interrupted() {
 		if s.seen.After(at) { // it was open then: it would have been closed in the journal
 			at = s.seen
 		}
+		told := slices.IndexFunc(s.endsTold, func(f Fact) bool { return f.Call == r.ID })
+		if told >= 0 { // only its record was lost
+			e, at = *s.endsTold[told].Ending, s.endsTold[told].At
+		}
 		for j := range r.Offers {
 			if r.Offers[j].Ended.IsZero() {
 				r.Offers[j].Outcome, r.Offers[j].Ended = routing.OutcomeWithdrawn, at
@@ -65,11 +72,17 @@ func (s *Switchboard) interrupted() {
 			r.Released = at
 		}
 		r.end(at, e)
-		s.log.Warn("a call was interrupted by the switch's end", "call", r.ID, "trunk", r.Trunk)
-		s.fact(Fact{Kind: FactEnded, Call: r.ID, Trunk: r.Trunk, Flow: r.Flow, Ending: &e})
 		s.append(Closed{r})
+		if told < 0 {
+			s.log.Warn("a call was interrupted by the switch's end", "call", r.ID, "trunk", r.Trunk)
+			s.fact(Fact{Kind: FactEnded, Call: r.ID, Trunk: r.Trunk, Flow: r.Flow, Ending: &e})
+		}
 	}
-	s.interruptedCalls = nil
+	for i := range s.unsealedCalls {
+		s.repaired(&s.unsealedCalls[i])
+		s.append(Closed{s.unsealedCalls[i]})
+	}
+	s.interruptedCalls, s.endsTold, s.unsealedCalls = nil, nil, nil
 }
 
 // repaired completes a call card with what became of its recordings.
@@ -79,12 +92,18 @@ func (s *Switchboard) repaired(r *Record) {
 		if rec.Sealed {
 			continue
 		}
-		rec.Sealed, rec.Note = true, "the switch was interrupted"
-		for _, done := range s.hands.Repaired {
-			if done.ID == rec.ID && done.Err == nil {
-				rec.Path, rec.Duration = done.Path, done.Duration
+		rec.Sealed = true
+		if i := slices.IndexFunc(s.hands.Repaired, func(done recorder.Repaired) bool { return done.ID == rec.ID }); i >= 0 {
+			rec.Note, rec.Duration = "the switch was interrupted", s.hands.Repaired[i].Duration
+			if err := s.hands.Repaired[i].Err; err != nil {
+				rec.Note += ": " + err.Error()
 			}
+		} else if length, err := recorder.Length(rec.Path); err == nil {
+			rec.Duration = length // sealed in time, and not told
+		} else {
+			rec.Note = "the switch was interrupted before it began"
 		}
+		s.fact(Fact{Kind: FactRecordingSealed, Call: r.ID, Recording: rec.ID, Reason: rec.Note})
 	}
 }
 

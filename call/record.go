@@ -170,6 +170,23 @@ func (r *Record) offered(id routing.OfferID) *Offered {
 	return nil
 }
 
+// Arrived is all that is known of a call whose arrival alone was journalled.
+func Arrived(f Fact) Record {
+	r := Record{ID: f.Call, Trunk: f.Trunk, Flow: f.Flow, Contact: f.Contact, Initiated: f.At}
+	r.enter(f.At, Segment{Kind: SegmentFlow})
+	return r
+}
+
+// Unsealed tells that what became of a recording is still to be told.
+func (r *Record) Unsealed() bool {
+	for _, rec := range r.Recordings {
+		if !rec.Sealed {
+			return true
+		}
+	}
+	return false
+}
+
 func (r *Record) recorded(id recorder.ID) *Recorded {
 	for i := range r.Recordings {
 		if r.Recordings[i].ID == id {

@@ -42,7 +42,7 @@ var noTime time.Time
 func (s *Switchboard) boot(b Boot) {
 	s.brain.router = routing.New(s.setup.Router)
 	s.brain.seq = b.RouterSeq
-	s.interruptedCalls = b.Open
+	s.interruptedCalls, s.endsTold, s.unsealedCalls = b.Open, b.Ended, b.Unsealed
 	if err := s.replay(b); err != nil {
 		s.log.Error("the router's journal cannot be replayed: agents are active, nobody counts as assigned yet", "err", err)
 		s.brain.router = routing.New(s.setup.Router)

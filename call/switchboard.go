@@ -75,6 +75,8 @@ type Switchboard struct {
 	out              []Entry
 	answers          []func()  // to orders of this turn: given when out is with the journal
 	interruptedCalls []Record  // found open at start
+	endsTold         []Fact    // of calls, some of which were found open
+	unsealedCalls    []Record  // found ended, with recordings that were not sealed
 	seen             time.Time // the latest moment that the journal of the process before this one tells of
 }
 

@@ -3,6 +3,7 @@ package recorder
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -118,4 +119,26 @@ func mend(done *Repaired, started time.Time) (err error) {
 	done.Duration, done.Bytes, done.Marks = length, info.Size(), side.Marks
 	done.Bytes = headerSize + frames*frameSize
 	return writeSidecar(done.Path, side)
+}
+
+// Length is how long the sound of a sealed recording is, by its file.
+func Length(wav string) (time.Duration, error) {
+	f, err := os.Open(wav)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	var h [headerSize]byte
+	if _, err := io.ReadFull(f, h[:]); err != nil {
+		return 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	rate := rateOf(h[:])
+	if rate <= 0 {
+		return 0, errors.New("no WAV file of ours")
+	}
+	return time.Duration((info.Size()-headerSize)/frameSize) * time.Second / time.Duration(rate), nil
 }

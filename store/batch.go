@@ -79,6 +79,9 @@ func (b *batch) add(e call.Entry) error {
 		if err := b.put(recordsPrefix+recordMonth(e.Record.ID, e.Record.Initiated), bucketRecords, string(e.Record.ID), e.Record); err != nil {
 			return err
 		}
+		if e.Record.Unsealed() { // another Closed is to come: a crash before it must find the call
+			return b.put(hotName, bucketOpen, string(e.Record.ID), e.Record)
+		}
 		b.bucket(hotName, bucketOpen).put[string(e.Record.ID)] = nil
 		return nil
 	case call.Bound:

@@ -97,8 +97,8 @@ func (fs *files) compact() error {
 }
 
 // Load returns what start needs, as it is on disk. A call whose final record
-// is there is not among the open ones. Router events end where one is
-// missing.
+// is there is not among the open ones, but among the unsealed if a recording of
+// it is. Router events end where one is missing.
 func (s *Store) Load() (call.Boot, error) {
 	var boot call.Boot
 	err := s.files.view(hotName, func(tx *bbolt.Tx) error {
@@ -114,8 +114,10 @@ func (s *Store) Load() (call.Boot, error) {
 	}
 	open := boot.Open[:0]
 	for _, r := range boot.Open {
-		_, err := s.Record(r.ID)
+		final, err := s.Record(r.ID)
 		switch {
+		case err == nil && final.Unsealed():
+			boot.Unsealed = append(boot.Unsealed, final)
 		case errors.Is(err, ErrNotFound):
 			open = append(open, r)
 		case err != nil:
@@ -123,8 +125,40 @@ func (s *Store) Load() (call.Boot, error) {
 		}
 	}
 	boot.Open = open
-	boot.FactSeq, err = s.lastFact()
-	return boot, err
+	if boot.FactSeq, err = s.lastFact(); err != nil {
+		return boot, err
+	}
+	return boot, s.mend(&boot)
+}
+
+// mend completes what the crash cut in two: a batch's facts are on disk before
+// its records and its calls in progress. The calls of the last batch that have
+// an end told and no record are in Ended; those that only arrived are open.
+func (s *Store) mend(boot *call.Boot) error {
+	facts, err := s.Facts(boot.FactSeq-min(boot.FactSeq, maxBatch), maxBatch)
+	if err != nil {
+		return err
+	}
+	open := make(map[call.ID]bool, len(boot.Open))
+	for _, r := range boot.Open {
+		open[r.ID] = true
+	}
+	for _, f := range facts {
+		switch {
+		case f.Kind == call.FactArrived && !open[f.Call]:
+			_, err := s.Record(f.Call)
+			if err != nil && !errors.Is(err, ErrNotFound) {
+				return err
+			}
+			if err != nil {
+				open[f.Call] = true
+				boot.Open = append(boot.Open, call.Arrived(f))
+			}
+		case f.Kind == call.FactEnded && f.Ending != nil && open[f.Call]:
+			boot.Ended = append(boot.Ended, f)
+		}
+	}
+	return nil
 }
 
 // loadRouter reads the snapshot and the events after it.

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -183,6 +184,80 @@ func TestWrapUpSurvivesACrash(t *testing.T) {
 	s.serve()
 	if a := s.status().Agents[0]; a.Status != "away" || !a.Until.Equal(until) {
 		t.Errorf("ann: got %s until %v, want away until %v", a.Status, a.Until, until)
+	}
+}
+
+// Killed again and again in the middle of everything: every call that the
+// journal knows has exactly one end, the numbers go on, and the switch works.
+func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "teams:\n  support: {agents: [ann, bob], wrap_up: 0s}\n"+siteFlow)
+	carrier := s.carrier()
+	var ann *simphone.Phone
+	for round := range 6 {
+		s.serve()
+		if ann == nil {
+			ann = s.agent(3, "ann", annTone, simphone.Ring().Answer().After(50*time.Millisecond).Bye())
+			s.agent(4, "bob", bobTone, simphone.Ring().After(20*time.Millisecond).Answer())
+			s.ask("calls") // it waits for the disk: the registrations are there
+		}
+		var last *simphone.Call
+		for range 4 {
+			last = carrier.Dial(ourNumber, simphone.From(customer))
+		}
+		if round%2 == 0 {
+			last.MustAnswer(t)
+		}
+		for range rand.IntN(20) {
+			s.beat()
+		}
+		s.kill()
+	}
+	s.serve()
+	if left := s.status().Calls; len(left) != 0 {
+		t.Errorf("calls after the crashes: got %+v, want none", left)
+	}
+	ann.OnCall(simphone.Ring().Answer())
+	s.ask("agent", "ann", "active")
+	s.ask("agent", "bob", "away")
+	carrier.Dial(ourNumber, simphone.From("+14155550199"))
+	for a := ann.MustCall(t); a.Caller() != "+14155550199"; { // those of before the crashes come first
+		a = ann.MustCall(t)
+	}
+	s.signal(syscall.SIGTERM)
+	s.logged(`msg="stopping`)
+	s.signal(syscall.SIGTERM)
+	s.ends(s.child, 5*time.Second, exitOK)
+	arrived, ended := map[call.ID]int{}, map[call.ID]int{}
+	for _, f := range s.facts() {
+		switch f.Kind {
+		case call.FactArrived:
+			arrived[f.Call]++
+		case call.FactEnded:
+			ended[f.Call]++
+		case call.FactMismatch:
+			t.Errorf("a difference between router and legs: got %+v", f)
+		}
+	}
+	for id, n := range arrived {
+		if n != 1 || ended[id] != 1 {
+			t.Errorf("call %s: got %d arrivals and %d ends, want one each", id, n, ended[id])
+		}
+	}
+	for id := range ended {
+		if arrived[id] != 1 {
+			t.Errorf("call %s: got an end and %d arrivals", id, arrived[id])
+		}
+	}
+	for _, r := range s.records() {
+		if n := len(r.Segments); n == 0 || !r.Segments[n-1].To.Equal(r.Ended) {
+			t.Errorf("card %s: got segments %+v, want them to end with the call at %v", r.ID, r.Segments, r.Ended)
+		}
+		for _, rec := range r.Recordings {
+			if !rec.Sealed {
+				t.Errorf("card %s: got recording %s not sealed", r.ID, rec.ID)
+			}
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ func TestTermRefusesNewCallsAndLetsTheOthersEnd(t *testing.T) {
 		t.Errorf("the refusal: got %v, %v, want a Retry-After", m, err)
 	}
 	sound, err := c.Listen(s.Context(), time.Second)
-	if err != nil || !sound.Has(annTone) || sound.LongestSilence() > 0.06 {
+	if err != nil || !sound.Has(annTone) || sound.LongestSilence() > pause {
 		t.Errorf("the call in progress: got %v, %v, want ann's tone without a pause", sound, err)
 	}
 	if status := s.status(); !status.Draining || len(status.Calls) != 1 {

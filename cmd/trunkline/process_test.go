@@ -225,6 +225,10 @@ func (s *site) logged(text string) {
 // patience bounds what a test waits for: far more than it takes on a busy machine.
 const patience = 40 * time.Second
 
+// pause is the longest silence, in seconds, that a busy machine may cut into
+// sound which nothing else disturbs.
+const pause = 0.2
+
 // eventually polls until f is true, for as long as patience lasts.
 func (s *site) eventually(what string, f func() bool) {
 	s.Helper()

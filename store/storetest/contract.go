@@ -89,7 +89,7 @@ func ended(r call.Record, d time.Duration) call.Record {
 }
 
 func fact(seq uint64, at time.Time) call.Fact {
-	return call.Fact{Seq: seq, At: at, Kind: call.FactArrived, Call: ID(at, int(seq)), Trunk: "acme"}
+	return call.Fact{Seq: seq, At: at, Kind: call.FactQueued, Call: ID(at, int(seq)), Trunk: "acme"}
 }
 
 func event(seq uint64) call.RouterEvent {
