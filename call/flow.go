@@ -95,6 +95,8 @@ func (s *Switchboard) play(c *liveCall, name string) {
 		s.flow(c, routing.FlowPlayed{})
 		return
 	}
+	c.record.enter(s.now, Segment{Kind: SegmentFlow}) // after a queue that nobody answered: no longer waiting
+	s.keep(c)
 	c.plays++
 	c.play = c.plays
 	c.caller.session.Play(clip, c.play)

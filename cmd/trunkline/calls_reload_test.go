@@ -7,7 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"trunkline/call"
 	"trunkline/config"
 	"trunkline/internal/simphone"
 )
@@ -20,16 +19,6 @@ func act(t *testing.T, yaml string, f func(*story)) {
 		f(s)
 		s.end()
 	})
-}
-
-// card is the card of the call that came last, whether it lasts or not.
-func (s *story) card() call.Record {
-	s.Helper()
-	cards := s.cards()
-	if len(cards) == 0 {
-		s.Fatal("cards: got none, want one")
-	}
-	return cards[len(cards)-1]
 }
 
 // sound is what a call hears for so long.
@@ -170,14 +159,4 @@ func TestReloadThatRemovesAnAgentTakesTheRingingPhoneBack(t *testing.T) {
 		s.ended(b)
 		s.recorded().wantTones(t, bobTone)
 	})
-}
-
-// now is the switch's picture of itself.
-func (s *story) now() call.Status {
-	s.Helper()
-	status, err := s.house.board.Status(s.within(time.Second))
-	if err != nil {
-		s.Fatal(err)
-	}
-	return status
 }

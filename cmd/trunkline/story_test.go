@@ -3,23 +3,21 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"trunkline/call"
 	"trunkline/config"
 	"trunkline/internal/golden"
 	"trunkline/internal/simnet"
 	"trunkline/internal/simphone"
-	"trunkline/store"
 )
 
 // The tones by which a test knows who is heard.
@@ -48,6 +46,7 @@ type story struct {
 	carrier *simphone.Phone
 	phones  []*simphone.Phone
 	hosts   int
+	stopped sync.Once
 }
 
 var switchAddr = netip.MustParseAddrPort("10.0.0.1:5060")
@@ -101,6 +100,7 @@ func open(t *testing.T, yaml string) *story {
 		t.Fatal(err)
 	}
 	s.house.start()
+	t.Cleanup(s.stop) // also of a story that failed
 	s.carrier = s.host("carrier", "10.0.0.9:5060", simphone.Config{User: "carrier", Tone: customerTone})
 	synctest.Wait()
 	return s
@@ -134,10 +134,11 @@ func (s *story) host(name, addr string, cfg simphone.Config) *simphone.Phone {
 	return p
 }
 
-// agent registers a phone of an agent of base; what it does with calls is script.
-func (s *story) agent(name string, tone float64, script simphone.Script) *simphone.Phone {
+// agent registers a phone of an agent of base; what it does with calls is in
+// scripts, see simphone.Phone.OnCall.
+func (s *story) agent(name string, tone float64, scripts ...simphone.Script) *simphone.Phone {
 	s.Helper()
-	p := s.unregistered(name, tone, script)
+	p := s.unregistered(name, tone, scripts...)
 	if _, err := p.Register(s.within(5*time.Second), time.Hour); err != nil {
 		s.Fatal(err)
 	}
@@ -145,7 +146,7 @@ func (s *story) agent(name string, tone float64, script simphone.Script) *simpho
 	return p
 }
 
-func (s *story) unregistered(name string, tone float64, script simphone.Script) *simphone.Phone {
+func (s *story) unregistered(name string, tone float64, scripts ...simphone.Script) *simphone.Phone {
 	s.Helper()
 	s.hosts++
 	host := name
@@ -157,7 +158,7 @@ func (s *story) unregistered(name string, tone float64, script simphone.Script) 
 	p := s.host(host, fmt.Sprintf("10.0.0.%d:5060", s.hosts), simphone.Config{
 		User: name, Password: name + "-password-1", Domain: "pbx.example.com", Tone: tone,
 	})
-	p.OnCall(script)
+	p.OnCall(scripts...)
 	return p
 }
 
@@ -279,34 +280,6 @@ func (s *story) fatal(err error) {
 	s.Fatalf("%v\n%s", err, strings.Join(s.net.Ladder(), "\n"))
 }
 
-// cards are all call cards so far, oldest first.
-func (s *story) cards() []call.Record {
-	s.Helper()
-	if err := s.house.store.Sync(s.within(5 * time.Second)); err != nil {
-		s.Fatal(err)
-	}
-	records, err := s.house.store.Records(store.Filter{Limit: 100})
-	if err != nil {
-		s.Fatal(err)
-	}
-	for i, j := 0, len(records)-1; i < j; i, j = i+1, j-1 {
-		records[i], records[j] = records[j], records[i]
-	}
-	return records
-}
-
-// recorded is the sound of the last recording, once it is sealed.
-func (s *story) recorded() kept {
-	s.Helper()
-	time.Sleep(3 * time.Second)
-	cards := s.cards()
-	recordings := cards[len(cards)-1].Recordings
-	if len(recordings) == 0 {
-		s.fatal(errors.New("nothing was recorded"))
-	}
-	return readWAV(s.T, recordings[len(recordings)-1].Path)
-}
-
 // end stops the house and gives the ladder and the cards as text.
 func (s *story) end() []string {
 	s.Helper()
@@ -325,69 +298,22 @@ func (s *story) end() []string {
 	for _, r := range s.cards() {
 		told = append(told, "", cardText(r))
 	}
-	now, cancel := context.WithCancel(s.ctx)
-	cancel()
-	s.house.stop(now)
-	for _, p := range s.phones {
-		_ = p.Close()
-	}
-	_ = s.net.Close()
+	s.stop()
 	if s.Failed() {
 		s.Logf("the log:\n%s", s.log)
 	}
 	return told
 }
 
-// cardText is a call card without what differs between runs.
-func cardText(r call.Record) string {
-	var b strings.Builder
-	at := func(t time.Time) string {
-		if t.IsZero() {
-			return "-"
+// stop stops the house and the phones, once.
+func (s *story) stop() {
+	s.stopped.Do(func() {
+		now, cancel := context.WithCancel(context.Background())
+		cancel()
+		s.house.stop(now)
+		for _, p := range s.phones {
+			_ = p.Close()
 		}
-		return fmt.Sprintf("%.3fs", t.Sub(r.Initiated).Seconds())
-	}
-	fmt.Fprintf(&b, "card: %s calls %s over %s: %s\n", orDash(string(r.Caller)), r.Dialled, r.Trunk, r.Ending)
-	fmt.Fprintf(&b, "  ringing %s, answered %s, bridged %s, released %s, ended %s", at(r.Ringing), at(r.Answered), at(r.Bridged), at(r.Released), at(r.Ended))
-	for _, o := range r.Offers {
-		fmt.Fprintf(&b, "\n  offer to %s: made %s, rang %s, %s %s", o.Agent, at(o.Made), at(o.Rang), o.Outcome, at(o.Ended))
-		if o.TooLate {
-			b.WriteString(" (too late)")
-		}
-	}
-	for _, g := range r.Segments {
-		fmt.Fprintf(&b, "\n  %s %s-%s", g.Kind, at(g.From), at(g.To))
-		if g.Agent != "" {
-			fmt.Fprintf(&b, " with %s", g.Agent)
-		}
-	}
-	for _, rec := range r.Recordings {
-		fmt.Fprintf(&b, "\n  recorded with %s: %s", rec.Agent, lengthOf(rec, r))
-		if rec.Note != "" {
-			b.WriteString(", " + rec.Note)
-		}
-	}
-	return b.String()
-}
-
-// lengthOf compares a recording with the time that the agent and the caller
-// were joined; it may differ by a frame.
-func lengthOf(rec call.Recorded, r call.Record) string {
-	var joined time.Duration
-	for _, g := range r.Segments {
-		if g.Agent == rec.Agent {
-			joined += g.To.Sub(g.From)
-		}
-	}
-	if off := (rec.Duration - joined).Abs(); off <= 20*time.Millisecond {
-		return "all of it"
-	}
-	return fmt.Sprintf("%v of %v", rec.Duration, joined)
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
+		_ = s.net.Close()
+	})
 }

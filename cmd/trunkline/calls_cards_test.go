@@ -1,0 +1,113 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"trunkline/call"
+	"trunkline/store"
+)
+
+// cards are all call cards so far, oldest first.
+func (s *story) cards() []call.Record {
+	s.Helper()
+	if err := s.house.store.Sync(s.within(5 * time.Second)); err != nil {
+		s.Fatal(err)
+	}
+	records, err := s.house.store.Records(store.Filter{Limit: 100})
+	if err != nil {
+		s.Fatal(err)
+	}
+	for i, j := 0, len(records)-1; i < j; i, j = i+1, j-1 {
+		records[i], records[j] = records[j], records[i]
+	}
+	return records
+}
+
+// recorded is the sound of the last recording, once it is sealed.
+func (s *story) recorded() kept {
+	s.Helper()
+	time.Sleep(3 * time.Second)
+	cards := s.cards()
+	recordings := cards[len(cards)-1].Recordings
+	if len(recordings) == 0 {
+		s.fatal(errors.New("nothing was recorded"))
+	}
+	return readWAV(s.T, recordings[len(recordings)-1].Path)
+}
+
+// card is the card of the last call that has ended.
+func (s *story) card() call.Record {
+	s.Helper()
+	cards := s.cards()
+	if len(cards) == 0 {
+		s.Fatal("cards: got none, want one")
+	}
+	return cards[len(cards)-1]
+}
+
+// now is the switch's picture of itself.
+func (s *story) now() call.Status {
+	s.Helper()
+	status, err := s.house.board.Status(s.within(time.Second))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return status
+}
+
+// cardText is a call card without what differs between runs.
+func cardText(r call.Record) string {
+	var b strings.Builder
+	at := func(t time.Time) string {
+		if t.IsZero() {
+			return "-"
+		}
+		return fmt.Sprintf("%.3fs", t.Sub(r.Initiated).Seconds())
+	}
+	fmt.Fprintf(&b, "card: %s calls %s over %s: %s\n", orDash(string(r.Caller)), r.Dialled, r.Trunk, r.Ending)
+	fmt.Fprintf(&b, "  ringing %s, answered %s, bridged %s, released %s, ended %s", at(r.Ringing), at(r.Answered), at(r.Bridged), at(r.Released), at(r.Ended))
+	for _, o := range r.Offers {
+		fmt.Fprintf(&b, "\n  offer to %s: made %s, rang %s, %s %s", o.Agent, at(o.Made), at(o.Rang), o.Outcome, at(o.Ended))
+		if o.TooLate {
+			b.WriteString(" (too late)")
+		}
+	}
+	for _, g := range r.Segments {
+		fmt.Fprintf(&b, "\n  %s %s-%s", g.Kind, at(g.From), at(g.To))
+		if g.Agent != "" {
+			fmt.Fprintf(&b, " with %s", g.Agent)
+		}
+	}
+	for _, rec := range r.Recordings {
+		fmt.Fprintf(&b, "\n  recorded with %s: %s", rec.Agent, lengthOf(rec, r))
+		if rec.Note != "" {
+			b.WriteString(", " + rec.Note)
+		}
+	}
+	return b.String()
+}
+
+// lengthOf compares a recording with the time that the agent and the caller
+// were joined; it may differ by a frame.
+func lengthOf(rec call.Recorded, r call.Record) string {
+	var joined time.Duration
+	for _, g := range r.Segments {
+		if g.Agent == rec.Agent {
+			joined += g.To.Sub(g.From)
+		}
+	}
+	if off := (rec.Duration - joined).Abs(); off <= 20*time.Millisecond {
+		return "all of it"
+	}
+	return fmt.Sprintf("%v of %v", rec.Duration, joined)
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
