@@ -16,8 +16,9 @@
 //
 // # What of sipgo is used
 //
-// Its parser, its messages, and its transactions' state machines: they repeat
-// our requests and refusals and time them out. Not its dialogs, caches or DNS,
+// Its parser (made more tolerant in parse.go), its messages, and its
+// transactions' state machines: they repeat our requests and refusals and time
+// them out. Not its dialogs, caches or DNS,
 // which end calls wrongly; not the layer that gives every message a goroutine,
 // which loses the order; and not its read loops, because what they parse they
 // parse where a panic ends the process. Ours (udp.go, tcp.go, stream.go) are
