@@ -84,6 +84,7 @@ type liveCall struct {
 	came   time.Time    // when the INVITE was read: the order of a queue, whoever was handled first
 	shown  sip.NameAddr // the caller as the carrier names them: Display and User
 	hidden bool         // the caller withholds the number
+	hops   int          // Max-Forwards of the INVITE: what is dialled for it gets one less (RFC 7332)
 
 	prompts map[string]*media.Clip // of the configuration it arrived under
 	caller  *line

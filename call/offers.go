@@ -126,7 +126,7 @@ func (s *Switchboard) dial(l *line, d sip.Dial, sound media.SessionConfig) error
 		session.Prefer(codec)
 	}
 	l.session = session
-	d.ID, d.Offer = l.id, session.Offer()
+	d.ID, d.Offer, d.MaxForwards = l.id, session.Offer(), c.hops-1
 	s.seat(l)
 	l.leg = s.hands.Sip.Dial(d)
 	return nil
