@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trunkline/call"
+	"trunkline/routing"
 	"trunkline/store"
 )
 
@@ -110,4 +111,38 @@ func orDash(s string) string {
 		return "-"
 	}
 	return s
+}
+
+// tones of the agents of base.
+var tones = map[routing.AgentID]float64{"ann": annTone, "bob": bobTone, "carol": carolTone}
+
+// wantRecorded compares a card's recordings with its segments, side by side:
+// in talk the customer left and the agent right, in hold nobody.
+func (s *story) wantRecorded(r call.Record) {
+	s.Helper()
+	next := -1
+	var began time.Time
+	var sound kept
+	for i, g := range r.Segments {
+		if g.Agent == "" {
+			continue
+		}
+		if i == 0 || r.Segments[i-1].Agent == "" {
+			if next++; next >= len(r.Recordings) || r.Recordings[next].Agent != g.Agent {
+				s.Errorf("recording %d: got %+v, want one of the talk with %s", next, r.Recordings, g.Agent)
+				return
+			}
+			began, sound = g.From, readWAV(s.T, r.Recordings[next].Path)
+		}
+		at := g.From.Sub(began) + 400*time.Millisecond
+		switch {
+		case g.To.Sub(g.From) < time.Second:
+		case g.Kind == call.SegmentHold:
+			sound.wantSaid(s.T, at, 0, 0)
+		case s.muteCustomer:
+			sound.wantSaid(s.T, at, 0, tones[g.Agent])
+		default:
+			sound.wantSaid(s.T, at, customerTone, tones[g.Agent])
+		}
+	}
 }

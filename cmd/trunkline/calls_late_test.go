@@ -73,6 +73,7 @@ func TestCallerOfALateFlowOwesNoSoundBeforeTheAnswer(t *testing.T) {
 				s.agent("ann", annTone, simphone.Ring().After(90*time.Second).Answer())
 				call := s.dial()
 				call.StopRTP(true)
+				s.muteCustomer = true
 				s.answered(call)
 				if c.speaks {
 					time.Sleep(50 * time.Second)

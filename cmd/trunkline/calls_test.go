@@ -312,6 +312,5 @@ func TestRecordingsPastTheirRetentionAreDeleted(t *testing.T) {
 		if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("after its day and 24 hours: got %v, want it gone", err)
 		}
-		s.end()
 	})
 }

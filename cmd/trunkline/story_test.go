@@ -46,7 +46,9 @@ type story struct {
 	carrier *simphone.Phone
 	phones  []*simphone.Phone
 	hosts   int
-	stopped sync.Once
+
+	muteCustomer bool // no sound of the customer is expected when a talk begins
+	stopped      sync.Once
 }
 
 var switchAddr = netip.MustParseAddrPort("10.0.0.1:5060")
@@ -297,6 +299,7 @@ func (s *story) end() []string {
 	told := s.net.Ladder()
 	for _, r := range s.cards() {
 		told = append(told, "", cardText(r))
+		s.wantRecorded(r)
 	}
 	s.stop()
 	if s.Failed() {
