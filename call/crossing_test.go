@@ -13,7 +13,7 @@ import (
 // busyFor keeps the loop at work, so that what comes meanwhile is handled
 // afterwards in one go.
 func (b *bench) busyFor(d time.Duration) {
-	go b.onLoop(func(*Switchboard) { time.Sleep(d) })
+	b.board.box.post(letter{order: func(time.Time) { time.Sleep(d) }})
 	synctest.Wait()
 }
 
