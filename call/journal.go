@@ -12,6 +12,13 @@ import (
 func (s *Switchboard) append(e Entry) { s.out = append(s.out, e) }
 
 func (s *Switchboard) flush() {
+	for _, c := range s.unkept {
+		if c.unkept = false; !c.ended { // an ended one is written as Closed
+			s.append(Opened{c.record.clone()})
+		}
+	}
+	clear(s.unkept)
+	s.unkept = s.unkept[:0]
 	if len(s.out) > 0 {
 		s.hands.Append(s.out...)
 		clear(s.out)
@@ -45,8 +52,14 @@ func (s *Switchboard) callFact(c *liveCall, f Fact) {
 	s.fact(f)
 }
 
-// keep writes down how far a call has come, for whoever finds it after a crash.
-func (s *Switchboard) keep(c *liveCall) { s.append(Opened{c.record.clone()}) }
+// keep writes down, once at the end of this turn, how far a call has come: for
+// whoever finds it after a crash.
+func (s *Switchboard) keep(c *liveCall) {
+	if !c.unkept {
+		c.unkept = true
+		s.unkept = append(s.unkept, c)
+	}
+}
 
 // interrupted closes the calls that were in progress when the process before
 // this one died. Their end is taken as the last thing known of them.

@@ -194,7 +194,7 @@ func (s *Switchboard) release(c *liveCall, l *line) {
 	c.caller.session.Background(s.setup.Music)
 	s.callFact(c, Fact{Kind: FactReleased, Agent: l.agent, Team: l.team, Leg: l.id})
 	if l.role == roleAgent {
-		s.route(routing.Released{Work: routing.WorkID(c.id), Agent: l.agent, Team: l.team, Spoke: true})
+		s.route(routing.Released{Work: routing.WorkID(c.id), Agent: l.agent, Team: l.team, Spoke: c.caller.confirmed})
 	}
 }
 

@@ -95,6 +95,7 @@ type liveCall struct {
 	answered bool           // the caller's leg was sent a 200
 	queued   bool           // waits in the router
 	waiting  routing.Queued // as it was told to the router
+	unkept   bool           // in Switchboard.unkept
 	ended    bool           // has its Ending; only lines that are leaving remain
 
 	far     *line       // who talks with the caller: an agent's or a forward's line

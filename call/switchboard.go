@@ -73,11 +73,12 @@ type Switchboard struct {
 	// The journal: what this turn of the loop has to say, see journal.go.
 	factSeq          uint64
 	out              []Entry
-	answers          []func()  // to orders of this turn: given when out is with the journal
-	interruptedCalls []Record  // found open at start
-	endsTold         []Fact    // of calls, some of which were found open
-	unsealedCalls    []Record  // found ended, with recordings that were not sealed
-	seen             time.Time // the latest moment that the journal of the process before this one tells of
+	unkept           []*liveCall // whose record has changed
+	answers          []func()    // to orders of this turn: given when out is with the journal
+	interruptedCalls []Record    // found open at start
+	endsTold         []Fact      // of calls, some of which were found open
+	unsealedCalls    []Record    // found ended, with recordings that were not sealed
+	seen             time.Time   // the latest moment that the journal of the process before this one tells of
 }
 
 // offerPhone is how the router names a line.
