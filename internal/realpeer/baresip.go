@@ -107,11 +107,7 @@ func startBaresip(ctx context.Context, cfg PhoneConfig) (*Baresip, error) {
 	if err != nil {
 		return nil, err
 	}
-	rtp, err := freePorts(cfg.IP, 20)
-	if err != nil {
-		return nil, err
-	}
-	if err := writeBaresip(cfg, sip, ctrl, rtp); err != nil {
+	if err := writeBaresip(cfg, sip, ctrl); err != nil {
 		return nil, err
 	}
 	b := &Baresip{cfg: cfg, addr: netip.AddrPortFrom(cfg.IP, sip), taken: map[string]int{}, replies: map[string]reply{}}
@@ -137,7 +133,9 @@ func startBaresip(ctx context.Context, cfg PhoneConfig) (*Baresip, error) {
 	return b, nil
 }
 
-func writeBaresip(cfg PhoneConfig, sip, ctrl, rtp uint16) error {
+// writeBaresip writes its configuration. Of a wide range of RTP ports it finds a
+// free one itself when a call comes; a narrow one may be taken by then.
+func writeBaresip(cfg PhoneConfig, sip, ctrl uint16) error {
 	conf := fmt.Sprintf(`poll_method epoll
 sip_listen %[1]s:%[2]d
 sip_trans_def %[7]s
@@ -170,7 +168,7 @@ ringback_disabled yes
 module_app ctrl_tcp.so
 ctrl_tcp_listen %[1]s:%[3]d
 snd_path %[5]s
-`, cfg.IP, sip, ctrl, rtp, cfg.Dir, rtp+19, cfg.Transport)
+`, cfg.IP, sip, ctrl, firstPort, cfg.Dir, lastPort, cfg.Transport)
 	interval := 0
 	if cfg.Register {
 		interval = 60

@@ -150,6 +150,12 @@ func tail(s string) string {
 // errPorts is returned when no run of ports is free.
 var errPorts = errors.New("no free ports")
 
+// Where the peers' ports lie; the first is even.
+const (
+	firstPort = 10000
+	lastPort  = 19999
+)
+
 // freePorts finds n ports in a row from an even one that are free for UDP and
 // TCP on ip, and for UDP everywhere: phones bind their RTP to no address. They
 // are free when it returns, which is all that can be promised. They lie below
@@ -157,7 +163,7 @@ var errPorts = errors.New("no free ports")
 // had the port before, and the phones hear anybody.
 func freePorts(ip netip.Addr, n int) (uint16, error) {
 	for range 200 {
-		first := uint16(10000+rand.IntN(10000-n)) &^ 1
+		first := uint16(firstPort+rand.IntN(lastPort+1-firstPort-n)) &^ 1
 		if allFree(ip, first, n) {
 			return first, nil
 		}
