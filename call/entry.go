@@ -1,6 +1,7 @@
 package call
 
 import (
+	"encoding/json"
 	"time"
 
 	"trunkline/desk"
@@ -14,18 +15,18 @@ type Entry interface{ entry() }
 // RouterEvent is one event the router was stepped with: replaying them on a
 // snapshot gives the same commands. Seq has no gaps.
 type RouterEvent struct {
-	Seq    uint64    `json:"seq"`
-	At     time.Time `json:"at"`
-	Config string    `json:"config"` // hash of the configuration it was decided under
-	Data   []byte    `json:"data"`   // routing.EncodeEvent
+	Seq    uint64          `json:"seq"`
+	At     time.Time       `json:"at"`
+	Config string          `json:"config"` // hash of the configuration it was decided under
+	Data   json.RawMessage `json:"data"`   // routing.EncodeEvent
 }
 
 // RouterSnapshot is the router after the event Seq. Older snapshots and
 // events up to Seq may be forgotten.
 type RouterSnapshot struct {
-	Seq  uint64    `json:"seq"`
-	At   time.Time `json:"at"`
-	Data []byte    `json:"data"` // routing.Snapshot as JSON
+	Seq  uint64          `json:"seq"`
+	At   time.Time       `json:"at"`
+	Data json.RawMessage `json:"data"` // routing.Snapshot as JSON
 }
 
 // Opened is a call in progress; a later Opened of the same call replaces it.

@@ -27,8 +27,9 @@ type timed struct {
 	ev routing.Event
 }
 
-// snapshotEvery bounds the events that a rebuild replays.
-const snapshotEvery = 4096
+// snapshotEvery bounds the events that a rebuild or a start replays: a second's
+// work. A snapshot of a busy day has megabytes, so they are rare.
+const snapshotEvery = 1 << 16
 
 // noTime is "never" for deadlines and alarms.
 var noTime time.Time

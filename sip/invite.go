@@ -101,7 +101,6 @@ func (e *Endpoint) open(req *sip.Request, f *flow, key string, from caller) {
 		l.login = &login{user: u, password: from.trunk.Password}
 	}
 	ev := e.describe(l, req, from)
-	l.post(func() { l.emit(ev) })
 	if !e.legs.add(l) {
 		e.unavailable(req, f, key)
 		return
@@ -109,6 +108,7 @@ func (e *Endpoint) open(req *sip.Request, f *flow, key string, from caller) {
 	// From here on a CANCEL may come, on another socket's goroutine.
 	l.invite = e.servers.open(e, req, f, key, l)
 	l.invite.respond(e.makeReply(req, 100, "Trying"))
+	l.emit(ev) // before the leg's goroutine begins: callers are told in the order they called
 	e.spawn(l.run)
 }
 

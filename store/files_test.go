@@ -286,7 +286,7 @@ func TestRetentionRemovesWholeMonths(t *testing.T) {
 func TestAHotFileThatGrewIsRewrittenAtStart(t *testing.T) {
 	dir := t.TempDir()
 	s := openAt(t, dir, Options{}, nil)
-	data := make([]byte, 16<<10)
+	data := fmt.Appendf(nil, "%q", strings.Repeat("x", 16<<10))
 	for seq := uint64(1); seq <= 1500; seq++ {
 		s.Append(call.RouterEvent{Seq: seq, At: noon, Data: data})
 	}

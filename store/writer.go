@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	gather     = 20 * time.Millisecond // what comes within it shares a transaction
+	gather     = 50 * time.Millisecond // what comes within it shares a transaction
 	maxBatch   = 4096                  // entries of one transaction
 	retryFirst = 50 * time.Millisecond
 	retryMax   = time.Second

@@ -270,6 +270,6 @@ func (h *house) close() {
 // second of signalling allocates. An operator's GOGC wins.
 func tuneMemory() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(200)
+		debug.SetGCPercent(400)
 	}
 }
