@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -9,8 +10,9 @@ import (
 )
 
 const (
-	gather     = 50 * time.Millisecond // what comes within it shares a transaction
-	maxBatch   = 4096                  // entries of one transaction
+	gather     = 100 * time.Millisecond // what comes within it shares a transaction
+	maxBatch   = 4096                   // entries of one transaction
+	yieldEvery = 16                     // entries that are encoded in one go
 	retryFirst = 50 * time.Millisecond
 	retryMax   = time.Second
 	lastTry    = 5 * time.Second // how long Close waits for a failing disk
@@ -85,7 +87,10 @@ func (s *Store) flush() bool {
 	}
 	b := newBatch()
 	bad := 0
-	for _, e := range entries {
+	for i, e := range entries {
+		if i%yieldEvery == yieldEvery-1 {
+			runtime.Gosched() // calls go before their records
+		}
 		if err := addTo(b, e); err != nil {
 			bad++
 			s.log.Error("an entry cannot be kept", "err", err)

@@ -189,7 +189,7 @@ func (c *serveCmd) Run(t *terminal) error {
 	for _, w := range cfg.Warnings {
 		log.Warn(w.Error())
 	}
-	tuneMemory()
+	tune()
 	// A file at its size limit fails its write (EFBIG), as on a full disk;
 	// without this the signal would end the process.
 	signal.Ignore(syscall.SIGXFSZ)
