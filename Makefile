@@ -1,6 +1,8 @@
 # `make` alone explains the targets.
 
 GO          ?= go
+# Tests named TestBinary drive the built program as an operator would, with kill -9
+# and signals; they are not unit tests, and `make check` leaves them to `make test`.
 # The packages with tests against real peers: the tag peers, names from TestPeers.
 # They wait more than they work, so more of them run at once than there are CPUs.
 PEERS        = ./cmd/trunkline ./internal/realpeer
@@ -34,7 +36,7 @@ check: compiler ## the fast gate: format, vet, staticcheck, the house's shape, u
 	$(GO) vet ./...
 	$(GO) vet -tags peers $(PEERS)
 	$(GO) run $(STATICCHECK) -tags peers ./...
-	$(GO) test -race ./...
+	$(GO) test -race -skip '^TestBinary' ./...
 
 bench: ## run the benchmarks (docs/performance.md says what the figures mean)
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 30m ./...

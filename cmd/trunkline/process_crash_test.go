@@ -93,7 +93,7 @@ func (s *site) facts() []call.Fact {
 	return facts
 }
 
-func TestKilledSwitchComesBackWithAllThatWasAcknowledged(t *testing.T) {
+func TestBinaryKilledSwitchComesBackWithAllThatWasAcknowledged(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.serve()
@@ -165,7 +165,7 @@ func TestKilledSwitchComesBackWithAllThatWasAcknowledged(t *testing.T) {
 	}
 }
 
-func TestWrapUpSurvivesACrash(t *testing.T) {
+func TestBinaryWrapUpSurvivesACrash(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.serve()
@@ -189,7 +189,7 @@ func TestWrapUpSurvivesACrash(t *testing.T) {
 
 // Killed again and again in the middle of everything: every call that the
 // journal knows has exactly one end, the numbers go on, and the switch works.
-func TestKilledAtAnyMoment(t *testing.T) {
+func TestBinaryKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "teams:\n  support: {agents: [ann, bob], wrap_up: 0s}\n"+siteFlow)
 	carrier := s.carrier()
@@ -262,7 +262,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 }
 
 // The order is answered when it is on disk: each is followed by a crash at once.
-func TestAcknowledgedOrderIsOnDisk(t *testing.T) {
+func TestBinaryAcknowledgedOrderIsOnDisk(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.serve()

@@ -23,7 +23,7 @@ func (s *site) limitFiles(size uint64) {
 	}
 }
 
-func TestFullDiskEndsTheRecordingAndNotTheCall(t *testing.T) {
+func TestBinaryFullDiskEndsTheRecordingAndNotTheCall(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.serve()

@@ -12,7 +12,7 @@ import (
 
 // What serve refuses, it refuses before anything runs, naming the place and
 // the cure; check says the same.
-func TestServeNamesFileLineAndCure(t *testing.T) {
+func TestBinaryServeNamesFileLineAndCure(t *testing.T) {
 	t.Parallel()
 	busy, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
@@ -93,7 +93,7 @@ func (s *site) change(how, with string) {
 	s.write("trunkline.yaml", "# a switch\n"+strings.Replace(string(text), change[0], change[1], 1))
 }
 
-func TestMissingConfigurationIsNamed(t *testing.T) {
+func TestBinaryMissingConfigurationIsNamed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "")
 	for _, command := range []string{"serve", "check"} {
@@ -107,7 +107,7 @@ func TestMissingConfigurationIsNamed(t *testing.T) {
 	}
 }
 
-func TestSecondSwitchOnOneFolderIsRefused(t *testing.T) {
+func TestBinarySecondSwitchOnOneFolderIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.serve()
@@ -125,7 +125,7 @@ func TestSecondSwitchOnOneFolderIsRefused(t *testing.T) {
 
 // What others of the machine can reach: a socket that is ours alone, and
 // /healthz.
-func TestOrdersAreOnlyGivenOverThePrivateSocket(t *testing.T) {
+func TestBinaryOrdersAreOnlyGivenOverThePrivateSocket(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.serve()

@@ -11,7 +11,7 @@ import (
 	"trunkline/internal/simphone"
 )
 
-func TestTermRefusesNewCallsAndLetsTheOthersEnd(t *testing.T) {
+func TestBinaryTermRefusesNewCallsAndLetsTheOthersEnd(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.serve()
@@ -68,7 +68,7 @@ func (s *site) sealedAfterStop(want call.Cause) {
 	}
 }
 
-func TestTermHangsUpWhatIsLeftAfterTheDrain(t *testing.T) {
+func TestBinaryTermHangsUpWhatIsLeftAfterTheDrain(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.serve("--drain", "1s")
@@ -86,7 +86,7 @@ func TestTermHangsUpWhatIsLeftAfterTheDrain(t *testing.T) {
 	s.sealedAfterStop(call.CauseStopped)
 }
 
-func TestSecondSignalEndsAtOnceEvenWithADeadPhone(t *testing.T) {
+func TestBinarySecondSignalEndsAtOnceEvenWithADeadPhone(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.serve()
@@ -107,7 +107,7 @@ func TestSecondSignalEndsAtOnceEvenWithADeadPhone(t *testing.T) {
 	s.sealedAfterStop(call.CauseStopped)
 }
 
-func TestStopWhileACallerWaitsUnanswered(t *testing.T) {
+func TestBinaryStopWhileACallerWaitsUnanswered(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+"flows:\n  main: {answer: late, steps: [{queue: support}]}\n")
 	s.serve("--drain", "100ms")
@@ -124,7 +124,7 @@ func TestStopWhileACallerWaitsUnanswered(t *testing.T) {
 	s.ends(s.child, 5*time.Second, exitOK)
 }
 
-func TestReloadChangesNewCallsAndLeavesTheOthers(t *testing.T) {
+func TestBinaryReloadChangesNewCallsAndLeavesTheOthers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.serve()
@@ -183,7 +183,7 @@ func (s *site) lineWith(text string) string {
 	return ""
 }
 
-func TestDemoOnceShowsTheCallAndEnds(t *testing.T) {
+func TestBinaryDemoOnceShowsTheCallAndEnds(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	c := s.launch("demo", "--once")
@@ -203,7 +203,7 @@ func wantDemo(t *testing.T, out string) {
 
 // Without a terminal the demonstration waits for its visitor all the same; the
 // command that it tells them calls in.
-func TestDemoWaitsForItsVisitor(t *testing.T) {
+func TestBinaryDemoWaitsForItsVisitor(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.child = s.launch("demo")
@@ -218,7 +218,7 @@ func TestDemoWaitsForItsVisitor(t *testing.T) {
 	s.ends(s.child, 10*time.Second, exitOK)
 }
 
-func TestDemoEndsOnInterruptInTheMiddle(t *testing.T) {
+func TestBinaryDemoEndsOnInterruptInTheMiddle(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.child = s.launch("demo")
@@ -228,7 +228,7 @@ func TestDemoEndsOnInterruptInTheMiddle(t *testing.T) {
 }
 
 // A phone may use the address that a stopped switch had: its sockets are closed.
-func TestStoppedSwitchLeavesNothingBehind(t *testing.T) {
+func TestBinaryStoppedSwitchLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.serve()

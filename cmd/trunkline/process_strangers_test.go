@@ -39,7 +39,7 @@ func (s *site) refusedREGISTER(user, password string) string {
 	return varying.ReplaceAllString(last, "…")
 }
 
-func TestWhoeverIsRefusedLearnsNothing(t *testing.T) {
+func TestBinaryWhoeverIsRefusedLearnsNothing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.serve()
@@ -64,7 +64,7 @@ func TestWhoeverIsRefusedLearnsNothing(t *testing.T) {
 	}
 }
 
-func TestStrangersGetAChallengeOrSilence(t *testing.T) {
+func TestBinaryStrangersGetAChallengeOrSilence(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.serve()
@@ -97,7 +97,7 @@ func TestStrangersGetAChallengeOrSilence(t *testing.T) {
 
 // Session descriptions that cannot be: each is answered at once, and the next
 // call works.
-func TestMalformedSessionDescriptionsAreRefused(t *testing.T) {
+func TestBinaryMalformedSessionDescriptionsAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.serve()
@@ -131,7 +131,7 @@ func TestMalformedSessionDescriptionsAreRefused(t *testing.T) {
 	}
 }
 
-func TestSoundOfStrangersAndGarbageDisturbsNothing(t *testing.T) {
+func TestBinarySoundOfStrangersAndGarbageDisturbsNothing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.serve()
@@ -186,7 +186,7 @@ func TestSoundOfStrangersAndGarbageDisturbsNothing(t *testing.T) {
 	readWAV(t, card.Recordings[0].Path).wantTones(t, annTone)
 }
 
-func TestTestCallIsHeardByTheAgentAndReported(t *testing.T) {
+func TestBinaryTestCallIsHeardByTheAgentAndReported(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.serve()
@@ -240,7 +240,7 @@ func TestTestCallIsHeardByTheAgentAndReported(t *testing.T) {
 	}
 }
 
-func TestTestCallThatNobodyTakesFails(t *testing.T) {
+func TestBinaryTestCallThatNobodyTakesFails(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+"flows:\n  main: [{hangup: 480}]\n")
 	s.serve()
@@ -249,7 +249,7 @@ func TestTestCallThatNobodyTakesFails(t *testing.T) {
 	}
 }
 
-func TestOneTimeCredentialIsGoodForOneCall(t *testing.T) {
+func TestBinaryOneTimeCredentialIsGoodForOneCall(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.serve()
