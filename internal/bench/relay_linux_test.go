@@ -24,6 +24,12 @@ import (
 const relayAs = "TRUNKLINE_BENCH_RELAY"
 
 func TestMain(m *testing.M) {
+	if spec := os.Getenv(bareSwitch); spec != "" {
+		if err := serveBare(spec); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
 	how := os.Getenv(relayAs)
 	if how == "" {
 		os.Exit(m.Run())

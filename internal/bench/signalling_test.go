@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,11 +20,53 @@ const dialled = "+14155550100"
 // rig is a running switch with a load in front of it.
 type rig struct {
 	*load.Load
-	sw *process
+	sw   *process
+	peak float64 // MiB, after flood
 }
 
-// setUp starts a switch with so many agents on static phones, and a load.
-func setUp(b *testing.B, agents int, cfg load.Config, flow string) rig {
+// bareSwitch makes a child of this test binary serve load.Bare: "switch phones agents".
+const bareSwitch = "TRUNKLINE_BENCH_BARE"
+
+func serveBare(spec string) error {
+	f := strings.Fields(spec)
+	if len(f) != 3 {
+		return fmt.Errorf("%s=%q: want switch, phones and agents", bareSwitch, spec)
+	}
+	at, err := netip.ParseAddrPort(f[0])
+	if err != nil {
+		return err
+	}
+	phones, err := netip.ParseAddrPort(f[1])
+	if err != nil {
+		return err
+	}
+	agents, err := strconv.Atoi(f[2])
+	if err != nil {
+		return err
+	}
+	bare, err := load.OpenBare(at, phones, agents)
+	if err != nil {
+		return err
+	}
+	return bare.Serve()
+}
+
+// setUpBare starts the comparator with a load.
+func setUpBare(b *testing.B, agents int, cfg load.Config) rig {
+	b.Helper()
+	l, cfg := openLoad(b, cfg)
+	self, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Setenv(bareSwitch, fmt.Sprintf("%s %s %d", cfg.Switch, l.PhonesAddr(), agents))
+	sw := start(b, self)
+	os.Unsetenv(bareSwitch)
+	waitUntilServed(b, cfg.Switch)
+	return rig{Load: l, sw: sw}
+}
+
+func openLoad(b *testing.B, cfg load.Config) (*load.Load, load.Config) {
 	b.Helper()
 	cfg.Carrier = netip.MustParseAddrPort("127.0.0.2:0")
 	cfg.Phones = netip.MustParseAddrPort("127.0.0.3:0")
@@ -33,6 +76,13 @@ func setUp(b *testing.B, agents int, cfg load.Config, flow string) rig {
 	if err != nil {
 		b.Fatal(err)
 	}
+	return l, cfg
+}
+
+// setUp starts a switch with so many agents on static phones, and a load.
+func setUp(b *testing.B, agents int, cfg load.Config, flow string) rig {
+	b.Helper()
+	l, cfg := openLoad(b, cfg)
 	dir := b.TempDir()
 	file := filepath.Join(dir, "trunkline.yaml")
 	if err := os.WriteFile(file, []byte(yaml(cfg, l, agents, flow)), 0o600); err != nil {
@@ -40,7 +90,7 @@ func setUp(b *testing.B, agents int, cfg load.Config, flow string) rig {
 	}
 	sw := start(b, binary(b), "serve", "-c", file)
 	waitUntilServed(b, cfg.Switch)
-	return rig{l, sw}
+	return rig{Load: l, sw: sw}
 }
 
 func yaml(cfg load.Config, l *load.Load, agents int, flow string) string {
@@ -100,8 +150,31 @@ func BenchmarkSignallingForward(b *testing.B) {
 	signalling(b, setUp(b, 1, load.Config{}, `{forward: "+14155550199", trunks: [out], caller_id: caller}`))
 }
 
+// rate is the calls a second of the signalling benchmarks.
+const rate = 500
+
 func signalling(b *testing.B, r rig) {
-	const rate, lasts = 500, 60 * time.Second
+	bare := setUpBare(b, 200, load.Config{})
+	cpuBare, _ := flood(&bare, 20*time.Second)
+	const lasts = 60 * time.Second
+	cpu, res := flood(&r, lasts)
+	slices.Sort(res.Setup)
+	b.ReportMetric(float64(res.Begun)/lasts.Seconds(), "calls/s")
+	b.ReportMetric(float64(res.Failed), "failed")
+	b.ReportMetric(cpu, "cpu-ms/call")
+	b.ReportMetric(cpuBare, "bare-cpu-ms/call")
+	b.ReportMetric(r.peak, "peak-MiB")
+	b.ReportMetric(quantile(res.Setup, .5), "setup-p50-ms")
+	b.ReportMetric(quantile(res.Setup, .99), "setup-p99-ms")
+	b.ReportMetric(0, "ns/op")
+	for why, n := range res.Failures {
+		b.Logf("%d calls failed: %s", n, why)
+	}
+}
+
+// flood sets up calls at the rate and ends them; it gives the CPU of the switch
+// in ms a call.
+func flood(r *rig, lasts time.Duration) (float64, load.Result) {
 	cpu0, began := r.sw.cpu(), time.Now()
 	for n := 0; time.Since(began) < lasts; {
 		for due := int(time.Since(began).Seconds() * rate); n < due; n++ {
@@ -109,20 +182,11 @@ func signalling(b *testing.B, r rig) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	settle(&r)
-	cpu, peak := r.sw.cpu()-cpu0, r.sw.peakMiB()
+	settle(r)
+	cpu := r.sw.cpu() - cpu0
+	r.peak = r.sw.peakMiB()
 	res := r.Close()
-	slices.Sort(res.Setup)
-	b.ReportMetric(float64(res.Begun)/lasts.Seconds(), "calls/s")
-	b.ReportMetric(float64(res.Failed), "failed")
-	b.ReportMetric(float64(cpu.Microseconds())/1000/float64(max(1, res.Done)), "cpu-ms/call")
-	b.ReportMetric(peak, "peak-MiB")
-	b.ReportMetric(quantile(res.Setup, .5), "setup-p50-ms")
-	b.ReportMetric(quantile(res.Setup, .99), "setup-p99-ms")
-	b.ReportMetric(0, "ns/op")
-	for why, n := range res.Failures {
-		b.Logf("%d calls failed: %s", n, why)
-	}
+	return float64(cpu.Microseconds()) / 1000 / float64(max(1, res.Done)), res
 }
 
 // settle waits up to 5 s for the calls in progress.
