@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"trunkline/call"
@@ -87,7 +88,11 @@ func (s *Store) flush() bool {
 	}
 	b := newBatch()
 	bad := 0
+	past := superseded(entries)
 	for i, e := range entries {
+		if past[i] {
+			continue
+		}
 		if i%yieldEvery == yieldEvery-1 {
 			runtime.Gosched() // calls go before their records
 		}
@@ -110,6 +115,23 @@ func (s *Store) flush() bool {
 	s.stats.Written += uint64(n - bad)
 	s.settle(uint64(n))
 	return true
+}
+
+// superseded marks the Opened of calls whose later entry of the same batch says
+// more: a short call's are never written.
+func superseded(entries []call.Entry) []bool {
+	past := make([]bool, len(entries))
+	later := make(map[call.ID]bool)
+	for i, e := range slices.Backward(entries) {
+		switch e := e.(type) {
+		case call.Closed:
+			later[e.Record.ID] = true
+		case call.Opened:
+			past[i] = later[e.Record.ID]
+			later[e.Record.ID] = true
+		}
+	}
+	return past
 }
 
 // addTo puts an entry into a batch; a panic costs that entry.
