@@ -170,10 +170,10 @@ func TestForwardAnsweredWithoutAnyDescriptionMovesOn(t *testing.T) {
 func TestFarLegLostWithoutByeIsLegLostByForward(t *testing.T) {
 	narrate(t, "forward-leg-lost", supportTeam+forwardFlow, func(s *story) {
 		far := s.far(simphone.Ring().After(time.Second).Answer().After(time.Second).Hold(simphone.HoldSendOnly))
+		far.Behave(func(h *simphone.Habits) { h.NoACK = true }) // and so it never ends its re-INVITE
 		c := s.dial()
 		s.answered(c)
 		s.hear(c, farTone)
-		far.Behave(func(h *simphone.Habits) { h.NoACK = true }) // and so it never ends its re-INVITE
 		if e := s.ended(c); e.By != simphone.Theirs {
 			t.Errorf("the caller's leg: got %v, want a BYE of the switch", e)
 		}
