@@ -70,14 +70,14 @@ func (s *Switchboard) admit(c *liveCall, in sip.Invited) *refusal {
 	if in.Account != "" {
 		return &refusal{CauseNotAllowed, 403, "Dialling Not Available"}
 	}
-	for _, step := range []func() *refusal{
-		func() *refusal { return s.find(c, in, trunk) },
-		func() *refusal { return s.room(c, trunk) },
-		func() *refusal { return s.sound(c, in, trunk) },
-	} {
-		if r := step(); r != nil {
-			return r
-		}
+	if r := s.find(c, in, trunk); r != nil {
+		return r
+	}
+	if r := s.room(c, trunk); r != nil {
+		return r
+	}
+	if r := s.sound(c, in, trunk); r != nil {
+		return r
 	}
 	s.know(c)
 	return nil

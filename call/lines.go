@@ -80,8 +80,7 @@ func (s *Switchboard) lineAnswered(l *line, e sip.Answered) {
 		}
 		return
 	}
-	if len(e.SDP) == 0 && l.agreed { // the 18x had it (RFC 3261 §13.2.1)
-	} else if err := l.session.SetAnswer(e.SDP); err != nil {
+	if err := l.takeAnswer(e.SDP); err != nil {
 		s.log.Warn("the answer's session description is refused", "call", l.call.id, "leg", l.id, "agent", l.agent, "err", err)
 		l.state = lineLeaving
 		l.leg.Hangup(0, sip.Reason{Protocol: "SIP", Cause: 488, Text: "Not acceptable here"})
@@ -94,6 +93,15 @@ func (s *Switchboard) lineAnswered(l *line, e sip.Answered) {
 		return
 	}
 	s.route(routing.PhoneAnswered{Offer: l.offer, Phone: l.phone})
+}
+
+// takeAnswer takes the session description of a 2xx. One without any is good
+// where a 18x had it already (RFC 3261 §13.2.1).
+func (l *line) takeAnswer(sdp []byte) error {
+	if len(sdp) == 0 && l.agreed {
+		return nil
+	}
+	return l.session.SetAnswer(sdp)
 }
 
 // failure is why a dialled line will not be answered: a final response, or 0

@@ -67,7 +67,7 @@ type CallStatus struct {
 // Counts are totals since the start of the process.
 type Counts struct {
 	Calls      uint64 `json:"calls"`
-	Refused    uint64 `json:"refused"` // new calls refused by a limit, overload or draining
+	Refused    uint64 `json:"refused"` // new calls that were not taken, for whatever reason
 	Mismatches uint64 `json:"mismatches"`
 	Faults     uint64 `json:"faults"` // panics that cost a call
 }
