@@ -51,7 +51,8 @@ type counters struct {
 	retransmitted, repeated, stray, tcpRefused, writeErrors, panics atomic.Uint64
 }
 
-// New takes over the sockets of the Config; nothing is read before Serve. It
+// New takes over the sockets of the Config; nothing is read before Serve. The
+// Devices of restored and static phones are emitted before it returns. It
 // fails only on a Config that cannot work.
 func New(c Config) (*Endpoint, error) {
 	if c.Emit == nil {
@@ -88,6 +89,7 @@ func New(c Config) (*Endpoint, error) {
 	for _, b := range c.Bindings {
 		e.friends.add(b.Source.Addr(), time.Now())
 	}
+	e.phones.announce()
 	return e, nil
 }
 

@@ -28,9 +28,8 @@ const (
 )
 
 // run pings and expires until ctx is done, and then waits for the pings that
-// are out. It starts by telling every account's phones, restored and static.
+// are out.
 func (r *registrar) run(ctx context.Context) {
-	r.announce()
 	var out sync.WaitGroup
 	defer out.Wait()
 	timer := time.NewTimer(0)
@@ -78,7 +77,8 @@ func (r *registrar) panicked(where string, v any) {
 	r.log.Error("panic in "+where, "err", fmt.Sprintf("%v\n%s", v, debug.Stack()))
 }
 
-// announce tells the phones that were there before anybody registered.
+// announce tells the phones that are there before anybody registers, restored
+// and static.
 func (r *registrar) announce() {
 	r.mu.Lock()
 	var ids []AccountID

@@ -203,10 +203,11 @@ func (p *phone) mustRegister(headers ...string) *sip.Response {
 
 // start runs the registrar, inside a bubble, until stop.
 func (o *office) start() (stop func()) {
+	o.announce()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { o.run(ctx); close(done) }()
-	synctest.Wait() // the phones known at the start are told
+	synctest.Wait()
 	return func() { cancel(); <-done }
 }
 
