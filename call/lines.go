@@ -114,8 +114,8 @@ type failure struct {
 // failed is a dialled line that will not be answered.
 func (s *Switchboard) failed(l *line, f failure) {
 	l.call.ringing = without(l.call.ringing, l)
-	if l.role == roleForward {
-		s.forwardFailed(l, f.code)
+	if l.outside != nil {
+		s.outsideFailed(l, f.code)
 		return
 	}
 	s.route(routing.PhoneFailed{Offer: l.offer, Phone: l.phone, Code: f.code, Misfit: f.misfit})
@@ -225,7 +225,7 @@ func (s *Switchboard) forget(l *line) {
 	if l != c.far {
 		c.ringing = without(c.ringing, l)
 	}
-	if l.role == roleForward {
+	if l.outside != nil {
 		s.trunkOf(l.trunk).calls--
 	}
 	if l.session != nil {

@@ -71,9 +71,10 @@ type line struct {
 	agent routing.AgentID
 	team  routing.TeamID
 
-	// A forward's line.
-	trunk  sip.TrunkID
-	giveUp time.Time // when no 1xx by then, the next trunk is tried; zero: a 1xx has come
+	// An outside number's line.
+	outside *outside
+	trunk   sip.TrunkID
+	giveUp  time.Time // when no 1xx by then, the next trunk is tried; zero: a 1xx has come
 }
 
 // liveCall is one customer's stay while it lasts.
@@ -98,10 +99,10 @@ type liveCall struct {
 	unkept   bool           // in Switchboard.unkept
 	ended    bool           // has its Ending; only lines that are leaving remain
 
-	far     *line       // who talks with the caller: an agent's or a forward's line
-	ringing []*line     // dialled, not answered
-	lines   []*line     // all whose legs have not ended
-	forward *forwarding // nil: no forward in progress
+	far     *line    // who talks with the caller: an agent's or a forward's line
+	ringing []*line  // dialled, not answered
+	lines   []*line  // all whose legs have not ended
+	forward *outside // nil: no forward in progress
 
 	play    media.PlayID // the prompt being played; 0: none
 	plays   media.PlayID
@@ -181,7 +182,7 @@ func (s *Switchboard) alarm(c *liveCall) {
 		s.flow(c, routing.FlowTick{})
 	}
 	if f := c.forward; f != nil && f.line != nil && due(f.line.giveUp) {
-		s.forwardSilent(c)
+		s.outsideSilent(f.line)
 	}
 	s.rearm(c)
 }

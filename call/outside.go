@@ -1,0 +1,113 @@
+package call
+
+import (
+	"fmt"
+	"time"
+
+	"trunkline/desk"
+	"trunkline/media"
+	"trunkline/sip"
+)
+
+// outside is an outside number while it is dialled, over trunks in their
+// order: by a forward step, or as the third party of a transfer.
+type outside struct {
+	number   desk.Number
+	trunks   []sip.TrunkID
+	callerID string        // "caller": the caller's number is passed on; else the trunk's is shown
+	role     role          // of the lines that are dialled
+	rings    time.Duration // how long one may ring
+	next     int           // of trunks
+	code     int           // of the last trunk's failure
+	line     *line         // nil: between two trunks
+}
+
+// outsideProgress is how long a trunk may be silent before the next is tried.
+const outsideProgress = 4 * time.Second
+
+// tryTrunk dials over the next trunk that has room; false: none is left.
+func (s *Switchboard) tryTrunk(c *liveCall, o *outside) bool {
+	for o.next < len(o.trunks) {
+		id := o.trunks[o.next]
+		o.next++
+		t, ok := s.setup.Trunks[id]
+		if !ok {
+			continue
+		}
+		if state := s.trunkOf(id); t.MaxCalls > 0 && state.calls >= t.MaxCalls {
+			s.log.Warn("the trunk's max_calls is reached, the next is tried", "call", c.id, "trunk", id)
+			continue
+		}
+		l := &line{role: o.role, call: c, trunk: id, outside: o}
+		if err := s.dial(l, s.outsideDial(c, o, id, t), media.SessionConfig{Trust: t.MediaFrom}); err != nil {
+			s.log.Error("no sound for an outside number", "call", c.id, "trunk", id, "err", err)
+			continue
+		}
+		s.trunkOf(id).calls++
+		l.giveUp = s.now.Add(outsideProgress)
+		o.line = l
+		c.ringing = append(c.ringing, l)
+		s.rearm(c)
+		return true
+	}
+	return false
+}
+
+// outsideDial shows the trunk's number in From and the caller in Diversion,
+// or with caller_id: caller the caller; anonymous stays anonymous (product §2).
+func (s *Switchboard) outsideDial(c *liveCall, o *outside, id sip.TrunkID, t Trunk) sip.Dial {
+	out := format(t.Out, desk.FormatPlus)
+	d := sip.Dial{To: sip.Target{Trunk: id}, User: o.number.Format(out, s.setup.Country), AnswerWithin: o.rings}
+	caller := c.record.Caller
+	own := t.CallerID
+	if own == "" {
+		own = desk.Number(c.record.Dialled) // ours too: the number that was called
+	}
+	ours := own.Format(out, s.setup.Country)
+	switch {
+	case o.callerID == "caller" && caller != "":
+		d.From = sip.NameAddr{Display: c.shown.Display, User: caller.Format(out, s.setup.Country), Host: s.setup.Domain}
+	case o.callerID == "caller":
+		d.Anonymous = true
+		d.From = sip.NameAddr{Display: "Anonymous", User: "anonymous", Host: "anonymous.invalid"}
+	default:
+		d.From = sip.NameAddr{User: ours, Host: s.setup.Domain}
+	}
+	if caller != "" {
+		d.Headers = map[string]string{"Diversion": fmt.Sprintf("<sip:%s@%s>;reason=unconditional", caller.Format(out, s.setup.Country), s.setup.Domain)}
+	}
+	return d
+}
+
+// outsideFailed moves on to the next trunk where the trunk was at fault
+// (503, 408, transport), not where the called party said no.
+func (s *Switchboard) outsideFailed(l *line, code int) {
+	c, o := l.call, l.outside
+	if o.line != l {
+		return
+	}
+	o.line = nil
+	if code != 0 {
+		o.code = code
+	}
+	switch code {
+	case 0, 408, 500, 502, 503, 504:
+	default:
+		o.next = len(o.trunks)
+	}
+	s.log.Info("an outside number was not reached", "call", c.id, "trunk", l.trunk, "code", code)
+	if o == c.forward {
+		s.forwardTries(c)
+	}
+}
+
+// outsideSilent gives up a trunk that sent no 1xx in time: failover must not
+// wait for Timer B's 32 s.
+func (s *Switchboard) outsideSilent(l *line) {
+	if l.state != lineDialled {
+		return
+	}
+	l.state = lineLeaving
+	l.leg.Hangup(0, reasonSilentTrunk)
+	s.failed(l, failure{code: 408})
+}
