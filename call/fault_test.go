@@ -227,7 +227,9 @@ func TestPanicInATapCostsNoCall(t *testing.T) {
 // ruined is a tap that panics.
 type ruined struct{}
 
-func (ruined) Sound(int, uint32, uint32, int64, int, []int16) { panic("a defect in a tap") }
+func (ruined) Sound(int, uint32, uint32, uint16, bool, int64, int, []int16) {
+	panic("a defect in a tap")
+}
 
 // When the oldest entry of the mailbox has waited more than 100 ms, new calls
 // are refused; what belongs to live calls is done.

@@ -10,7 +10,9 @@ import (
 // silentTap takes sound and does nothing.
 type silentTap struct{ samples int }
 
-func (t *silentTap) Sound(_ int, _, _ uint32, _ int64, _ int, pcm []int16) { t.samples += len(pcm) }
+func (t *silentTap) Sound(_ int, _, _ uint32, _ uint16, _ bool, _ int64, _ int, pcm []int16) {
+	t.samples += len(pcm)
+}
 
 // feeder brings a session packets in sequence.
 type feeder struct {

@@ -33,11 +33,19 @@ func (Played) event()   {}
 func (TimedOut) event() {}
 func (Digit) event()    {}
 
-// Tap takes what a session says while it is seated and not muted, in the order
-// it was spoken. Sound is called on a shard's thread: it must neither block nor
-// allocate, and pcm is valid during the call only. ts counts at rate, ssrc
-// names the time line that ts belongs to, at is the wall clock of the packet's
-// arrival in Unix nanoseconds.
+// Tap takes what a session says while it is seated and not muted: every packet
+// of the peer's as it comes, before the jitter buffer judges it. Who has no
+// deadline, a recording, sorts them itself and can use those that are too late
+// for the other party; so there may be duplicates, and any order. Strangers'
+// packets never come.
+//
+// Sound is called on a shard's thread: it must neither block nor allocate, and
+// pcm is valid during the call only. ssrc names the time line and the numbering
+// that ts and seq belong to; ts counts at 8 kHz, the RTP clock of all codecs
+// here (G.722 too, RFC 3551 §4.5.2), marker is the packet's; at is the wall
+// clock of its arrival in Unix nanoseconds; rate is that of pcm in Hz. A packet
+// that is not to be heard (an event, comfort noise, one of a muted or unseated
+// session) comes with no pcm: it was not lost.
 type Tap interface {
-	Sound(side int, ssrc, ts uint32, at int64, rate int, pcm []int16)
+	Sound(side int, ssrc, ts uint32, seq uint16, marker bool, at int64, rate int, pcm []int16)
 }

@@ -119,7 +119,10 @@ type tape struct {
 	pcm  []int16
 }
 
-func (t *tape) Sound(side int, ssrc, ts uint32, at int64, rate int, pcm []int16) {
+func (t *tape) Sound(side int, ssrc, ts uint32, seq uint16, marker bool, at int64, rate int, pcm []int16) {
+	if len(pcm) == 0 {
+		return
+	}
 	t.side, t.ts, t.at = append(t.side, side), append(t.ts, ts), append(t.at, at)
 	t.pcm = append(t.pcm, pcm...)
 }

@@ -58,7 +58,22 @@ func (s *Session) receive(sock *socket, from netip.AddrPort, n int, now int64) {
 		s.meet(p, now)
 	}
 	s.reception.note(p, &s.counts, now, !s.isEvent(p.pt))
+	if s.tap != nil {
+		s.record(p)
+	}
 	s.sort(p, now)
+}
+
+// record tells the tap of a packet that has just come, before it is sorted: a
+// recording has no deadline, so what the jitter buffer will call late is of use
+// to it, and what it holds back need not wait. After a panic of the tap's the
+// packet is lost for the others too, and the shard goes on.
+func (s *Session) record(p *packet) {
+	pcm := s.shard.pcm[:0]
+	if s.table != nil && !s.muted && s.terms.Receive && !s.isEvent(p.pt) && p.pt != comfortNoise {
+		pcm = s.shard.pcm[:s.terms.Codec.Decode(s.shard.pcm[:], p.payload())]
+	}
+	s.tap.Sound(s.side, p.ssrc, p.ts, p.seq, p.marker, s.engine.unix(p.came), SampleRate, pcm)
 }
 
 // comfortNoise is the static payload type of RFC 3389. We do not offer it, but
@@ -173,13 +188,10 @@ func (s *Session) take(p *packet, now int64) {
 	if s.table == nil || s.muted || s.passedOver(p) {
 		return
 	}
-	if s.tap != nil || s.isMixed {
+	if s.isMixed {
 		pcm := s.shard.pcm[:]
 		pcm = pcm[:s.terms.Codec.Decode(pcm, p.payload())]
-		if s.tap != nil {
-			s.tap.Sound(s.side, p.ssrc, p.ts, s.engine.unix(p.came), SampleRate, pcm)
-		}
-		if s.isMixed && !s.sound.write(p.ts, pcm, now/int64(perSample)) {
+		if !s.sound.write(p.ts, pcm, now/int64(perSample)) {
 			s.counts.late.Add(1)
 		}
 	}

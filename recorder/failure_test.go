@@ -271,7 +271,7 @@ func TestCloseSealsEverythingAndLaterStartsAreRefused(t *testing.T) {
 		if s := h.waitSealed(late.ID()); !errors.Is(s.Err, ErrClosed) {
 			t.Errorf("started after Close: got %v, want ErrClosed", s.Err)
 		}
-		late.Sound(0, 1, 0, time.Now().UnixNano(), 8000, make([]int16, 160))
+		late.Sound(0, 1, 0, 0, false, time.Now().UnixNano(), 8000, make([]int16, 160))
 		late.Close(time.Now())
 		if left, err := os.ReadDir(filepath.Join(h.dir, unsealedDir)); len(left) != 0 || err != nil {
 			t.Errorf("unsealed: got %v, %v, want none", left, err)

@@ -138,7 +138,7 @@ func (v *voice) say() { v.sayAt(time.Now()) }
 
 func (v *voice) sayAt(at time.Time) {
 	ts, pcm := v.packet()
-	v.rec.Sound(v.side, v.ssrc, ts, at.UnixNano(), 8000, pcm)
+	v.rec.Sound(v.side, v.ssrc, ts, 0, false, at.UnixNano(), 8000, pcm)
 }
 
 // speak sends n packets, one each 20 ms.

@@ -57,7 +57,6 @@ type lane struct {
 type packet struct {
 	ssrc, ts uint32
 	at       int64
-	rate     int64
 	from, n  int // in lane.pcm
 }
 
@@ -85,7 +84,7 @@ func (l *line) hear(side int, h heard, at, clock int64, a, b []int16) {
 		at = clock
 	}
 	v := &l.lanes[side]
-	v.backlog = append(v.backlog, packet{h.ssrc, h.ts, at, int64(h.rate), len(v.pcm), int(h.n)})
+	v.backlog = append(v.backlog, packet{h.ssrc, h.ts, at, len(v.pcm), int(h.n)})
 	v.pcm = append(append(v.pcm, a...), b...)
 }
 
@@ -162,7 +161,7 @@ func (l *line) anchor(s *stream, waiting []packet) {
 
 // at is a packet's place by the stream's anchor.
 func (s *stream) at(p packet, rate int64) int64 {
-	return s.pos + int64(int32(p.ts-s.ts))*rate/p.rate
+	return s.pos + int64(int32(p.ts-s.ts))*rate/8000 // the RTP clock of all codecs here
 }
 
 // stream returns the SSRC's stream, or a dead one for it: the one that has

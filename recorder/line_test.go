@@ -43,7 +43,7 @@ func TestTonesKeepTheirFrequencyAndSide(t *testing.T) {
 				for i := range pcm {
 					pcm[i] = int16(10000 * math.Sin(2*math.Pi*hz*float64(n*160+i)/8000))
 				}
-				rec.Sound(side, uint32(side), uint32(n*160), time.Now().UnixNano(), 8000, pcm)
+				rec.Sound(side, uint32(side), uint32(n*160), 0, false, time.Now().UnixNano(), 8000, pcm)
 			}
 			time.Sleep(20 * ms)
 		}
@@ -93,7 +93,7 @@ func TestJitterAndDisorderMoveNothing(t *testing.T) {
 			p := all[i]
 			all = append(all[:i], all[i+1:]...)
 			time.Sleep(time.Until(start.Add(p.at)))
-			rec.Sound(0, 1, p.ts, time.Now().UnixNano(), 8000, p.pcm)
+			rec.Sound(0, 1, p.ts, 0, false, time.Now().UnixNano(), 8000, p.pcm)
 		}
 		time.Sleep(time.Until(start.Add(10500 * ms)))
 		s, left, _ := h.end(rec)
@@ -343,7 +343,7 @@ func TestWiderSoundIsBroughtDownToTheFilesRate(t *testing.T) {
 			for i := range pcm {
 				pcm[i] = int16(10000 * math.Sin(2*math.Pi*440*float64(n*320+i)/16000))
 			}
-			rec.Sound(1, 7, uint32(n*320), time.Now().UnixNano(), 16000, pcm)
+			rec.Sound(1, 7, uint32(n*160), 0, false, time.Now().UnixNano(), 16000, pcm)
 			time.Sleep(20 * ms)
 		}
 		s, _, right := h.end(rec)

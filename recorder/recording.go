@@ -52,12 +52,12 @@ func (rec *Recording) ID() ID { return rec.id }
 func (rec *Recording) Path() string { return rec.path }
 
 // Sound adds what one side said: side 0 is the caller, 1 the agent. ts is the
-// RTP timestamp of the first sample, at its arrival in unix ns, rate that of
-// the samples and of ts in Hz: the recording's, or a multiple of it, which is
+// RTP timestamp of the first sample at 8 kHz, at its arrival in unix ns, rate
+// that of the samples in Hz: the recording's, or a multiple of it, which is
 // brought down. Calls for one side must not overlap. It copies and returns:
 // no lock, no allocation, no wait. Sound that finds the ring full is counted
 // and marked as a gap; after Close it is ignored.
-func (rec *Recording) Sound(side int, ssrc, ts uint32, at int64, rate int, pcm []int16) {
+func (rec *Recording) Sound(side int, ssrc, ts uint32, seq uint16, marker bool, at int64, rate int, pcm []int16) {
 	if side < 0 || side > 1 || len(pcm) == 0 || rec.closed.Load() {
 		return
 	}
@@ -73,7 +73,7 @@ func (rec *Recording) Sound(side int, ssrc, ts uint32, at int64, rate int, pcm [
 		}
 		step = rate / rec.rate
 	}
-	r.push(heard{ssrc: ssrc, ts: ts, at: at, rate: int32(rate)}, pcm, step)
+	r.push(heard{ssrc: ssrc, ts: ts, at: at}, pcm, step)
 }
 
 // Pause makes zeros of everything from at on, exactly to the sample, and

@@ -13,7 +13,6 @@ const (
 type heard struct {
 	ssrc, ts uint32
 	at       int64 // unix ns
-	rate     int32 // of the timestamp
 	n        int32 // samples, at the recording's rate
 	start    uint64
 }

@@ -20,8 +20,8 @@ func TestSoundDoesNotAllocate(t *testing.T) {
 	n := uint32(0)
 	if got := testing.AllocsPerRun(2000, func() {
 		n += 160
-		rec.Sound(0, 1, n, int64(n), 8000, pcm)
-		rec.Sound(1, 1, n, int64(n), 48000, wide)
+		rec.Sound(0, 1, n, 0, false, int64(n), 8000, pcm)
+		rec.Sound(1, 1, n, 0, false, int64(n), 48000, wide)
 		if n%16000 == 0 { // and also when it is full
 			for i := range rec.rings {
 				rec.rings[i].Load().drain(func(heard, []int16, []int16) {})
@@ -182,7 +182,7 @@ func BenchmarkSound(b *testing.B) {
 	pcm := make([]int16, 160)
 	b.ReportAllocs()
 	for i := range b.N {
-		rec.Sound(0, 1, uint32(i*160), int64(i), 8000, pcm)
+		rec.Sound(0, 1, uint32(i*160), 0, false, int64(i), 8000, pcm)
 		if i%50 == 0 {
 			rec.rings[0].Load().drain(func(heard, []int16, []int16) {})
 		}
