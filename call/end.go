@@ -23,6 +23,7 @@ func (s *Switchboard) end(c *liveCall, e Ending, why sip.Reason) {
 	if e.By == ByCaller || e.By == ByTrunk {
 		outcome = routing.OutcomeAbandoned
 	}
+	s.abandonTransfer(c, outcome)
 	s.unqueue(c, outcome)
 	s.route(routing.Removed{Work: routing.WorkID(c.id), Why: routing.OutcomeAbandoned}) // forget it
 	for _, l := range slices.Clone(c.ringing) {
@@ -46,6 +47,19 @@ func (s *Switchboard) end(c *liveCall, e Ending, why sip.Reason) {
 		c.record.Answered, c.record.Bridged, c.record.Released = noTime, noTime, noTime
 	}
 	s.close(c, e)
+}
+
+// abandonTransfer ends a transfer with its call.
+func (s *Switchboard) abandonTransfer(c *liveCall, outcome routing.Outcome) {
+	t := c.transfer
+	if t == nil {
+		return
+	}
+	s.dropThird(c, routing.OutcomeAbandoned)
+	c.transfer = nil
+	r := &c.record.Transfers[t.receipt]
+	r.Outcome, r.Ended = outcome, s.now
+	s.callFact(c, Fact{Kind: FactTransferFailed, By: t.by, Agent: t.to.Agent, Team: t.to.Team, Outcome: outcome})
 }
 
 // close gives the call its Ending and its record to the journal. Its lines
@@ -129,7 +143,7 @@ func (s *Switchboard) abandon(c *liveCall) {
 		}
 		s.forget(l)
 	}
-	c.lines, c.ringing, c.far = nil, nil, nil
+	c.lines, c.ringing, c.far, c.transfer = nil, nil, nil, nil
 	maps.DeleteFunc(s.offers, func(_ routing.OfferID, of *liveCall) bool { return of == c })
 	if c.tape != nil {
 		c.tape.Close(s.now)

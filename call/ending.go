@@ -39,6 +39,7 @@ const (
 	CauseNoSound       Cause = "no_sound"       // system: media.rtp_timeout or held_timeout
 	CauseNoAck         Cause = "no_ack"         // trunk: our 200 was never acknowledged
 	CauseLegLost       Cause = "leg_lost"       // trunk or forward: a leg failed without a BYE
+	CauseOrdered       Cause = "ordered"        // system: an operator hung it up
 	CauseStopped       Cause = "stopped"        // system: the switch was stopped
 	CauseInterrupted   Cause = "interrupted"    // system: the switch died while the call was up
 	CauseFault         Cause = "fault"          // system: a defect of ours cost this call

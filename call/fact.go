@@ -29,12 +29,19 @@ const (
 	FactForwarding       FactKind = "call.forwarding"
 	FactForwarded        FactKind = "call.forwarded"
 	FactForwardFailed    FactKind = "call.forward_failed"
+	FactTransferring     FactKind = "call.transferring" // Agent or Team: to whom; neither: a number
+	FactTransferRang     FactKind = "call.transfer_rang"
+	FactConsulting       FactKind = "call.consulting" // who is asked first has answered
+	FactTransferred      FactKind = "call.transferred"
+	FactTransferFailed   FactKind = "call.transfer_failed" // carries the Outcome, and in Count the SIP code of a number
 	FactEnded            FactKind = "call.ended"
 	FactOfferMade        FactKind = "offer.made"
 	FactOfferRang        FactKind = "offer.rang"
 	FactOfferEnded       FactKind = "offer.ended" // carries the Outcome, accepted included
 	FactOfferTooLate     FactKind = "offer.too_late"
 	FactRecordingStarted FactKind = "recording.started"
+	FactRecordingPaused  FactKind = "recording.paused" // Until: resumed by itself
+	FactRecordingResumed FactKind = "recording.resumed"
 	FactRecordingSealed  FactKind = "recording.sealed"
 	FactAgentStatus      FactKind = "agent.status"
 	FactAgentPhones      FactKind = "agent.phones"
@@ -55,6 +62,7 @@ type Fact struct {
 	Flow      routing.FlowID  `json:"flow,omitempty"`
 	Team      routing.TeamID  `json:"team,omitempty"`
 	Agent     routing.AgentID `json:"agent,omitempty"`
+	By        routing.AgentID `json:"by,omitempty"` // who ordered it, where Agent is somebody else
 	Offer     routing.OfferID `json:"offer,omitempty"`
 	Outcome   routing.Outcome `json:"outcome,omitempty"`
 	Contact   desk.ContactID  `json:"contact,omitempty"`

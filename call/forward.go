@@ -74,7 +74,7 @@ func (s *Switchboard) forwardAnswered(l *line) {
 	c.record.enter(s.now, Segment{Kind: SegmentForward})
 	s.log.Info("call forwarded", "call", c.id, "trunk", l.trunk)
 	s.callFact(c, Fact{Kind: FactForwarded, Trunk: l.trunk, Leg: l.id})
-	s.hold(c)
+	s.arrange(c)
 	s.keep(c)
 	s.flow(c, routing.FlowForwardAnswered{})
 }

@@ -28,7 +28,7 @@ func (s *Switchboard) reoffered(l *line, e sip.Reoffered) {
 	}
 	l.leg.AnswerReoffer(sdp)
 	l.held = l.session.Held()
-	s.hold(l.call)
+	s.arrange(l.call)
 }
 
 // reconfirmed is the ACK of a re-INVITE: it carries the answer to our offer
@@ -42,43 +42,5 @@ func (s *Switchboard) reconfirmed(l *line, e sip.Reconfirmed) {
 		return // the session goes on as it was
 	}
 	l.held = l.session.Held()
-	s.hold(l.call)
-}
-
-// hold makes the sound follow who holds whom: the one who is held hears
-// music, the holder nothing; nobody holding, they hear each other.
-func (s *Switchboard) hold(c *liveCall) {
-	if c.far == nil || c.ended {
-		return
-	}
-	near, far := c.caller, c.far
-	held := near.held || far.held
-	if held {
-		c.bridge.Part(near.session)
-		c.bridge.Part(far.session)
-		near.session.Background(s.musicUnless(near.held))
-		far.session.Background(s.musicUnless(far.held))
-	}
-	if held == c.onHold {
-		return
-	}
-	c.onHold = held
-	kind, fact := SegmentHold, FactHeld
-	if !held {
-		c.bridge.Join(near.session, far.session)
-		kind, fact = SegmentTalk, FactResumed
-		if far.role == roleForward {
-			kind = SegmentForward
-		}
-	}
-	c.record.enter(s.now, Segment{Kind: kind, Team: far.team, Agent: far.agent})
-	s.callFact(c, Fact{Kind: fact, Agent: far.agent, Team: far.team})
-	s.keep(c)
-}
-
-func (s *Switchboard) musicUnless(holder bool) *media.Clip {
-	if holder {
-		return nil
-	}
-	return s.setup.Music
+	s.arrange(l.call)
 }

@@ -62,8 +62,12 @@ func (s *Switchboard) progressed(l *line, e sip.Progressed) {
 	if l.state != lineDialled {
 		return
 	}
-	if l.role == roleForward {
+	switch l.role {
+	case roleForward:
 		s.forwardProgressed(l, e)
+		return
+	case roleThird:
+		s.thirdProgressed(l, e)
 		return
 	}
 	if e.Code == 180 || e.Code == 183 {
@@ -88,8 +92,13 @@ func (s *Switchboard) lineAnswered(l *line, e sip.Answered) {
 		return
 	}
 	l.held = l.session.Held()
-	if l.role == roleForward {
+	switch l.role {
+	case roleForward:
 		s.forwardAnswered(l)
+		return
+	case roleThird:
+		s.transferRang(l.call)
+		s.transferAnswered(l.call, l)
 		return
 	}
 	s.route(routing.PhoneAnswered{Offer: l.offer, Phone: l.phone})
@@ -130,7 +139,7 @@ func (s *Switchboard) confirmed(l *line, e sip.Confirmed) {
 			return
 		}
 		l.held = l.session.Held()
-		s.hold(l.call)
+		s.arrange(l.call)
 	}
 	l.confirmed = true
 	l.session.Confirm()
@@ -152,11 +161,26 @@ func (s *Switchboard) lineEnded(l *line, e sip.Ended) {
 		s.failed(l, failure{}) // nobody refused: the phone could not be reached, or vanished
 	case was == lineDialled:
 		s.failed(l, failure{code: e.Code})
-	case l.role == roleForward && e.By == sip.Failed:
+	default:
+		s.leftUs(l, e.By)
+	}
+}
+
+// leftUs is a line, not the caller's, that was up and is gone.
+func (s *Switchboard) leftUs(l *line, by sip.Side) {
+	c := l.call
+	switch {
+	case c.transfer != nil && l == c.transfer.third:
+		s.thirdEnded(c)
+	case c.transfer != nil && l == c.far:
+		s.initiatorLeft(c, l)
+	case l.role == roleForward && by == sip.Failed:
 		s.end(c, Ending{By: ByForward, Cause: CauseLegLost}, reasonNormal)
-	case l.role == roleForward:
+	case l.role == roleForward && c.flow.State == routing.FlowForwarded:
 		s.flow(c, routing.FlowForwardEnded{})
-	case e.By == sip.Theirs:
+	case l.role == roleForward: // a transfer brought it here
+		s.end(c, Ending{By: ByForward, Cause: CauseHangup}, reasonNormal)
+	case by == sip.Theirs:
 		s.end(c, Ending{By: ByAgent, Cause: CauseHangup}, reasonNormal)
 	default:
 		s.lost(l)
@@ -189,17 +213,36 @@ func (s *Switchboard) lost(l *line) {
 	}
 	s.log.Warn("an agent's leg was lost, the caller returns to the front", "call", c.id, "agent", l.agent, "team", l.team)
 	s.release(c, l)
-	s.callFact(c, Fact{Kind: FactReturned, Agent: l.agent, Team: l.team})
-	s.flow(c, routing.FlowReturned{})
+	s.giveBack(c, l.team)
+}
+
+// giveBack returns a caller whom nobody has to the front of the queue: the
+// flow's last one, or, of a call that came to the agent otherwise, the team's.
+func (s *Switchboard) giveBack(c *liveCall, team routing.TeamID) {
+	s.callFact(c, Fact{Kind: FactReturned, Team: team})
+	if c.flow.State == routing.FlowWithAgent {
+		s.flow(c, routing.FlowReturned{})
+		return
+	}
+	s.queue(c, routing.FlowQueue{Team: team, Priority: c.waiting.Priority, Returned: true})
 }
 
 // release takes the agent's line out of the call; the caller hears music.
 func (s *Switchboard) release(c *liveCall, l *line) {
-	c.far, c.onHold = nil, false
-	c.record.Released = s.now
 	s.stopTape(c)
+	c.far = nil
 	c.bridge.Part(c.caller.session)
 	c.caller.session.Background(s.setup.Music)
+	s.leave(c, l)
+}
+
+// leave frees the agent of a line that is taken out of the call.
+func (s *Switchboard) leave(c *liveCall, l *line) {
+	c.onHold = false
+	c.record.Released = s.now
+	if l.session != nil {
+		c.bridge.Part(l.session)
+	}
 	s.callFact(c, Fact{Kind: FactReleased, Agent: l.agent, Team: l.team, Leg: l.id})
 	if l.role == roleAgent {
 		s.route(routing.Released{Work: routing.WorkID(c.id), Agent: l.agent, Team: l.team, Spoke: c.caller.confirmed})

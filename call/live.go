@@ -39,6 +39,7 @@ const (
 	roleCaller  role = iota // the customer, from a trunk
 	roleAgent               // a teammate's phone, ringing or talking
 	roleForward             // an outside number over a trunk
+	roleThird               // an outside number that a transfer dials; roleForward once it has the customer
 )
 
 // lineState says what is true of a line.
@@ -64,6 +65,11 @@ type line struct {
 	agreed    bool // a description of a 18x was taken
 	offerless bool // the peer's INVITE carried no offer: ours is in the 200, its answer in the ACK
 	held      bool // the peer holds us: it does not hear us
+
+	// What was ordered.
+	holding bool // this side holds the others
+	muted   bool
+	taped   bool // its session is on the tape, on the agent's side
 
 	// An agent's line.
 	offer routing.OfferID
@@ -99,16 +105,19 @@ type liveCall struct {
 	unkept   bool           // in Switchboard.unkept
 	ended    bool           // has its Ending; only lines that are leaving remain
 
-	far     *line    // who talks with the caller: an agent's or a forward's line
-	ringing []*line  // dialled, not answered
-	lines   []*line  // all whose legs have not ended
-	forward *outside // nil: no forward in progress
+	far      *line     // who talks with the caller: an agent's or a forward's line
+	ringing  []*line   // dialled, not answered
+	lines    []*line   // all whose legs have not ended
+	forward  *outside  // nil: no forward in progress
+	transfer *transfer // nil: none under way
 
-	play    media.PlayID // the prompt being played; 0: none
-	plays   media.PlayID
-	onHold  bool // the caller and far are parted because one holds the other
-	tape    *recorder.Recording
-	maximum time.Time // when max_duration is over, from the answer, until then from the arrival; zero: no limit
+	play      media.PlayID // the prompt being played; 0: none
+	plays     media.PlayID
+	onHold    bool // the caller and far are parted because one holds the other
+	tape      *recorder.Recording
+	paused    bool
+	unpauseAt time.Time // a pause ends by itself; zero: by hand
+	maximum   time.Time // when max_duration is over, from the answer, until then from the arrival; zero: no limit
 
 	// The flow's events that wait while one is handled, see flow.go.
 	flowEvents []routing.FlowEvent
@@ -164,6 +173,13 @@ func (s *Switchboard) rearm(c *liveCall) {
 		if c.forward != nil && c.forward.line != nil {
 			soonest(c.forward.line.giveUp)
 		}
+		if t := c.transfer; t != nil {
+			soonest(t.due)
+			if t.outside != nil && t.outside.line != nil {
+				soonest(t.outside.line.giveUp)
+			}
+		}
+		soonest(c.unpauseAt)
 	}
 	s.alarms.set(c, at)
 }
@@ -183,6 +199,17 @@ func (s *Switchboard) alarm(c *liveCall) {
 	}
 	if f := c.forward; f != nil && f.line != nil && due(f.line.giveUp) {
 		s.outsideSilent(f.line)
+	}
+	if t := c.transfer; t != nil {
+		switch {
+		case due(t.due):
+			s.transferDue(c)
+		case t.outside != nil && t.outside.line != nil && due(t.outside.line.giveUp):
+			s.outsideSilent(t.outside.line)
+		}
+	}
+	if due(c.unpauseAt) {
+		_ = s.unpause(c, "")
 	}
 	s.rearm(c)
 }

@@ -143,6 +143,9 @@ func (s *Switchboard) offerRang(cmd routing.OfferRang) {
 	if c.record.Ringing.IsZero() {
 		c.record.Ringing = s.now
 	}
+	if c.transfer != nil {
+		s.transferRang(c)
+	}
 	s.callFact(c, Fact{Kind: FactOfferRang, Agent: cmd.Agent, Offer: cmd.Offer, Until: cmd.Until})
 }
 
@@ -182,6 +185,10 @@ func (s *Switchboard) connect(cmd routing.Connect) {
 		return
 	}
 	c := l.call
+	if c.transfer != nil {
+		s.transferAnswered(c, l)
+		return
+	}
 	c.queued = false
 	s.join(c, l)
 	c.record.enter(s.now, Segment{Kind: SegmentTalk, Team: l.team, Agent: l.agent})
@@ -190,7 +197,7 @@ func (s *Switchboard) connect(cmd routing.Connect) {
 	if s.setup.Teams[l.team].Recording {
 		s.startTape(c, l)
 	}
-	s.hold(c) // a side that already holds is not heard by the other
+	s.arrange(c) // a side that already holds is not heard by the other
 	s.keep(c)
 	s.flow(c, routing.FlowAnswered{})
 	s.rearm(c)
@@ -227,6 +234,7 @@ func (s *Switchboard) offerEnded(cmd routing.OfferEnded) {
 	if cmd.Outcome == routing.OutcomeMisconfigured {
 		s.log.Error("an agent's phone refuses our codecs: allow PCMU or PCMA in its settings", "call", c.id, "agent", cmd.Agent)
 	}
+	s.transferOfferEnded(c, cmd.Outcome)
 }
 
 // stranded is a waiting call whose team a reload took away: nobody could
@@ -234,6 +242,11 @@ func (s *Switchboard) offerEnded(cmd routing.OfferEnded) {
 func (s *Switchboard) stranded(cmd routing.Stranded) {
 	c := s.calls[ID(cmd.Work)]
 	if c == nil || c.ended {
+		return
+	}
+	if c.transfer != nil {
+		c.transfer.queued = false
+		s.transferFailed(c, routing.OutcomeWithdrawn, 0)
 		return
 	}
 	c.queued = false

@@ -96,8 +96,11 @@ func (s *Switchboard) outsideFailed(l *line, code int) {
 		o.next = len(o.trunks)
 	}
 	s.log.Info("an outside number was not reached", "call", c.id, "trunk", l.trunk, "code", code)
-	if o == c.forward {
+	switch t := c.transfer; {
+	case o == c.forward:
 		s.forwardTries(c)
+	case t != nil && o == t.outside:
+		s.transferTries(c)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 // that is told "Call completed elsewhere" logs no missed call (product rule 1.8).
 var (
 	reasonNormal      = sip.Reason{Protocol: "Q.850", Cause: 16, Text: "Normal call clearing"}
+	reasonTransferred = sip.Reason{Protocol: "SIP", Cause: 200, Text: "Call transferred"}
 	reasonMaxDuration = sip.Reason{Protocol: "SIP", Cause: 480, Text: "Maximum call duration"}
 	reasonNoSound     = sip.Reason{Protocol: "SIP", Cause: 480, Text: "No sound received"}
 	reasonStopped     = sip.Reason{Protocol: "SIP", Cause: 503, Text: "Switch stopping"}

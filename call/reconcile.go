@@ -28,7 +28,7 @@ func (s *Switchboard) reconcile() {
 			if c != nil && !c.ended && c.queued {
 				s.route(c.waiting)
 			}
-		case h.Offer == 0 && (c == nil || c.ended || c.far == nil || c.far.agent != h.Agent):
+		case h.Offer == 0 && (c == nil || c.ended || !c.has(h.Agent)):
 			s.mismatch("an agent in a call that is not there", h.Work, h.Agent)
 			s.route(routing.Released{Work: h.Work, Agent: h.Agent})
 		case h.Offer == 0:
@@ -37,7 +37,7 @@ func (s *Switchboard) reconcile() {
 	}
 	waits := map[ID]bool{}
 	for _, w := range s.brain.router.Waiting(s.now) {
-		if c := s.calls[ID(w.Work)]; c == nil || c.ended || !c.queued {
+		if c := s.calls[ID(w.Work)]; c == nil || c.ended || !c.waits() {
 			s.mismatch("a caller waits who is not there", w.Work, w.Agent)
 			s.route(routing.Removed{Work: w.Work, Why: routing.OutcomeAbandoned})
 			continue
@@ -52,12 +52,24 @@ func (s *Switchboard) reconcile() {
 		case c.far != nil && c.far.role == roleAgent && !inRouter[c.id]:
 			s.mismatch("a call that the router does not know", routing.WorkID(c.id), c.far.agent)
 			s.route(routing.Engaged{Work: routing.WorkID(c.id), Agent: c.far.agent})
+		case c.transfer != nil && c.transfer.queued && !waits[c.id]:
+			s.mismatch("a transfer waits whom the router does not know", routing.WorkID(c.id), c.transfer.to.Agent)
+			c.transfer.queued = false
+			s.transferFailed(c, routing.OutcomeWithdrawn, 0)
 		case c.queued && !waits[c.id]:
 			s.mismatch("a caller waits whom the router does not know", routing.WorkID(c.id), "")
 			s.route(c.waiting)
 		}
 	}
 }
+
+// has says whether an agent is in the call.
+func (c *liveCall) has(agent routing.AgentID) bool {
+	return agent != "" && c.seatOf(agent) != nil
+}
+
+// waits says whether the call is the router's to offer.
+func (c *liveCall) waits() bool { return c.queued || c.transfer != nil && c.transfer.queued }
 
 // orphans mends what no router event would: a phone that rings for an offer
 // which is over, and an answered caller whom nothing is being done for.
@@ -69,7 +81,7 @@ func (s *Switchboard) orphans(c *liveCall) {
 			l.leg.Hangup(0, reasonFor(routing.OutcomeWithdrawn))
 		}
 	}
-	if !c.ended && c.answered && c.far == nil && !c.queued && c.play == 0 && c.forward == nil {
+	if !c.ended && c.answered && c.far == nil && !c.queued && c.play == 0 && c.forward == nil && c.transfer == nil {
 		s.mismatch("a caller whom nothing is done for", routing.WorkID(c.id), "")
 		s.end(c, Ending{By: BySystem, Cause: CauseFault}, reasonFault)
 	}

@@ -34,7 +34,8 @@ type Record struct {
 	Offers   []Offered `json:"offers,omitempty"`
 	Segments []Segment `json:"segments"`
 
-	Recordings []Recorded `json:"recordings,omitempty"`
+	Transfers  []Transferred `json:"transfers,omitempty"`
+	Recordings []Recorded    `json:"recordings,omitempty"`
 }
 
 // Offered is one agent's offer on a call card.
@@ -58,6 +59,7 @@ const (
 	SegmentQueue   SegmentKind = "queue"   // waiting for an agent
 	SegmentTalk    SegmentKind = "talk"    // joined with an agent
 	SegmentHold    SegmentKind = "hold"    // one side holds the other
+	SegmentConsult SegmentKind = "consult" // on hold while the agent asks somebody else
 	SegmentForward SegmentKind = "forward" // dialling or joined with an outside number
 )
 
@@ -78,6 +80,7 @@ type Recorded struct {
 	Duration time.Duration   `json:"duration,omitempty"`
 	Note     string          `json:"note,omitempty"` // why it ended early, or what is missing
 	Sealed   bool            `json:"sealed"`
+	Pauses   []Paused        `json:"pauses,omitempty"`
 }
 
 // Duration is the length of the call from INVITE to its end (product rule
@@ -144,6 +147,10 @@ func (r *Record) lastKnown() time.Time {
 	for _, g := range r.Segments {
 		later(g.From)
 	}
+	for _, t := range r.Transfers {
+		later(t.Began)
+		later(t.Ended)
+	}
 	for _, rec := range r.Recordings {
 		if id, err := ulid.ParseStrict(string(rec.ID)); err == nil { // it tells when the recording began
 			later(ulid.Time(id.Time()).Add(rec.Duration).In(at.Location()))
@@ -157,7 +164,11 @@ func (r *Record) clone() Record {
 	c := *r
 	c.Offers = append([]Offered(nil), r.Offers...)
 	c.Segments = append([]Segment(nil), r.Segments...)
+	c.Transfers = append([]Transferred(nil), r.Transfers...)
 	c.Recordings = append([]Recorded(nil), r.Recordings...)
+	for i := range c.Recordings {
+		c.Recordings[i].Pauses = append([]Paused(nil), c.Recordings[i].Pauses...)
+	}
 	return c
 }
 

@@ -1,7 +1,12 @@
 package call
 
 import (
+	"fmt"
+	"slices"
+	"time"
+
 	"trunkline/recorder"
+	"trunkline/routing"
 )
 
 // The sides of a recording: the caller left, the agent right.
@@ -16,10 +21,25 @@ func (s *Switchboard) startTape(c *liveCall, l *line) {
 	id := recorder.NewID(s.now)
 	c.tape = s.hands.Recorder.Start(recorder.StartConfig{ID: id, Rate: 8000, At: s.now})
 	c.caller.session.Tap(c.tape, sideCaller)
-	l.session.Tap(c.tape, sideAgent)
 	c.record.Recordings = append(c.record.Recordings, Recorded{ID: id, Agent: l.agent, Path: c.tape.Path()})
 	s.recording[id] = c.record
 	s.callFact(c, Fact{Kind: FactRecordingStarted, Recording: id, Agent: l.agent})
+}
+
+// retape makes the recording follow the seats: on the agent's side are those
+// who are seated with the customer, so that a consult is not recorded.
+func (s *Switchboard) retape(c *liveCall, in []*line) {
+	with := slices.Contains(in, c.caller)
+	for _, l := range c.up()[1:] {
+		if want := c.tape != nil && with && slices.Contains(in, l); want != l.taped {
+			l.taped = want
+			if want {
+				l.session.Tap(c.tape, sideAgent)
+			} else {
+				l.session.Tap(nil, sideAgent)
+			}
+		}
+	}
 }
 
 func (s *Switchboard) stopTape(c *liveCall) {
@@ -27,11 +47,73 @@ func (s *Switchboard) stopTape(c *liveCall) {
 		return
 	}
 	c.caller.session.Tap(nil, sideCaller)
-	if c.far != nil {
-		c.far.session.Tap(nil, sideAgent)
+	for _, l := range c.lines {
+		if l.taped {
+			l.taped = false
+			l.session.Tap(nil, sideAgent)
+		}
 	}
+	s.endPause(c)
 	c.tape.Close(s.now)
 	c.tape = nil
+}
+
+// pause makes silence of the recording until it is resumed, by hand or after
+// a time.
+func (s *Switchboard) pause(c *liveCall, by string, o Order) error {
+	if c.tape == nil {
+		return fmt.Errorf("%w: the call is not recorded", ErrNotNow)
+	}
+	length := o.For
+	if length == 0 {
+		length = s.setup.PauseFor
+	}
+	c.unpauseAt = noTime
+	if length > 0 {
+		c.unpauseAt = s.now.Add(length)
+	}
+	if c.paused {
+		return nil
+	}
+	c.paused = true
+	c.tape.PauseBy(s.now, by, o.Reason)
+	r := s.taped(c)
+	r.Pauses = append(r.Pauses, Paused{From: s.now, By: by, Why: o.Reason})
+	s.callFact(c, Fact{Kind: FactRecordingPaused, Recording: r.ID, Agent: routing.AgentID(by), Until: c.unpauseAt})
+	s.chime(c, s.setup.PauseTone)
+	s.keep(c)
+	return nil
+}
+
+// unpause goes on recording.
+func (s *Switchboard) unpause(c *liveCall, by string) error {
+	if c.tape == nil {
+		return fmt.Errorf("%w: the call is not recorded", ErrNotNow)
+	}
+	if !c.paused {
+		return nil
+	}
+	c.tape.ResumeBy(s.now, by)
+	s.endPause(c)
+	s.chime(c, s.setup.PauseTone)
+	s.callFact(c, Fact{Kind: FactRecordingResumed, Recording: s.taped(c).ID, Agent: routing.AgentID(by)})
+	s.keep(c)
+	return nil
+}
+
+// endPause closes the mark of a pause on the call card.
+func (s *Switchboard) endPause(c *liveCall) {
+	if !c.paused {
+		return
+	}
+	c.paused, c.unpauseAt = false, noTime
+	r := s.taped(c)
+	r.Pauses[len(r.Pauses)-1].To = s.now
+}
+
+// taped is the card's line of the recording that runs.
+func (s *Switchboard) taped(c *liveCall) *Recorded {
+	return c.record.recorded(c.tape.ID())
 }
 
 // fromRecorder completes the call card when a recording was sealed, which
@@ -58,4 +140,12 @@ func (s *Switchboard) fromRecorder(e recorder.Event) {
 	} else {
 		s.append(Closed{record.clone()})
 	}
+}
+
+// Paused is a stretch that is silence on a recording.
+type Paused struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to,omitzero"` // zero while it lasts
+	By   string    `json:"by"`
+	Why  string    `json:"why,omitempty"`
 }

@@ -144,6 +144,9 @@ func (r *Router) queued(ev Queued) {
 		r.endOffer(w.offer, OutcomeWithdrawn, OutcomeWithdrawn)
 	}
 	w.teamID, w.target = ev.Team, ev.Target
+	if a := r.agents[ev.Target]; a != nil { // by hand: whoever asks knows that it was refused before
+		w.refusals = slices.DeleteFunc(w.refusals, func(f refusal) bool { return f.agent == a })
+	}
 	w.priority, w.returned, w.forgotten = ev.Priority, ev.Returned, false
 	w.since = ev.Since.UTC()
 	if ev.Since.IsZero() {

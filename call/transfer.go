@@ -1,0 +1,374 @@
+package call
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"trunkline/desk"
+	"trunkline/routing"
+	"trunkline/sip"
+)
+
+// transfer is the customer on the way to somebody else. Until that one has
+// answered, the agent and the customer stay as they are: a transfer that
+// fails leaves things as they were.
+type transfer struct {
+	ask bool // speak to them first
+	by  routing.AgentID
+	to  Destination
+
+	third   *line    // who answered; nil: nobody yet
+	outside *outside // a number: how it is dialled
+	queued  bool     // an agent or a team: waits in the router, or rings
+	due     time.Time
+	swapped bool // ask: the customer is talked to meanwhile
+	merged  bool // ask: all three hear each other
+
+	back    routing.TeamID  // the team whose queue the customer returns to
+	outcome routing.Outcome // of the last agent who was rung
+	receipt int             // of Record.Transfers
+}
+
+// beginTransfer looks for whom the customer is to be handed to.
+func (s *Switchboard) beginTransfer(c *liveCall, l *line, to Destination, askFirst bool) error {
+	if c.transfer != nil {
+		return fmt.Errorf("%w: a transfer is under way", ErrNotNow)
+	}
+	if l.role != roleAgent || !c.answered {
+		return fmt.Errorf("%w: there is nobody to transfer", ErrNotNow)
+	}
+	t := &transfer{ask: askFirst, by: l.agent, to: to, receipt: len(c.record.Transfers)}
+	var find func()
+	switch {
+	case to.Number != "":
+		o, err := s.transferNumber(c, l, to.Number)
+		if err != nil {
+			return err
+		}
+		t.outside = o
+		find = func() { s.transferTries(c) }
+	default:
+		if err := s.targetOnline(l, to); err != nil {
+			return err
+		}
+		t.queued, t.due = true, s.now.Add(s.waits(to, l))
+		find = func() {
+			s.route(routing.Queued{
+				Work: routing.WorkID(c.id), Team: to.Team, Target: to.Agent,
+				Priority: c.waiting.Priority, Since: c.came, Returned: true,
+			})
+		}
+	}
+	c.transfer = t
+	c.record.Transfers = append(c.record.Transfers, Transferred{By: l.agent, To: to, Ask: askFirst, Began: s.now})
+	s.log.Info("a transfer began", "call", c.id, "agent", l.agent, "team", to.Team)
+	s.callFact(c, Fact{Kind: FactTransferring, By: l.agent, Agent: to.Agent, Team: to.Team})
+	if askFirst {
+		s.arrange(c)
+	}
+	find()
+	s.keep(c)
+	return nil
+}
+
+// targetOnline refuses an agent or a team that is not there (product §5).
+func (s *Switchboard) targetOnline(l *line, to Destination) error {
+	switch {
+	case to.Agent != "":
+		a, known := s.agentView(to.Agent)
+		switch {
+		case !known:
+			return fmt.Errorf("%w: no agent %s", ErrNoTarget, to.Agent)
+		case to.Agent == l.agent:
+			return fmt.Errorf("%w: %s has the call", ErrNoTarget, to.Agent)
+		case !online(a):
+			return fmt.Errorf("%w: %s is %s", ErrOffline, to.Agent, whyAway(a))
+		}
+		return nil
+	case to.Team != "":
+		if _, known := s.setup.Teams[to.Team]; !known {
+			return fmt.Errorf("%w: no team %s", ErrNoTarget, to.Team)
+		}
+		for _, a := range s.brain.router.Agents(s.now) {
+			if a.ID != l.agent && slices.Contains(a.Teams, to.Team) && online(a) {
+				return nil
+			}
+		}
+		return fmt.Errorf("%w: nobody of %s is online", ErrOffline, to.Team)
+	}
+	return fmt.Errorf("%w: name an agent, a team or a number", ErrNoTarget)
+}
+
+// whyAway says in words why an agent is not online.
+func whyAway(a routing.AgentView) string {
+	switch {
+	case a.Status == routing.StatusActive:
+		return "without a live phone"
+	case a.Reason != "":
+		return string(a.Status) + " (" + a.Reason + ")"
+	}
+	return string(a.Status)
+}
+
+// waits is how long a transfer waits for somebody at the limit: as long as one
+// would ring.
+func (s *Switchboard) waits(to Destination, l *line) time.Duration {
+	for _, id := range []routing.TeamID{to.Team, l.team} {
+		for _, t := range s.setup.Router.Teams {
+			if t.ID == id && t.Ring > 0 {
+				return t.Ring
+			}
+		}
+	}
+	return transferRings
+}
+
+// transferRings is how long a transfer rings where nothing is configured.
+const transferRings = 30 * time.Second
+
+// transferNumber is a number that the agent may dial, and how.
+func (s *Switchboard) transferNumber(c *liveCall, l *line, text string) (*outside, error) {
+	number, err := desk.Parse(text, s.setup.Country, desk.FormatAuto)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrNoTarget, err)
+	}
+	rings := s.setup.TransferRing
+	if rings == 0 {
+		rings = transferRings
+	}
+	return &outside{number: number, trunks: s.setup.DialTrunks, role: roleThird, rings: rings, code: 503}, nil
+}
+
+// transferTries dials the number over the next trunk; none left, it failed.
+func (s *Switchboard) transferTries(c *liveCall) {
+	t := c.transfer
+	if !s.tryTrunk(c, t.outside) {
+		s.transferFailed(c, outcomeOf(t.outside.code), t.outside.code)
+	}
+}
+
+// thirdProgressed is a 18x of the number that is dialled. Whoever asks first
+// hears its early media.
+func (s *Switchboard) thirdProgressed(l *line, e sip.Progressed) {
+	c := l.call
+	l.giveUp = noTime
+	t := c.transfer
+	if t == nil || e.Code < 180 {
+		return
+	}
+	s.transferRang(c)
+	if len(e.SDP) > 0 && l.session.SetAnswer(e.SDP) == nil {
+		l.agreed = true
+		if t.ask {
+			l.session.Begin()
+			s.arrange(c)
+		}
+	}
+}
+
+// transferRang notes the first ringing.
+func (s *Switchboard) transferRang(c *liveCall) {
+	t := c.transfer
+	t.due = noTime
+	if r := &c.record.Transfers[t.receipt]; r.Rang.IsZero() {
+		r.Rang = s.now
+		s.callFact(c, Fact{Kind: FactTransferRang, By: t.by, Agent: t.to.Agent, Team: t.to.Team})
+	}
+}
+
+// transferAnswered is somebody taking the customer, or being asked whether to.
+func (s *Switchboard) transferAnswered(c *liveCall, l *line) {
+	t := c.transfer
+	c.ringing = without(c.ringing, l)
+	l.state, l.giveUp = lineUp, noTime
+	l.session.Begin()
+	t.third, t.queued, t.due = l, false, noTime
+	if t.ask && c.far != nil {
+		s.callFact(c, Fact{Kind: FactConsulting, By: t.by, Agent: l.agent, Trunk: l.trunk, Leg: l.id})
+		s.arrange(c)
+		s.keep(c)
+		return
+	}
+	s.handOver(c)
+}
+
+// steer is what whoever asks first does meanwhile.
+func (s *Switchboard) steer(c *liveCall, v Verb) error {
+	t := c.transfer
+	if t == nil {
+		return fmt.Errorf("%w: no transfer is under way", ErrNotNow)
+	}
+	if v == Cancel {
+		s.transferFailed(c, OutcomeCancelled, 0)
+		return nil
+	}
+	if t.third == nil {
+		return fmt.Errorf("%w: nobody has answered yet", ErrNotNow)
+	}
+	switch v {
+	case Swap:
+		t.swapped, t.merged = !t.swapped && !t.merged, false
+		s.arrange(c)
+	case Merge:
+		t.merged, t.swapped = true, false
+		s.arrange(c)
+	case Complete:
+		s.handOver(c)
+	default:
+		return fmt.Errorf("%w: %s", ErrNotNow, v)
+	}
+	return nil
+}
+
+// handOver leaves the customer with the third party. Whoever had the call is
+// released, and has wrap-up. A recording goes on with an agent and stops with
+// a number.
+func (s *Switchboard) handOver(c *liveCall) {
+	t, old := c.transfer, c.far
+	l := t.third
+	c.transfer, c.far = nil, l
+	r := &c.record.Transfers[t.receipt]
+	r.Outcome, r.Answered, r.Ended = routing.OutcomeAccepted, s.now, s.now
+	r.SIP, r.Q850 = 200, 16
+	if l.team == "" {
+		l.team = t.team(old)
+	}
+	if l.role == roleThird {
+		l.role = roleForward
+		if c.tape != nil {
+			r.RecordingStopped = s.now
+			s.stopTape(c)
+		}
+	}
+	if old != nil {
+		s.leave(c, old)
+		s.dismiss(old, reasonTransferred)
+	}
+	if c.tape == nil && l.role == roleAgent && s.setup.Teams[l.team].Recording {
+		s.startTape(c, l) // the initiator had gone, and the recording with it
+	}
+	s.arrange(c)
+	s.log.Info("call transferred", "call", c.id, "agent", l.agent, "team", l.team, "trunk", l.trunk)
+	s.callFact(c, Fact{Kind: FactTransferred, By: t.by, Agent: l.agent, Team: l.team, Trunk: l.trunk, Leg: l.id})
+	s.keep(c)
+	s.rearm(c)
+}
+
+// team is whose call it is: that of whoever had it.
+func (t *transfer) team(old *line) routing.TeamID {
+	switch {
+	case t.to.Team != "":
+		return t.to.Team
+	case old != nil:
+		return old.team
+	}
+	return t.back
+}
+
+// transferFailed ends a transfer without success: the initiator and the
+// customer go on; without an initiator the customer returns to the front.
+func (s *Switchboard) transferFailed(c *liveCall, why routing.Outcome, code int) {
+	t := c.transfer
+	s.dropThird(c, why)
+	c.transfer = nil
+	r := &c.record.Transfers[t.receipt]
+	r.Outcome, r.SIP, r.Q850, r.Ended = why, code, causeOf(code), s.now
+	s.log.Info("a transfer failed", "call", c.id, "agent", t.by, "reason", string(why), "code", code)
+	s.callFact(c, Fact{Kind: FactTransferFailed, By: t.by, Agent: t.to.Agent, Team: t.to.Team, Outcome: why, Count: code})
+	if c.far == nil {
+		s.giveBack(c, t.back)
+		return
+	}
+	s.arrange(c)
+	s.keep(c)
+	s.rearm(c)
+}
+
+// dropThird hangs up whoever rings or was asked, and takes the call from the
+// router's queue. The phones of a transfer that is taken back show no missed
+// call.
+func (s *Switchboard) dropThird(c *liveCall, why routing.Outcome) {
+	t := c.transfer
+	reason := reasonFor(why)
+	if why == OutcomeCancelled || why == routing.OutcomeAbandoned {
+		reason = reasonFor(routing.OutcomeAnsweredElsewhere)
+	}
+	for _, l := range slices.Clone(c.ringing) {
+		s.dismiss(l, reason)
+	}
+	c.ringing = nil
+	if t.queued {
+		t.queued = false
+		s.route(routing.Removed{Work: routing.WorkID(c.id), Why: routing.OutcomeWithdrawn})
+	}
+	if l := t.third; l != nil {
+		t.third = nil
+		c.bridge.Part(l.session)
+		if l.role == roleAgent {
+			s.route(routing.Released{Work: routing.WorkID(c.id), Agent: l.agent, Team: l.team, Spoke: t.merged})
+		}
+		s.dismiss(l, reasonNormal)
+	}
+}
+
+// dismiss hangs up a line that is not leaving yet.
+func (s *Switchboard) dismiss(l *line, why sip.Reason) {
+	if l.state != lineLeaving {
+		l.state = lineLeaving
+		l.leg.Hangup(0, why)
+	}
+}
+
+// thirdEnded is the end of the leg of who was asked: back to the customer.
+func (s *Switchboard) thirdEnded(c *liveCall) {
+	s.transferFailed(c, OutcomeHungUp, 0)
+}
+
+// initiatorLeft is the end of the leg of whoever transfers. Who has answered
+// takes the customer over; else it is still rung.
+func (s *Switchboard) initiatorLeft(c *liveCall, l *line) {
+	t := c.transfer
+	t.back = l.team
+	if t.third != nil {
+		s.handOver(c)
+		return
+	}
+	t.ask = false
+	s.release(c, l)
+	s.keep(c)
+}
+
+// transferOfferEnded is an agent who did not take the customer. Of a team the
+// next is rung, if there is one.
+func (s *Switchboard) transferOfferEnded(c *liveCall, why routing.Outcome) {
+	t := c.transfer
+	if t == nil || !t.queued || why == routing.OutcomeAccepted {
+		return
+	}
+	t.outcome = why
+	if t.to.Agent != "" || !s.someoneLeft(c) {
+		s.transferFailed(c, why, 0)
+		return
+	}
+	t.due = s.now.Add(s.waits(t.to, c.caller))
+}
+
+// someoneLeft says whether a team has somebody who rings now, or might soon.
+func (s *Switchboard) someoneLeft(c *liveCall) bool {
+	e, known := s.brain.router.Explain(s.now, routing.WorkID(c.id))
+	return known && slices.ContainsFunc(e.Considered, func(a routing.Considered) bool {
+		return !slices.ContainsFunc(a.Excluded, func(x routing.Exclusion) bool {
+			return x.Rule != routing.RuleLimit && x.Rule != routing.RuleHeldBack && x.Rule != routing.RuleWrapUp
+		})
+	})
+}
+
+// transferDue gives up a transfer to agents who are all at their limits.
+func (s *Switchboard) transferDue(c *liveCall) {
+	why := c.transfer.outcome
+	if why == "" {
+		why = routing.OutcomeBusy
+	}
+	s.transferFailed(c, why, 0)
+}
