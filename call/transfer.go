@@ -300,7 +300,11 @@ func (s *Switchboard) dropThird(c *liveCall, why routing.Outcome) {
 	c.ringing = nil
 	if t.queued {
 		t.queued = false
-		s.route(routing.Removed{Work: routing.WorkID(c.id), Why: routing.OutcomeWithdrawn})
+		gone := routing.OutcomeWithdrawn
+		if why == routing.OutcomeAbandoned {
+			gone = why
+		}
+		s.route(routing.Removed{Work: routing.WorkID(c.id), Why: gone})
 	}
 	if l := t.third; l != nil {
 		t.third = nil
@@ -336,6 +340,7 @@ func (s *Switchboard) initiatorLeft(c *liveCall, l *line) {
 	}
 	t.ask = false
 	s.release(c, l)
+	c.record.enter(s.now, Segment{Kind: SegmentQueue, Team: t.back})
 	s.keep(c)
 }
 

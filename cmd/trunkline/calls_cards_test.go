@@ -82,7 +82,23 @@ func cardText(r call.Record) string {
 			fmt.Fprintf(&b, " with %s", g.Agent)
 		}
 	}
+	for _, t := range r.Transfers {
+		how := "blind"
+		if t.Ask {
+			how = "asked first"
+		}
+		fmt.Fprintf(&b, "\n  %s transfers to %s%s%s (%s): began %s, rang %s, %s %s", t.By, t.To.Agent, t.To.Team, t.To.Number, how, at(t.Began), at(t.Rang), t.Outcome, at(t.Ended))
+		if t.SIP != 0 {
+			fmt.Fprintf(&b, " (%d)", t.SIP)
+		}
+		if !t.RecordingStopped.IsZero() {
+			b.WriteString(", recording stopped")
+		}
+	}
 	for _, rec := range r.Recordings {
+		for _, p := range rec.Pauses {
+			fmt.Fprintf(&b, "\n  not recorded %s-%s: %s, %s", at(p.From), at(p.To), p.By, orDash(p.Why))
+		}
 		fmt.Fprintf(&b, "\n  recorded with %s: %s", rec.Agent, lengthOf(rec, r))
 		if rec.Note != "" {
 			b.WriteString(", " + rec.Note)
@@ -95,8 +111,9 @@ func cardText(r call.Record) string {
 // were joined; it may differ by a frame.
 func lengthOf(rec call.Recorded, r call.Record) string {
 	var joined time.Duration
+	on := false // a transfer between agents goes on in the same recording
 	for _, g := range r.Segments {
-		if g.Agent == rec.Agent {
+		if on = g.Agent == rec.Agent || on && g.Agent != ""; on {
 			joined += g.To.Sub(g.From)
 		}
 	}
@@ -137,7 +154,7 @@ func (s *story) wantRecorded(r call.Record) {
 		at := g.From.Sub(began) + 400*time.Millisecond
 		switch {
 		case g.To.Sub(g.From) < time.Second:
-		case g.Kind == call.SegmentHold:
+		case g.Kind == call.SegmentHold, g.Kind == call.SegmentConsult:
 			sound.wantSaid(s.T, at, 0, 0)
 		case s.muteCustomer:
 			sound.wantSaid(s.T, at, 0, tones[g.Agent])

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -251,6 +252,7 @@ func (s *story) listens(c *simphone.Call) string {
 			out = append(out, name)
 		}
 	}
+	slices.Sort(out)
 	switch {
 	case len(out) > 0:
 		return strings.Join(out, "+")

@@ -102,6 +102,9 @@ func setup(c *config.Config) (call.Setup, error) {
 		MaxCalls: c.Calls.Max, MaxDuration: c.Calls.MaxDuration,
 		RTPTimeout: c.Media.RTPTimeout, HeldTimeout: c.Media.HeldTimeout,
 	}
+	for _, id := range dialTrunks(c) {
+		s.DialTrunks = append(s.DialTrunks, sip.TrunkID(id))
+	}
 	for _, t := range c.Trunks {
 		s.Trunks[sip.TrunkID(t.ID)] = call.Trunk{
 			In: desk.Format(t.Format.In), Out: desk.Format(t.Format.Out), MediaFrom: t.MediaFrom,
@@ -153,12 +156,17 @@ func flowSteps(c *config.Config, in []config.Step, prompts map[string]*media.Cli
 	return out, nil
 }
 
-// forwardTrunks are the step's own, else those of dial, else all.
+// forwardTrunks are the step's own, else those of dial.
 func forwardTrunks(c *config.Config, st config.Step) []string {
-	switch {
-	case len(st.Trunks) > 0:
+	if len(st.Trunks) > 0 {
 		return st.Trunks
-	case len(c.Dial.Trunks) > 0:
+	}
+	return dialTrunks(c)
+}
+
+// dialTrunks are those of dial, else all.
+func dialTrunks(c *config.Config) []string {
+	if len(c.Dial.Trunks) > 0 {
 		return c.Dial.Trunks
 	}
 	var all []string
