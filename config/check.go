@@ -111,9 +111,7 @@ func (r *reader) checkHouse(c *Config) {
 	if _, err := time.LoadLocation(c.Timezone); err != nil || c.Timezone == "" || c.Timezone == "Local" {
 		r.fail("timezone", "%q is not a time zone: write an IANA name such as America/New_York or Europe/Berlin", c.Timezone)
 	}
-	if c.TLS != (TLS{}) {
-		r.warn("tls", "is not used: encrypted listeners are not available in this version")
-	}
+	r.checkTLS(c)
 	for i, a := range c.NAT.External {
 		if a.IsValid() && (a.IsUnspecified() || a.IsMulticast()) {
 			r.fail(index("nat.external", i), "%s cannot be our public address: write the address that the carrier sees", a)

@@ -1,8 +1,12 @@
 package config
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net/netip"
+	"os"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -23,14 +27,18 @@ func (r *reader) checkListen(c *Config) {
 		scheme, port := r.socket(key, url, "udp://0.0.0.0:5060")
 		switch scheme {
 		case "", "tcp":
+		case "tls":
+			if c.TLS.Cert == "" {
+				r.fail(key, "needs a certificate: write tls: {cert: FILE, key: FILE}")
+			}
 		case "udp":
 			if port >= int(c.Media.Ports.Min) && port <= int(c.Media.Ports.Max) {
 				r.fail(key, "port %d is inside media.ports %s: take one of them elsewhere", port, c.Media.Ports)
 			}
-		case "tls", "ws", "wss":
-			r.fail(key, "%s listeners are not available in this version: write udp:// or tcp://", scheme)
+		case "ws", "wss":
+			r.fail(key, "%s listeners are not available in this version: write udp://, tcp:// or tls://", scheme)
 		default:
-			r.fail(key, "%q is not a transport of SIP: write udp:// or tcp://", scheme)
+			r.fail(key, "%q is not a transport of SIP: write udp://, tcp:// or tls://", scheme)
 		}
 	}
 	for i, url := range c.Listen.HTTP {
@@ -42,6 +50,44 @@ func (r *reader) checkListen(c *Config) {
 		default:
 			r.fail(key, "%q is not a scheme of this door: write http://", scheme)
 		}
+	}
+}
+
+// checkTLS reads the certificates as the listeners and trunks will.
+func (r *reader) checkTLS(c *Config) {
+	switch {
+	case c.TLS.Cert == "" && c.TLS.Key == "":
+	case c.TLS.Cert == "":
+		r.fail("tls.cert", "is missing beside tls.key: write the file of the certificate")
+	case c.TLS.Key == "":
+		r.fail("tls.key", "is missing beside tls.cert: write the file of the private key")
+	default:
+		if _, err := tls.LoadX509KeyPair(c.Resolve(c.TLS.Cert), c.Resolve(c.TLS.Key)); err != nil {
+			r.fail("tls", "the certificate %s cannot be used with the key %s: %v", c.TLS.Cert, c.TLS.Key, err)
+		}
+	}
+	r.checkAuthorities(c, "tls.ca", c.TLS.CA)
+	for _, t := range c.Trunks {
+		key := join("trunks", t.ID)
+		r.checkAuthorities(c, join(key, "ca"), t.CA)
+		if t.CA != "" && t.Transport != "tls" {
+			r.warn(join(key, "ca"), "is not used: the transport is %s; write transport: tls", t.Transport)
+		}
+		if t.Transport == "tls" && !slices.ContainsFunc(c.Listen.SIP, func(url string) bool { return strings.HasPrefix(url, "tls://") }) {
+			r.warn(join(key, "transport"), "is tls, and listen.sip has no tls:// listener: the carrier can call us only over the connection that we open")
+		}
+	}
+}
+
+func (r *reader) checkAuthorities(c *Config, key, file string) {
+	if file == "" {
+		return
+	}
+	text, err := os.ReadFile(c.Resolve(file))
+	if err != nil {
+		r.fail(key, "%s cannot be read: %v", file, err)
+	} else if !x509.NewCertPool().AppendCertsFromPEM(text) {
+		r.fail(key, "%s holds no certificate: write a file in PEM", file)
 	}
 }
 

@@ -80,10 +80,8 @@ func (r *reader) wrongPhone(text string) string {
 		return ""
 	case m == nil || m[2] == "":
 		return "is not a SIP address: write one such as sip:carol@192.0.2.7:5060"
-	case m[1] == "sips" || strings.EqualFold(m[4], "tls"):
-		return "wants TLS, which is not available in this version: write sip: with transport udp or tcp"
-	case m[4] != "" && !strings.EqualFold(m[4], "udp") && !strings.EqualFold(m[4], "tcp"):
-		return "has an unknown transport: write ;transport=udp or ;transport=tcp"
+	case m[4] != "" && !slices.Contains([]string{"udp", "tcp", "tls"}, strings.ToLower(m[4])):
+		return "has an unknown transport: write ;transport=udp, ;transport=tcp or ;transport=tls"
 	}
 	return r.wrongHost(m[3])
 }

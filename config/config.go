@@ -30,7 +30,7 @@ type Config struct {
 	Listen Listen `yaml:"listen"`
 	// Who is on our side of the network address translation.
 	NAT NAT `yaml:"nat"`
-	// Certificate of the encrypted listeners, which are not in this version.
+	// Certificate of the encrypted listeners, and the authorities of the peers'.
 	TLS TLS `yaml:"tls"`
 	// Ports, codecs and time limits of the sound.
 	Media Media `yaml:"media"`
@@ -57,7 +57,7 @@ type Config struct {
 
 // Listen names the sockets the switch opens.
 type Listen struct {
-	// SIP listeners: udp://host:port and tcp://host:port. Port 0 takes a free one.
+	// SIP listeners: udp://host:port, tcp://host:port and tls://host:port. Port 0 takes a free one.
 	SIP []string `yaml:"sip"`
 	// HTTP listeners: http://host:port. They answer /healthz.
 	HTTP []string `yaml:"http"`
@@ -77,6 +77,8 @@ type TLS struct {
 	Cert string `yaml:"cert"`
 	// Private key in PEM.
 	Key string `yaml:"key"`
+	// Certificates in PEM of the authorities that sign the carriers' certificates; empty: those of the system.
+	CA string `yaml:"ca"`
 }
 
 // Media is what the sound needs.
@@ -129,8 +131,10 @@ type Trunk struct {
 
 	// The carrier's host, host:port or a name with SRV records. Required.
 	Host string `yaml:"host" jsonschema:"required"`
-	// Transport towards the carrier: udp or tcp.
-	Transport string `yaml:"transport" jsonschema:"enum=udp,enum=tcp"`
+	// Transport towards the carrier: udp, tcp or tls.
+	Transport string `yaml:"transport" jsonschema:"enum=udp,enum=tcp,enum=tls"`
+	// Certificates in PEM of the authorities that sign this carrier's certificate; empty: those of tls.ca.
+	CA string `yaml:"ca"`
 	// Register with the carrier. Not in this version: the trunk is known by its addresses.
 	Register bool `yaml:"register"`
 	// User for digest authentication.

@@ -241,7 +241,6 @@ func (r *reader) enum(n *yaml.Node, key string, v reflect.Value, f reflect.Struc
 
 // later are values that a coming version will take, with what to write until then.
 var later = map[string]string{
-	"tls":  "write udp or tcp",
 	"ws":   "write udp or tcp",
 	"wss":  "write udp or tcp",
 	"G722": "write PCMU or PCMA",

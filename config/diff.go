@@ -24,7 +24,7 @@ func (c Changes) Empty() bool { return len(c.Applied)+len(c.NeedsRestart) == 0 }
 // bound are the keys whose values were given to sockets, folders and threads
 // at the start.
 var bound = []string{
-	"domain", "data_dir", "listen", "nat", "tls", "retention",
+	"domain", "data_dir", "listen", "nat", "retention",
 	"media.ports", "media.codecs", "media.jitter_buffer",
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/emiago/sipgo/sip"
 )
@@ -41,14 +42,25 @@ func (e *Endpoint) socketFor(to, prefer netip.Addr) *udpSocket {
 	return only
 }
 
-// listenerFor picks the address of a TCP listener to name in Via and Contact.
-func (e *Endpoint) listenerFor(to, prefer netip.Addr) netip.AddrPort {
+// listeners are those of a connected transport.
+func (e *Endpoint) listeners(over transport) []net.Listener {
+	if over == onTLS {
+		return e.cfg.TLS
+	}
+	return e.cfg.TCP
+}
+
+// listenerFor picks the address of a listener of ours to name in Via and
+// Contact. Without one of that transport the peer has only the connection that
+// we open.
+func (e *Endpoint) listenerFor(to, prefer netip.Addr, over transport) netip.AddrPort {
 	var found netip.AddrPort
 	from := netip.Addr{}
-	if len(e.cfg.TCP) > 1 {
+	all := e.listeners(over)
+	if len(all) > 1 {
 		from = routedFrom(to)
 	}
-	for _, l := range e.cfg.TCP {
+	for _, l := range all {
 		a, ok := l.Addr().(*net.TCPAddr)
 		if !ok {
 			continue
@@ -74,11 +86,11 @@ func (e *Endpoint) listenerFor(to, prefer netip.Addr) netip.AddrPort {
 }
 
 // reaches reports whether we have a socket of an address's family.
-func (e *Endpoint) reaches(a netip.Addr, tcp bool) bool {
+func (e *Endpoint) reaches(a netip.Addr, over transport) bool {
 	if slices.ContainsFunc(e.udp, func(s *udpSocket) bool { return s.local.Addr().Is4() == a.Is4() }) {
 		return true
 	}
-	return tcp && slices.ContainsFunc(e.cfg.TCP, func(l net.Listener) bool {
+	return over != onUDP && slices.ContainsFunc(e.listeners(over), func(l net.Listener) bool {
 		at, ok := l.Addr().(*net.TCPAddr)
 		return ok && plain(at.AddrPort()).Addr().Is4() == a.Is4()
 	})
@@ -86,12 +98,12 @@ func (e *Endpoint) reaches(a netip.Addr, tcp bool) bool {
 
 // addrOf is the address of a named peer, as far as it is known now: the first
 // that we have a socket for.
-func (e *Endpoint) addrOf(name string, tcp bool) (netip.Addr, error) {
+func (e *Endpoint) addrOf(name string, over transport) (netip.Addr, error) {
 	ips, err := e.carriers.addrsOf(name)
 	if err != nil {
 		return netip.Addr{}, err
 	}
-	if i := slices.IndexFunc(ips, func(a netip.Addr) bool { return e.reaches(a, tcp) }); i >= 0 {
+	if i := slices.IndexFunc(ips, func(a netip.Addr) bool { return e.reaches(a, over) }); i >= 0 {
 		return ips[i], nil
 	}
 	return ips[0], nil
@@ -137,12 +149,16 @@ func (e *Endpoint) via(f *flow) *sip.ViaHeader {
 	return v
 }
 
-// contact is our Contact towards the peer of f.
-func (e *Endpoint) contact(f *flow) *sip.ContactHeader {
+// contact is our Contact towards the peer of f. A dialog that sips made is
+// told a sips URI (RFC 3261 §12.1.1), which needs no transport.
+func (e *Endpoint) contact(f *flow, sips bool) *sip.ContactHeader {
 	at := f.local()
 	u := sip.Uri{Scheme: "sip", User: "trunkline", Host: e.advertised(at.Addr(), f.remote.Addr()).String(), Port: int(at.Port())}
-	if f.tcp != nil {
-		u.UriParams = sip.HeaderParams{{K: "transport", V: "tcp"}}
+	switch {
+	case sips && f.over() == onTLS:
+		u.Scheme = "sips"
+	case f.tcp != nil:
+		u.UriParams = sip.HeaderParams{{K: "transport", V: f.scheme()}}
 	}
 	return &sip.ContactHeader{Address: u}
 }
@@ -154,8 +170,8 @@ func (e *Endpoint) MediaAddr(t Target) (bind, advertise netip.Addr) {
 	if err != nil {
 		return netip.Addr{}, netip.Addr{}
 	}
-	if to.tcp {
-		bind = e.listenerFor(to.addr.Addr(), to.prefer).Addr()
+	if to.over != onUDP {
+		bind = e.listenerFor(to.addr.Addr(), to.prefer, to.over).Addr()
 	} else if s := e.socketFor(to.addr.Addr(), to.prefer); s != nil {
 		bind = s.local.Addr()
 	}
@@ -169,7 +185,7 @@ func (e *Endpoint) MediaAddr(t Target) (bind, advertise netip.Addr) {
 type destination struct {
 	uri    sip.Uri // Request-URI
 	addr   netip.AddrPort
-	tcp    bool
+	way               // how to get there
 	prefer netip.Addr // our address to send from
 	phone  bool
 
@@ -188,20 +204,20 @@ func (e *Endpoint) resolve(t Target) (destination, error) {
 	if len(addrs) == 0 {
 		return destination{}, errors.New("trunk " + string(t.Trunk) + ": no address")
 	}
-	tcp := trunk.Transport == "tcp"
+	over := transportOf(trunk.Transport)
 	to := addrs[0]
-	if i := slices.IndexFunc(addrs, func(a netip.AddrPort) bool { return e.reaches(a.Addr(), tcp) }); i >= 0 {
+	if i := slices.IndexFunc(addrs, func(a netip.AddrPort) bool { return e.reaches(a.Addr(), over) }); i >= 0 {
 		to = addrs[i] // a carrier's AAAA may come first, and we may have no IPv6
 	}
-	d := destination{addr: to, tcp: tcp, user: trunk.Username, password: trunk.Password}
 	host, port := trunk.Host, ""
 	if h, p, err := net.SplitHostPort(trunk.Host); err == nil {
 		host, port = h, p
 	}
+	d := destination{addr: to, way: way{over: over, name: strings.Trim(host, "[]"), roots: trunk.Authorities}, user: trunk.Username, password: trunk.Password}
 	d.uri = sip.Uri{Scheme: "sip", Host: host}
 	d.uri.Port, _ = strconv.Atoi(port)
-	if d.tcp {
-		d.uri.UriParams = sip.HeaderParams{{K: "transport", V: "tcp"}}
+	if over != onUDP {
+		d.uri.UriParams = sip.HeaderParams{{K: "transport", V: over.lower()}}
 	}
 	return d, nil
 }
@@ -213,7 +229,7 @@ func (e *Endpoint) resolvePhone(id ContactID) (destination, error) {
 	if !ok {
 		return destination{}, errNoPhone
 	}
-	d := destination{phone: true, addr: b.Source, tcp: b.Transport == "tcp"}
+	d := destination{phone: true, addr: b.Source, way: way{over: transportOf(b.Transport)}}
 	if err := sip.ParseUri(b.URI, &d.uri); err != nil {
 		return destination{}, err
 	}
@@ -224,25 +240,23 @@ func (e *Endpoint) resolvePhone(id ContactID) (destination, error) {
 	if d.addr.IsValid() {
 		// Who registered from behind a NAT is reached by its connection alone.
 		// Without one, the port it came from is nobody's; where its Contact
-		// says, it may listen.
-		if a, ok := literal(&d.uri); ok && d.tcp && !e.conns.open(d.addr) && (!hidden(a.Addr(), d.addr.Addr(), false) || e.near(a.Addr())) {
+		// says, it may listen; but not with a certificate that we could check.
+		if a, ok := literal(&d.uri); ok && d.over == onTCP && !e.conns.open(d.addr) && (!hidden(a.Addr(), d.addr.Addr(), false) || e.near(a.Addr())) {
 			d.addr = a
 		}
 		return d, nil
 	}
 	// A static phone: where its URI says.
-	if p, _ := d.uri.UriParams.Get("transport"); p == "tcp" || p == "TCP" {
-		d.tcp = true
-	}
+	d.way = way{over: overOf(&d.uri, onUDP), name: strings.Trim(d.uri.Host, "[]")}
 	if a, ok := literal(&d.uri); ok {
 		d.addr = a
 		return d, nil
 	}
-	ip, err := e.addrOf(d.uri.Host, d.tcp)
+	ip, err := e.addrOf(d.uri.Host, d.over)
 	if err != nil {
 		return destination{}, err
 	}
-	port := uint16(5060)
+	port := d.over.port()
 	if d.uri.Port > 0 && d.uri.Port < 65536 {
 		port = uint16(d.uri.Port)
 	}

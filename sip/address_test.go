@@ -62,12 +62,12 @@ func TestATCPPhoneWithoutItsConnectionIsCalledAtItsContact(t *testing.T) {
 				source := netip.MustParseAddrPort(c.source)
 				if c.open {
 					r.e.conns.mu.Lock()
-					r.e.conns.add(nil, source, netip.MustParseAddrPort(rigSwitch))
+					r.e.conns.add(nil, source, way{over: onTCP}, netip.MustParseAddrPort(rigSwitch))
 					r.e.conns.mu.Unlock()
 				}
 				got, err := r.e.resolvePhone(r.e.Contacts("bob")[0].ID)
-				if err != nil || got.addr.String() != c.want || got.tcp != (c.transport == "tcp") {
-					t.Errorf("got %v tcp %v, %v, want %v", got.addr, got.tcp, err, c.want)
+				if err != nil || got.addr.String() != c.want || got.over != transportOf(c.transport) {
+					t.Errorf("got %v %v, %v, want %v", got.addr, got.over, err, c.want)
 				}
 			}, func(cfg *Config) {
 				cfg.Accounts = append(cfg.Accounts, Account{ID: "bob", Password: annPass, NoOptions: true})

@@ -14,7 +14,7 @@ import (
 // (in from a trunk, out to a phone, answered, hung up), peers included, over
 // the loopback's sockets.
 func BenchmarkCall(b *testing.B) {
-	udp, _, err := Listen([]string{"udp://127.0.0.1:0"})
+	s, err := Listen([]string{"udp://127.0.0.1:0"})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func BenchmarkCall(b *testing.B) {
 	legs := map[LegID]*Leg{} // A's by B's and the other way round
 	posts := make(chan Event, 1000)
 	e, err := New(Config{
-		Domain: "pbx.example.com", UDP: udp,
+		Domain: "pbx.example.com", UDP: s.UDP,
 		Trunks:   []Trunk{{ID: "acme", Host: "127.0.0.2"}},
 		Accounts: []Account{{ID: "ann", Static: []string{"sip:ann@" + phone.LocalAddr().String()}, NoOptions: true}},
 		Emit:     func(ev Event) { posts <- ev },
@@ -68,7 +68,7 @@ func BenchmarkCall(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer c.Close()
-	to := udp[0].LocalAddr().(*net.UDPAddr).AddrPort()
+	to := s.UDP[0].LocalAddr().(*net.UDPAddr).AddrPort()
 	b.ReportAllocs()
 	b.ResetTimer()
 	for i := range b.N {

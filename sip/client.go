@@ -172,11 +172,11 @@ func (c *clientTxs) pick(match func(*clientTx) bool) []*clientTx {
 }
 
 // lost fails what waits on a closed connection.
-func (c *clientTxs) lost(conn *tcpConn) {
+func (c *clientTxs) lost(conn *tcpConn, why error) {
 	for _, t := range c.pick(func(t *clientTx) bool { return t.flow.tcp == conn }) {
 		if !t.over.Swap(true) {
 			t.tx.Terminate()
-			t.owner.onFailure(t, errClosed)
+			t.owner.onFailure(t, why)
 		}
 	}
 }

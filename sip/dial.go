@@ -89,12 +89,12 @@ func (l *Leg) startDial() *Ended {
 		to.uri.User = escapeUser(c.User)
 	}
 	c.to = to
-	if c.flow, err = l.e.flowTo(to.addr, to.tcp, to.prefer); err != nil {
+	if c.flow, err = l.e.flowTo(to.addr, to.way, to.prefer); err != nil {
 		return &Ended{By: Failed, Code: 503, Text: err.Error(), Err: err}
 	}
 	l.e.befriend(c.flow)
 	l.phone, l.device, l.in, l.target = to.phone, c.To.Contact, c.flow, to.uri
-	l.contact = l.e.contact(c.flow)
+	l.contact = l.e.contact(c.flow, to.uri.Scheme == "sips")
 	if to.user != "" {
 		l.login = &login{user: to.user, password: to.password}
 	}

@@ -33,7 +33,7 @@ type dialog struct {
 func (l *Leg) hop() *flow {
 	if !l.in.usable() && l.device != "" { // the phone may have registered again
 		if to, err := l.e.resolvePhone(l.device); err == nil {
-			if f, err := l.e.flowTo(to.addr, to.tcp, to.prefer); err == nil {
+			if f, err := l.e.flowTo(to.addr, to.way, to.prefer); err == nil {
 				l.in = f
 			}
 		}

@@ -30,7 +30,7 @@
 //
 // # Caveats
 //
-// No TLS, WebSocket, PRACK, REFER, session timers (RFC 4028) or SRV records.
+// No WebSocket, PRACK, REFER, session timers (RFC 4028) or SRV records.
 // Messages above 1,300 bytes go out by UDP in fragments. Reliable order is that
 // of one peer on one transport.
 //

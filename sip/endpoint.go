@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,7 +49,7 @@ type Endpoint struct {
 // counters are Stats in the making.
 type counters struct {
 	received, sent, strangers, malformed, refused, challenged, wrongPassword,
-	retransmitted, repeated, stray, tcpRefused, writeErrors, panics atomic.Uint64
+	retransmitted, repeated, stray, tcpRefused, handshakes, writeErrors, panics atomic.Uint64
 }
 
 // New takes over the sockets of the Config; nothing is read before Serve. The
@@ -58,7 +59,7 @@ func New(c Config) (*Endpoint, error) {
 	if c.Emit == nil {
 		return nil, errors.New("sip: Config.Emit is nil")
 	}
-	if len(c.UDP)+len(c.TCP) == 0 {
+	if len(c.UDP)+len(c.TCP)+len(c.TLS) == 0 {
 		return nil, errors.New("sip: no sockets to listen on")
 	}
 	setKnobs()
@@ -107,7 +108,10 @@ func (e *Endpoint) Serve(ctx context.Context) error {
 		e.spawn(func() { s.serve(inner.Done()) })
 	}
 	for _, l := range e.cfg.TCP {
-		e.spawn(func() { e.conns.accept(l, inner.Done()) })
+		e.spawn(func() { e.conns.accept(l, onTCP, inner.Done()) })
+	}
+	for _, l := range e.cfg.TLS {
+		e.spawn(func() { e.conns.accept(l, onTLS, inner.Done()) })
 	}
 	e.spawn(func() { e.carriers.run(inner) })
 	e.spawn(func() { e.phones.run(inner) })
@@ -119,7 +123,7 @@ func (e *Endpoint) Serve(ctx context.Context) error {
 	e.legs.each(func(l *Leg) { l.post(l.abandon) })
 	e.legs.wait(serveGrace)
 	cancel()
-	for _, l := range e.cfg.TCP {
+	for _, l := range slices.Concat(e.cfg.TCP, e.cfg.TLS) {
 		_ = l.Close()
 	}
 	e.conns.closeAll()
@@ -194,7 +198,7 @@ func (e *Endpoint) Stats() Stats {
 		Strangers: c.strangers.Load(), Malformed: c.malformed.Load(), Refused: c.refused.Load(),
 		Challenged: c.challenged.Load(), WrongPassword: c.wrongPassword.Load(),
 		Retransmitted: c.retransmitted.Load(), Repeated: c.repeated.Load(), Stray: c.stray.Load(),
-		TCPRefused: c.tcpRefused.Load(), WriteErrors: c.writeErrors.Load(), Panics: c.panics.Load(),
+		TCPRefused: c.tcpRefused.Load(), Handshakes: c.handshakes.Load(), WriteErrors: c.writeErrors.Load(), Panics: c.panics.Load(),
 	}
 }
 

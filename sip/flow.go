@@ -12,7 +12,7 @@ import (
 
 var errClosed = errors.New("connection closed")
 
-// flow is a way to a peer: one of our UDP sockets, or a TCP connection, and
+// flow is a way to a peer: one of our UDP sockets, or a TCP or TLS connection, and
 // the peer's address. It is what sipgo's transactions write to, so a response
 // can leave only by the socket on which its request came in (RFC 3261 §18.2.2,
 // RFC 3581 §4), and a request only to the peer that the flow names. Values are
@@ -24,19 +24,15 @@ type flow struct {
 	source netip.AddrPort // where it came from; the same except for a Via without rport
 }
 
-func (f *flow) transport() string {
+func (f *flow) over() transport {
 	if f.tcp != nil {
-		return "TCP"
+		return f.tcp.way.over
 	}
-	return "UDP"
+	return onUDP
 }
 
-func (f *flow) scheme() string {
-	if f.tcp != nil {
-		return "tcp"
-	}
-	return "udp"
-}
+func (f *flow) transport() string { return f.over().String() }
+func (f *flow) scheme() string    { return f.over().lower() }
 
 // local is our address on this flow; for a TCP connection that we opened it
 // is not a listener's.

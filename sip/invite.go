@@ -96,7 +96,7 @@ func (e *Endpoint) open(req *sip.Request, f *flow, key string, from caller) {
 	l.routes = routesOf(req)
 	l.in = &flow{udp: f.udp, tcp: f.tcp, remote: f.source, source: f.source}
 	l.refresh(req.Contact())
-	l.contact = e.contact(l.in)
+	l.contact = e.contact(l.in, req.Recipient.Scheme == "sips")
 	if u := from.trunk.Username; u != "" {
 		l.login = &login{user: u, password: from.trunk.Password}
 	}

@@ -19,18 +19,19 @@ type kernelRig struct {
 	t        *testing.T
 	e        *Endpoint
 	udp, tcp string
+	tls      string
 	events   chan Event
 }
 
 func newKernelRig(t *testing.T, change ...func(*Config)) *kernelRig {
 	t.Helper()
-	udp, tcp, err := Listen([]string{"udp://127.0.0.1:0", "tcp://127.0.0.1:0"})
+	s, err := Listen([]string{"udp://127.0.0.1:0", "tcp://127.0.0.1:0", "tls://127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &kernelRig{t: t, udp: udp[0].LocalAddr().String(), tcp: tcp[0].Addr().String(), events: make(chan Event, 1000)}
+	r := &kernelRig{t: t, udp: s.UDP[0].LocalAddr().String(), tcp: s.TCP[0].Addr().String(), tls: s.TLS[0].Addr().String(), events: make(chan Event, 1000)}
 	c := Config{
-		Domain: "pbx.example.com", UDP: udp, TCP: tcp,
+		Domain: "pbx.example.com", UDP: s.UDP, TCP: s.TCP, TLS: s.TLS,
 		Trunks: []Trunk{{ID: "acme", Host: "127.0.0.2:5060", AcceptFrom: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}}},
 		Emit: func(ev Event) {
 			switch ev.(type) {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,65 +17,84 @@ import (
 // net.core.rmem_max.
 const readBuffer = 4 << 20
 
-// Listen opens the sockets of "udp://host:port" and "tcp://host:port" URLs. A
-// wildcard (0.0.0.0, [::]) gives one socket for each address this machine has
-// now: a request must leave from the address that its peer knows. Port 5060 is
-// the default. An error names the URL and the cure; no socket is left open
-// then.
-func Listen(urls []string) (udp []net.PacketConn, tcp []net.Listener, err error) {
-	defer func() {
-		if err == nil {
-			return
-		}
-		for _, c := range udp {
-			_ = c.Close()
-		}
-		for _, l := range tcp {
-			_ = l.Close()
-		}
-		udp, tcp = nil, nil
-	}()
+// Sockets are open listeners. Those of TLS are plain: the Endpoint speaks it.
+type Sockets struct {
+	UDP      []net.PacketConn
+	TCP, TLS []net.Listener
+}
+
+// Close closes them all.
+func (s Sockets) Close() {
+	for _, c := range s.UDP {
+		_ = c.Close()
+	}
+	for _, l := range slices.Concat(s.TCP, s.TLS) {
+		_ = l.Close()
+	}
+}
+
+// Listen opens the sockets of "udp://host:port", "tcp://host:port" and
+// "tls://host:port" URLs. A wildcard (0.0.0.0, [::]) gives one socket for each
+// address this machine has now: a request must leave from the address that its
+// peer knows. Port 5060 is the default, 5061 that of tls. An error names the URL
+// and the cure; no socket is left open then.
+func Listen(urls []string) (Sockets, error) {
+	var s Sockets
 	for _, text := range urls {
-		network, addrs, err := listenAddrs(text)
-		if err != nil {
-			return udp, tcp, err
-		}
-		for _, a := range addrs {
-			if network == "udp" {
-				c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(a))
-				if err != nil {
-					return udp, tcp, cure(text, a, err)
-				}
-				_ = c.SetReadBuffer(readBuffer)
-				_ = c.SetWriteBuffer(readBuffer)
-				udp = append(udp, c)
-				continue
-			}
-			l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(a))
-			if err != nil {
-				return udp, tcp, cure(text, a, err)
-			}
-			tcp = append(tcp, l)
+		if err := s.open(text); err != nil {
+			s.Close()
+			return Sockets{}, err
 		}
 	}
-	return udp, tcp, nil
+	return s, nil
+}
+
+// open adds the sockets of one URL.
+func (s *Sockets) open(text string) error {
+	network, addrs, err := listenAddrs(text)
+	if err != nil {
+		return err
+	}
+	for _, a := range addrs {
+		if network == onUDP {
+			c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(a))
+			if err != nil {
+				return cure(text, a, err)
+			}
+			_ = c.SetReadBuffer(readBuffer)
+			_ = c.SetWriteBuffer(readBuffer)
+			s.UDP = append(s.UDP, c)
+			continue
+		}
+		l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(a))
+		if err != nil {
+			return cure(text, a, err)
+		}
+		if network == onTLS {
+			s.TLS = append(s.TLS, l)
+		} else {
+			s.TCP = append(s.TCP, l)
+		}
+	}
+	return nil
 }
 
 // listenAddrs reads one URL.
-func listenAddrs(text string) (network string, addrs []netip.AddrPort, err error) {
+func listenAddrs(text string) (network transport, addrs []netip.AddrPort, err error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
-		return "", nil, fmt.Errorf("listen %q: write udp://HOST:PORT or tcp://HOST:PORT", text)
+		return 0, nil, fmt.Errorf("listen %q: write udp://HOST:PORT, tcp://HOST:PORT or tls://HOST:PORT", text)
 	}
-	switch network = strings.ToLower(u.Scheme); network {
-	case "udp", "tcp":
+	switch scheme := strings.ToLower(u.Scheme); scheme {
+	case "udp", "tcp", "tls":
+		network = transportOf(scheme)
 	default:
-		return "", nil, fmt.Errorf("listen %q: transport %q is not supported: use udp or tcp", text, u.Scheme)
+		return 0, nil, fmt.Errorf("listen %q: transport %q is not supported: use udp, tcp or tls", text, u.Scheme)
 	}
-	port := 5060
+	port := int(network.port())
 	if p := u.Port(); p != "" {
 		if port, err = strconv.Atoi(p); err != nil || port > 65535 {
-			return "", nil, fmt.Errorf("listen %q: port must be 0 to 65535", text)
+			return 0, nil, fmt.Errorf("listen %q: port must be 0 to 65535", text)
 		}
 	}
 	host := u.Hostname()
@@ -82,7 +102,7 @@ func listenAddrs(text string) (network string, addrs []netip.AddrPort, err error
 	if err != nil {
 		found, lookupErr := net.LookupIP(host)
 		if lookupErr != nil || len(found) == 0 {
-			return "", nil, fmt.Errorf("listen %q: %s is neither an IP address nor a name that resolves: %w", text, host, lookupErr)
+			return 0, nil, fmt.Errorf("listen %q: %s is neither an IP address nor a name that resolves: %w", text, host, lookupErr)
 		}
 		ip, _ = netip.AddrFromSlice(found[0])
 	}
@@ -92,7 +112,7 @@ func listenAddrs(text string) (network string, addrs []netip.AddrPort, err error
 	}
 	ips, err := localAddrs(ip.Is4())
 	if err != nil {
-		return "", nil, fmt.Errorf("listen %q: %w", text, err)
+		return 0, nil, fmt.Errorf("listen %q: %w", text, err)
 	}
 	for _, ip := range ips {
 		addrs = append(addrs, netip.AddrPortFrom(ip, uint16(port)))

@@ -18,24 +18,24 @@ func TestListenNamesTheURLAndTheCure(t *testing.T) {
 	defer busy.Close()
 	for url, part := range map[string]string{
 		"udp://" + busy.LocalAddr().String(): "another program uses port",
-		"tls://127.0.0.1:5061":               "not supported",
+		"ws://127.0.0.1:5061":                "not supported",
 		"127.0.0.1:5060":                     "udp://HOST:PORT",
 		"udp://192.0.2.77:5060":              "does not have the address",
 		"tcp://127.0.0.1:99999":              "port",
 	} {
-		u, l, err := Listen([]string{url})
+		s, err := Listen([]string{url})
 		if err == nil || !strings.Contains(err.Error(), part) || !strings.Contains(err.Error(), url) {
 			t.Errorf("%s: got %v, want %q and the URL", url, err, part)
 		}
-		if u != nil || l != nil {
+		if s.UDP != nil || s.TCP != nil {
 			t.Errorf("%s: sockets were left open", url)
 		}
 	}
-	u, _, err := Listen([]string{"udp://0.0.0.0:0"})
+	s, err := Listen([]string{"udp://0.0.0.0:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range u {
+	for _, c := range s.UDP {
 		if c.LocalAddr().(*net.UDPAddr).IP.IsUnspecified() {
 			t.Errorf("got %v, want a concrete address", c.LocalAddr())
 		}

@@ -13,7 +13,7 @@ func (e *Endpoint) ping(ctx context.Context, b Binding) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	f, err := e.flowTo(to.addr, to.tcp, to.prefer)
+	f, err := e.flowTo(to.addr, to.way, to.prefer)
 	if err != nil {
 		return 0, err
 	}
@@ -28,7 +28,7 @@ func (e *Endpoint) ping(ctx context.Context, b Binding) (code int, err error) {
 	id := sip.CallIDHeader(random(22))
 	req.AppendHeader(&id)
 	req.AppendHeader(&sip.CSeqHeader{SeqNo: 1, MethodName: sip.OPTIONS})
-	req.AppendHeader(e.contact(f))
+	req.AppendHeader(e.contact(f, to.uri.Scheme == "sips"))
 	req.AppendHeader(sip.NewHeader("Accept", sdpType))
 	req.AppendHeader(sip.NewHeader("User-Agent", product))
 	req.SetBody(nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -325,6 +326,13 @@ func readRegistration(req *sip.Request, local string) (*registration, error) {
 		}
 	}
 	var err error
-	reg.contacts, reg.star, err = parseContacts(values)
-	return reg, err
+	if reg.contacts, reg.star, err = parseContacts(values); err != nil {
+		return nil, err
+	}
+	for _, c := range reg.contacts {
+		if strings.HasPrefix(c.key, "sips:") && reg.transport != "tls" {
+			return nil, fmt.Errorf("%w: a sips URI is registered over TLS, this came over %s", errContact, reg.transport)
+		}
+	}
+	return reg, nil
 }

@@ -24,7 +24,7 @@ type contact struct {
 	key       string         // canonical form of uri: same phone, same key
 	host      string         // of uri, in lower case, without brackets
 	addr      netip.AddrPort // of uri, if its host is an address
-	transport string         // "udp", "tcp"; empty: the URI does not say
+	transport string         // "udp", "tcp", "tls"; empty: the URI does not say
 	expires   string         // parameter as sent
 	timed     bool           // the parameter is there
 	instance  string         // +sip.instance (RFC 5626 §4.1) with reg-id, if any
@@ -177,7 +177,7 @@ func (c *contact) setURI(text string) error {
 		return errors.New("not a URI")
 	}
 	switch {
-	case u.Scheme != "sip":
+	case u.Scheme != "sip" && u.Scheme != "sips":
 		return fmt.Errorf("we cannot call the scheme %.10s", u.Scheme)
 	case u.Host == "" || u.Wildcard || strings.ContainsAny(u.Host, "@,;=&+$/%!*'()~"):
 		return errors.New("a URI without a host")
@@ -191,15 +191,18 @@ func (c *contact) setURI(text string) error {
 		}
 	}
 	switch c.transport {
-	case "", "udp", "tcp":
+	case "", "udp", "tcp", "tls":
 	default:
 		return fmt.Errorf("we have no transport %.10s", c.transport)
+	}
+	if u.Scheme == "sips" {
+		c.transport = "tls" // RFC 3261 §26.2.2
 	}
 	c.host = strings.ToLower(strings.Trim(u.Host, "[]"))
 	if ip, err := netip.ParseAddr(c.host); err == nil {
 		c.addr = netip.AddrPortFrom(ip.Unmap(), uint16(u.Port))
 		if u.Port == 0 {
-			c.addr = netip.AddrPortFrom(ip.Unmap(), 5060)
+			c.addr = netip.AddrPortFrom(ip.Unmap(), transportOf(c.transport).port())
 		}
 	}
 	return nil

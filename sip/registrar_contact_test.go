@@ -48,7 +48,7 @@ func TestContactThatCannotBeCalledIsRefusedAndNamed(t *testing.T) {
 	for _, in := range []string{
 		"", "ann", "<sip:ann@>", "<sip:>", "<sip:ann@192.0.2.7", `"Ann <sip:ann@192.0.2.7>`, `"Ann" sip:ann@192.0.2.7`,
 		"<sip:ann@192.0.2.7> expires=5", "<sip:ann@192.0.2.7>,", "<sip:ann@h:99999>", "<sip:ann@h:-5>", "<sip:ann@h:x>", "<sip://ann@h>",
-		"<tel:+14155550100>", "<sips:ann@h>", "<mailto:ann@h>", "<sip:ann@h;transport=ws>", "<sip:a b@h>", "<sip:a\tb@h>", "<sip:\"@h>",
+		"<tel:+14155550100>", "<sips:ann@h;transport=ws>", "<mailto:ann@h>", "<sip:ann@h;transport=ws>", "<sip:a b@h>", "<sip:a\tb@h>", "<sip:\"@h>",
 		"<sip:a\x00@h>", "<sip:\xffa@h>", "<sip:*>", "* , <sip:ann@h>", "*x", "<sip:ann@" + strings.Repeat("h", 600) + ">",
 		`<sip:ann@h>;x="`, `<sip:ann@h>;x="\`, strings.Repeat("<sip:ann@h>,", 10) + "<sip:ann@h>", "<sip:ann@h\r\nVia: x>",
 	} {

@@ -32,7 +32,7 @@ func (e *Endpoint) request(req *sip.Request, f *flow, known bool) {
 		e.count.retransmitted.Add(1)
 		return
 	}
-	if v := validate(req); v.code != 0 {
+	if v := validate(req, f.over()); v.code != 0 {
 		e.count.refused.Add(1)
 		e.reply(req, f, v.code, v.reason, v.header)
 		return

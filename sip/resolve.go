@@ -100,7 +100,7 @@ func (t *carriers) update(trunks []Trunk, accounts []Account) {
 	}
 	list := make([]carrier, len(trunks))
 	for i, tr := range trunks {
-		name, port := splitHost(tr.Host)
+		name, port := splitHost(tr.Host, transportOf(tr.Transport).port())
 		list[i] = carrier{Trunk: tr, host: name, port: port}
 		t.watch(name, true)
 	}
@@ -240,9 +240,9 @@ func literalAddr(name string) (netip.Addr, bool) {
 }
 
 // splitHost takes "host", "host:port", "[v6]:port" or "v6" apart; the port is
-// 5060 if none is given.
-func splitHost(s string) (name string, port uint16) {
-	port = 5060
+// usual if none is given.
+func splitHost(s string, usual uint16) (name string, port uint16) {
+	port = usual
 	if _, err := netip.ParseAddr(s); err == nil {
 		return s, port
 	}

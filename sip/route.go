@@ -57,6 +57,36 @@ func route(req *sip.Request, target *sip.Uri, routes []sip.Uri) *sip.Uri {
 	return first
 }
 
+// overOf is the transport that a URI names (RFC 3263 §4.1); otherwise where it
+// names none.
+func overOf(u *sip.Uri, otherwise transport) transport {
+	if u.Scheme == "sips" {
+		return onTLS
+	}
+	if p, has := u.UriParams.Get("transport"); has {
+		return transportOf(strings.ToLower(p))
+	}
+	return otherwise
+}
+
+// wayOn is the way to a hop of a dialog whose messages came by in. The box
+// that a contact names by its address shows the certificate of the name by
+// which we know the peer.
+func (e *Endpoint) wayOn(hop *sip.Uri, in *flow) way {
+	w := way{over: overOf(hop, in.over()), name: strings.Trim(hop.Host, "[]")}
+	if w.over != onTLS || in.tcp == nil {
+		return w
+	}
+	if w.roots = in.tcp.way.roots; w.roots == nil {
+		trunk, _ := e.carriers.whose(in.source.Addr())
+		w.roots = trunk.Authorities
+	}
+	if _, ok := literal(hop); ok && in.tcp.way.name != "" {
+		w.name = in.tcp.way.name
+	}
+	return w
+}
+
 // literal reads a URI's host and port when the host is an IP address. Port 0
 // means the default.
 func literal(u *sip.Uri) (netip.AddrPort, bool) {
@@ -66,7 +96,7 @@ func literal(u *sip.Uri) (netip.AddrPort, bool) {
 	}
 	port := u.Port
 	if port <= 0 || port > 65535 {
-		port = 5060
+		port = int(overOf(u, onUDP).port())
 	}
 	return netip.AddrPortFrom(ip.Unmap(), uint16(port)), true
 }
@@ -81,8 +111,9 @@ func literal(u *sip.Uri) (netip.AddrPort, bool) {
 func (e *Endpoint) nextHop(hop *sip.Uri, in *flow, routed, phone bool) *flow {
 	addr, ok := literal(hop)
 	if !ok && hop.Scheme != "tel" {
-		if ip, err := e.addrOf(hop.Host, in.tcp != nil); err == nil {
-			port := uint16(5060)
+		over := overOf(hop, in.over())
+		if ip, err := e.addrOf(hop.Host, over); err == nil {
+			port := over.port()
 			if hop.Port > 0 && hop.Port < 65536 {
 				port = uint16(hop.Port)
 			}
@@ -99,11 +130,7 @@ func (e *Endpoint) nextHop(hop *sip.Uri, in *flow, routed, phone bool) *flow {
 	case hidden(addr.Addr(), in.source.Addr(), routed) && !e.near(addr.Addr()):
 		return back
 	}
-	tcp := in.tcp != nil
-	if p, has := hop.UriParams.Get("transport"); has {
-		tcp = strings.EqualFold(p, "tcp")
-	}
-	f, err := e.flowTo(addr, tcp, in.local().Addr())
+	f, err := e.flowTo(addr, e.wayOn(hop, in), in.local().Addr())
 	if err != nil {
 		return back
 	}
@@ -158,14 +185,14 @@ func (e *Endpoint) near(a netip.Addr) bool {
 }
 
 // flowTo makes a flow to an address: a UDP socket of ours, prefer's if one has
-// that IP, or the TCP connection to that very address, opened if need be.
-func (e *Endpoint) flowTo(to netip.AddrPort, tcp bool, prefer netip.Addr) (*flow, error) {
-	if tcp {
-		local := e.listenerFor(to.Addr(), prefer)
+// that IP, or the TCP or TLS connection to that very address, opened if need be.
+func (e *Endpoint) flowTo(to netip.AddrPort, w way, prefer netip.Addr) (*flow, error) {
+	if w.over != onUDP {
+		local := e.listenerFor(to.Addr(), prefer, w.over)
 		if !local.IsValid() {
 			return nil, errNoSocket
 		}
-		t, err := e.conns.to(to, local)
+		t, err := e.conns.to(to, w, local)
 		if err != nil {
 			return nil, err
 		}

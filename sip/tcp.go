@@ -3,6 +3,7 @@ package sip
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -11,7 +12,7 @@ import (
 	"time"
 )
 
-// Limits on TCP. A stranger may hold a connection for as long as one
+// Limits on TCP, TLS included. A stranger may hold a connection for as long as one
 // challenged REGISTER takes; whoever proved itself may stay, and a whole office
 // may be behind one address of his.
 const (
@@ -28,21 +29,29 @@ const (
 
 var errSlow = errors.New("peer does not read")
 
-// connections are all TCP connections, by the peer's address: never by ours,
-// so that no request can reach whoever connected last (sipgo's pool keeps
-// accepted connections under the listener's address too).
+// peerKey names a connection by its peer: never by our address, so that no
+// request can reach whoever connected last (sipgo's pool keeps accepted
+// connections under the listener's address too), and with what its certificate
+// proved, so that none reaches another tenant of the peer's machine.
+type peerKey struct {
+	addr netip.AddrPort
+	way
+}
+
+// connections are all TCP and TLS connections.
 type connections struct {
-	e *Endpoint
+	e       *Endpoint
+	secured *tls.Config // of our listeners
 
 	mu     sync.Mutex
-	byPeer map[netip.AddrPort]*tcpConn
+	byPeer map[peerKey]*tcpConn
 	ofHost map[netip.Addr]int
 	limit  int
 	down   bool
 }
 
 func newConnections(e *Endpoint) *connections {
-	return &connections{e: e, limit: connLimit(openFiles()), byPeer: map[netip.AddrPort]*tcpConn{}, ofHost: map[netip.Addr]int{}}
+	return &connections{e: e, limit: connLimit(openFiles()), secured: e.serverTLS(), byPeer: map[peerKey]*tcpConn{}, ofHost: map[netip.Addr]int{}}
 }
 
 // connLimit is how many connections a process that may have this many files
@@ -60,6 +69,7 @@ type tcpConn struct {
 	e      *Endpoint
 	local  netip.AddrPort // our listener's address, also when we opened the connection
 	remote netip.AddrPort
+	way    way         // TLS with a name: what the peer proved, or is to prove
 	friend atomic.Bool // proved itself, or we called it
 
 	out    chan []byte
@@ -68,6 +78,7 @@ type tcpConn struct {
 
 	mu   sync.Mutex
 	conn net.Conn // nil while dialling
+	why  error    // of its end, if known
 	shut bool
 }
 
@@ -96,13 +107,16 @@ func (t *tcpConn) write(b []byte) error {
 }
 
 // close is idempotent. Transactions on the connection learn of it.
-func (t *tcpConn) close() {
+func (t *tcpConn) close() { t.fail(errClosed) }
+
+// fail is close with the reason.
+func (t *tcpConn) fail(why error) {
 	t.mu.Lock()
 	if t.shut {
 		t.mu.Unlock()
 		return
 	}
-	t.shut = true
+	t.shut, t.why = true, why
 	close(t.done)
 	c := t.conn
 	t.mu.Unlock()
@@ -113,7 +127,7 @@ func (t *tcpConn) close() {
 		t.cancel()
 	}
 	t.e.conns.drop(t)
-	t.e.clients.lost(t)
+	t.e.clients.lost(t, why)
 }
 
 // adopt sets the dialled connection; false: closed meanwhile.
@@ -128,36 +142,43 @@ func (t *tcpConn) adopt(c net.Conn) bool {
 	return true
 }
 
-// to returns the connection to a peer, opening one if there is none. It does
-// not wait for it: what is written is queued until it is there.
-func (c *connections) to(peer, local netip.AddrPort) (*tcpConn, error) {
+// to returns the connection to a peer, opening one if there is none and the
+// way permits. It does not wait for it: what is written is queued until it is
+// there.
+func (c *connections) to(peer netip.AddrPort, w way, local netip.AddrPort) (*tcpConn, error) {
+	if w.over == onTCP {
+		w = way{over: onTCP} // nobody proves a name
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if t := c.byPeer[peer]; t != nil {
+	if t := c.byPeer[peerKey{peer, w}]; t != nil {
 		return t, nil
+	}
+	if w.over == onTLS && w.name == "" {
+		return nil, errClosed
 	}
 	if c.down || len(c.byPeer) >= c.limit {
 		return nil, errClosed
 	}
-	t := c.add(nil, peer, local)
+	t := c.add(nil, peer, w, local)
 	t.friend.Store(true)
-	ctx, cancel := context.WithTimeout(context.Background(), dialWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), dialWithin+handshakeWithin)
 	t.cancel = cancel
 	c.e.spawn(func() { t.dial(ctx) })
 	return t, nil
 }
 
-// open reports a connection to a peer, or one that is being opened.
+// open reports a TCP connection to a peer, or one that is being opened.
 func (c *connections) open(peer netip.AddrPort) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.byPeer[peer] != nil
+	return c.byPeer[peerKey{peer, way{over: onTCP}}] != nil
 }
 
 // add registers a connection; c.mu is held.
-func (c *connections) add(conn net.Conn, peer, local netip.AddrPort) *tcpConn {
-	t := &tcpConn{e: c.e, conn: conn, local: local, remote: peer, out: make(chan []byte, maxQueued), done: make(chan struct{})}
-	c.byPeer[peer] = t
+func (c *connections) add(conn net.Conn, peer netip.AddrPort, w way, local netip.AddrPort) *tcpConn {
+	t := &tcpConn{e: c.e, conn: conn, local: local, remote: peer, way: w, out: make(chan []byte, maxQueued), done: make(chan struct{})}
+	c.byPeer[peerKey{peer, w}] = t
 	c.ofHost[peer.Addr()]++
 	return t
 }
@@ -165,10 +186,11 @@ func (c *connections) add(conn net.Conn, peer, local netip.AddrPort) *tcpConn {
 func (c *connections) drop(t *tcpConn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.byPeer[t.remote] != t {
+	key := peerKey{t.remote, t.way}
+	if c.byPeer[key] != t {
 		return
 	}
-	delete(c.byPeer, t.remote)
+	delete(c.byPeer, key)
 	if c.ofHost[t.remote.Addr()]--; c.ofHost[t.remote.Addr()] <= 0 {
 		delete(c.ofHost, t.remote.Addr())
 	}
@@ -188,7 +210,7 @@ func (c *connections) closeAll() {
 }
 
 // accept serves one listener until it is closed.
-func (c *connections) accept(l net.Listener, stop <-chan struct{}) {
+func (c *connections) accept(l net.Listener, over transport, stop <-chan struct{}) {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
@@ -203,11 +225,11 @@ func (c *connections) accept(l net.Listener, stop <-chan struct{}) {
 			}
 			continue
 		}
-		c.welcome(conn, l)
+		c.welcome(conn, over)
 	}
 }
 
-func (c *connections) welcome(conn net.Conn, l net.Listener) {
+func (c *connections) welcome(conn net.Conn, over transport) {
 	ra, ok1 := conn.RemoteAddr().(*net.TCPAddr)
 	la, ok2 := conn.LocalAddr().(*net.TCPAddr)
 	if !ok1 || !ok2 {
@@ -221,7 +243,7 @@ func (c *connections) welcome(conn net.Conn, l net.Listener) {
 	if friend {
 		ofHost = max(ofHost, c.limit/2)
 	}
-	full := c.down || len(c.byPeer) >= c.limit || c.ofHost[peer.Addr()] >= ofHost || c.byPeer[peer] != nil
+	full := c.down || len(c.byPeer) >= c.limit || c.ofHost[peer.Addr()] >= ofHost || c.byPeer[peerKey{peer, way{over: over}}] != nil
 	if full {
 		c.mu.Unlock()
 		c.e.count.tcpRefused.Add(1)
@@ -229,23 +251,46 @@ func (c *connections) welcome(conn net.Conn, l net.Listener) {
 		_ = conn.Close()
 		return
 	}
-	t := c.add(conn, peer, local)
+	if over == onTLS {
+		conn = tls.Server(conn, c.secured)
+	}
+	t := c.add(conn, peer, way{over: over}, local)
 	c.mu.Unlock()
 	t.friend.Store(friend)
 	c.e.spawn(func() { t.writeLoop(conn) })
 	c.e.spawn(func() { t.readLoop(conn) })
 }
 
+// greet is the handshake of who connected to us; with who we connected to it
+// is done.
+func (t *tcpConn) greet(conn net.Conn) bool {
+	c, ok := conn.(*tls.Conn)
+	if !ok {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), handshakeWithin)
+	defer cancel()
+	if err := c.HandshakeContext(ctx); err != nil {
+		t.e.count.handshakes.Add(1)
+		t.e.grumble.say("TLS handshake of a peer failed", "addr", t.remote.String(), "err", err)
+		return false
+	}
+	return true
+}
+
 func (t *tcpConn) dial(ctx context.Context) {
 	defer t.cancel()
-	var d net.Dialer
+	d := net.Dialer{Timeout: dialWithin}
 	if at := t.local.Addr(); at.Is4() == t.remote.Addr().Is4() && !at.IsUnspecified() {
 		d.LocalAddr = &net.TCPAddr{IP: at.AsSlice(), Zone: at.Zone()} // what our Via says, and the peer expects
 	}
 	conn, err := d.DialContext(ctx, "tcp", t.remote.String())
+	if err == nil && t.way.over == onTLS {
+		conn, err = t.e.secure(ctx, conn, t.way)
+	}
 	if err != nil {
 		t.e.grumble.say("SIP connection not opened", "addr", t.remote.String(), "err", err)
-		t.close()
+		t.fail(err)
 		return
 	}
 	if !t.adopt(conn) {
@@ -263,7 +308,7 @@ func (t *tcpConn) writeLoop(conn net.Conn) {
 			return
 		case b := <-t.out:
 			_ = conn.SetWriteDeadline(time.Now().Add(writeWithin))
-			t.e.trace(false, "tcp", t.local, t.remote, b)
+			t.e.trace(false, t.way.over.lower(), t.local, t.remote, b)
 			_, err := conn.Write(b)
 			t.e.wrote(err)
 			if err != nil {
@@ -275,6 +320,9 @@ func (t *tcpConn) writeLoop(conn net.Conn) {
 
 func (t *tcpConn) readLoop(conn net.Conn) {
 	defer t.close()
+	if !t.greet(conn) {
+		return
+	}
 	var s stream
 	for {
 		_ = conn.SetReadDeadline(s.deadline(time.Now(), t.friend.Load()))

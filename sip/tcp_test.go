@@ -287,13 +287,13 @@ func TestConnectionsLeaveFromTheListenersAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer carrier.Close()
-	_, own, err := Listen([]string{"tcp://127.0.0.5:0"})
+	own, err := Listen([]string{"tcp://127.0.0.5:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := newKernelRig(t, func(c *Config) {
 		_ = c.TCP[0].Close()
-		c.TCP = own
+		c.TCP = own.TCP
 		c.Trunks = append(c.Trunks, Trunk{ID: "tcp", Host: carrier.Addr().String(), Transport: "tcp"})
 	})
 	r.e.Dial(Dial{To: Target{Trunk: "tcp"}, User: "+1415"})

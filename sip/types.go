@@ -2,6 +2,8 @@ package sip
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -27,11 +29,20 @@ type Config struct {
 	// Domain is the digest realm and the host part of our From.
 	Domain string
 
-	// UDP and TCP are the sockets to serve, one per concrete IP: LocalAddr of
+	// UDP, TCP and TLS are the sockets to serve, one per concrete IP: LocalAddr of
 	// a packet conn is a *net.UDPAddr with a concrete IP. The Endpoint owns
 	// and closes them after New.
 	UDP []net.PacketConn
 	TCP []net.Listener
+	TLS []net.Listener // plain ones: the Endpoint speaks the TLS
+
+	// Certificate is what TLS peers are shown, asked for at each handshake: it
+	// may change. Nil: TLS only towards trunks and phones that ask for none.
+	Certificate func() (*tls.Certificate, error)
+
+	// Authorities sign the certificates of peers that we connect to, where the
+	// trunk names none of its own; nil, or a nil pool: the system's.
+	Authorities func() *x509.CertPool
 
 	// External holds our public addresses behind a NAT (nat.external); none:
 	// peers are told the listener's address. Peers inside Local (nat.local)
@@ -61,9 +72,13 @@ type Config struct {
 type Trunk struct {
 	ID        TrunkID
 	Host      string // host or host:port
-	Transport string // "udp" (or "") or "tcp"
+	Transport string // "udp" (or ""), "tcp" or "tls"
 	Username  string // answers the carrier's digest challenges; empty: none
 	Password  string
+
+	// Authorities sign the carrier's certificate; nil: Config.Authorities. The
+	// same pool means the same connection.
+	Authorities *x509.CertPool
 
 	// AcceptFrom lists who may send us calls as this trunk. Empty: the
 	// addresses Host resolves to, looked up again every 60 s.
@@ -89,7 +104,7 @@ type Binding struct {
 	Contact   ContactID
 	URI       string
 	Source    netip.AddrPort
-	Transport string // "udp" or "tcp"
+	Transport string // "udp", "tcp" or "tls"
 	Local     string // our listener's address, as "ip:port"
 	CallID    string
 	CSeq      uint32
@@ -164,7 +179,7 @@ type Contact struct {
 type Message struct {
 	At        time.Time
 	In        bool
-	Transport string // "udp" or "tcp"
+	Transport string // "udp", "tcp" or "tls"
 	Local     netip.AddrPort
 	Remote    netip.AddrPort
 	Raw       []byte
@@ -184,6 +199,7 @@ type Stats struct {
 	Repeated      uint64 // our own 2xx repeated for want of an ACK
 	Stray         uint64 // responses that matched nothing
 	TCPRefused    uint64 // connections closed at once for the limits
+	Handshakes    uint64 // of TLS peers that failed
 	WriteErrors   uint64
 	Panics        uint64
 }

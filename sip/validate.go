@@ -61,7 +61,7 @@ func mandatory(m sip.Message) (answerable, whole bool) {
 
 // validate is the one check before every handler (RFC 3261 §8.2). It is never
 // asked about an ACK, which must not be answered.
-func validate(req *sip.Request) verdictOf {
+func validate(req *sip.Request, over transport) verdictOf {
 	if req.SipVersion != "SIP/2.0" && !strings.EqualFold(req.SipVersion, "SIP/2.0") {
 		return verdictOf{code: 505, reason: "Version Not Supported"}
 	}
@@ -73,6 +73,10 @@ func validate(req *sip.Request) verdictOf {
 	}
 	switch req.Recipient.Scheme {
 	case "sip", "tel":
+	case "sips": // RFC 3261 §26.2.2: not where others can read it
+		if over != onTLS {
+			return verdictOf{code: 416, reason: "Unsupported URI Scheme"}
+		}
 	default:
 		return verdictOf{code: 416, reason: "Unsupported URI Scheme"}
 	}

@@ -51,13 +51,8 @@ func running(cfg *config.Config) bool {
 func probe(cfg *config.Config) error {
 	var problems config.Problems
 	for i, url := range cfg.Listen.SIP {
-		udp, tcp, err := sip.Listen([]string{url})
-		for _, c := range udp {
-			c.Close()
-		}
-		for _, l := range tcp {
-			l.Close()
-		}
+		sockets, err := sip.Listen([]string{url})
+		sockets.Close()
 		if err != nil {
 			problems = append(problems, cfg.Problem(fmt.Sprintf("listen.sip[%d]", i), err.Error()))
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -24,11 +23,11 @@ import (
 
 // world is where a house gets its sockets from: the kernel, or a simulated network.
 type world struct {
-	listen  func(urls []string) ([]net.PacketConn, []net.Listener, error) // nil: sip.Listen
-	network media.Network                                                 // nil: the kernel
-	lookup  func(ctx context.Context, host string) ([]netip.Addr, error)  // nil: the system's resolver
-	trace   func(sip.Message)                                             // nil: off
-	shards  int                                                           // 0: one a CPU
+	listen  func(urls []string) (sip.Sockets, error)                     // nil: sip.Listen
+	network media.Network                                                // nil: the kernel
+	lookup  func(ctx context.Context, host string) ([]netip.Addr, error) // nil: the system's resolver
+	trace   func(sip.Message)                                            // nil: off
+	shards  int                                                          // 0: one a CPU
 }
 
 // house is one running switch: every room, wired.
@@ -41,6 +40,7 @@ type house struct {
 	cfg    *config.Config
 	booted *config.Config // what needs a restart is in force as it was at start
 
+	trust    *trust
 	store    *store.Store
 	recorder *recorder.Recorder
 	repaired []recorder.Repaired
@@ -70,6 +70,12 @@ func openHouse(cfg *config.Config, w world, log *slog.Logger) (_ *house, err err
 	if err != nil {
 		return nil, err
 	}
+	h.trust = &trust{log: log}
+	trusted, err := h.trust.prepare(cfg)
+	if err != nil {
+		return nil, err
+	}
+	trusted()
 	if err := os.MkdirAll(cfg.Data(), 0o700); err != nil {
 		return nil, fmt.Errorf("data_dir: %w", err)
 	}
@@ -139,18 +145,19 @@ func (h *house) openSip(w world, boot call.Boot) error {
 	if listen == nil {
 		listen = sip.Listen
 	}
-	udp, tcp, err := listen(c.Listen.SIP)
+	sockets, err := listen(c.Listen.SIP)
 	if err != nil {
 		return err
 	}
-	for _, conn := range udp {
+	for _, conn := range sockets.UDP {
 		if a, err := netip.ParseAddrPort(conn.LocalAddr().String()); err == nil {
 			h.addrs = append(h.addrs, a)
 		}
 	}
 	h.sip, err = sip.New(sip.Config{
-		Domain: c.Domain, UDP: udp, TCP: tcp, External: c.NAT.External, Local: c.NAT.Local,
-		Trunks: sipTrunks(c), Accounts: sipAccounts(c), Bindings: boot.Bindings,
+		Domain: c.Domain, UDP: sockets.UDP, TCP: sockets.TCP, TLS: sockets.TLS, External: c.NAT.External, Local: c.NAT.Local,
+		Certificate: h.trust.certificate, Authorities: h.trust.authorities,
+		Trunks: h.trunks(c), Accounts: sipAccounts(c), Bindings: boot.Bindings,
 		Emit: h.board.FromSip, Trace: w.trace, Lookup: w.lookup, Log: h.log,
 	})
 	return err
@@ -229,6 +236,10 @@ func (h *house) reload(ctx context.Context, next *config.Config) (config.Changes
 	if err != nil {
 		return config.Changes{}, err
 	}
+	trusted, err := h.trust.prepare(next)
+	if err != nil {
+		return config.Changes{}, err
+	}
 	set.Domain = h.booted.Domain // the realm is the endpoint's until a restart
 	// From here on it is all or nothing, whoever asked and left.
 	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
@@ -236,7 +247,8 @@ func (h *house) reload(ctx context.Context, next *config.Config) (config.Changes
 	if err := h.board.Reload(whole, set); err != nil {
 		return config.Changes{}, err
 	}
-	h.sip.Update(sipTrunks(next), sipAccounts(next))
+	trusted()
+	h.sip.Update(h.trunks(next), sipAccounts(next))
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.cfg = next

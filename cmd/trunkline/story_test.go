@@ -19,6 +19,7 @@ import (
 	"trunkline/internal/golden"
 	"trunkline/internal/simnet"
 	"trunkline/internal/simphone"
+	"trunkline/sip"
 )
 
 // The tones by which a test knows who is heard.
@@ -112,9 +113,9 @@ func open(t *testing.T, yaml string) *story {
 func (s *story) world() world {
 	return world{
 		network: s.net, shards: 1,
-		listen: func(urls []string) ([]net.PacketConn, []net.Listener, error) {
+		listen: func(urls []string) (sip.Sockets, error) {
 			conn, err := s.net.ListenPacket(switchAddr)
-			return []net.PacketConn{conn}, nil, err
+			return sip.Sockets{UDP: []net.PacketConn{conn}}, err
 		},
 	}
 }

@@ -34,13 +34,16 @@ func readClip(path string) (*media.Clip, error) {
 	return media.ReadWAV(f)
 }
 
-func sipTrunks(c *config.Config) []sip.Trunk {
+func (h *house) trunks(c *config.Config) []sip.Trunk {
 	out := make([]sip.Trunk, len(c.Trunks))
 	for i, t := range c.Trunks {
 		out[i] = sip.Trunk{
 			ID: sip.TrunkID(t.ID), Host: t.Host, Transport: t.Transport,
 			Username: t.Username, Password: t.Password.Reveal(),
 			AcceptFrom: t.AcceptFrom, CalledFrom: t.CalledFrom,
+		}
+		if t.CA != "" {
+			out[i].Authorities = h.trust.of(c.Resolve(t.CA))
 		}
 	}
 	return out

@@ -73,6 +73,7 @@ var rooms = map[string]room{
 	"internal/realpeer":  {may: []string{"internal/tone", "internal/simphone"}, why: "it starts other people's programs, and knows none of the rooms"},
 	"internal/simnet":    {why: "a network knows nothing of what crosses it"},
 	"internal/simphone":  {may: []string{"internal/tone"}, why: "an independent phone: what it shares with the house it cannot test"},
+	"internal/testca":    {why: "it signs for tests, whatever they test"},
 	"internal/tone":      {why: "it measures sound, whoever made it"},
 }
 
