@@ -1,13 +1,18 @@
 package media
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // A Clip is a piece of sound ready to be played: 8 kHz mono samples and the same encoded in every
-// codec, cut in whole 20 ms frames (the last one is filled with silence). It is immutable and may
+// codec (G722 once it is Widened), cut in whole 20 ms frames (the last one is filled with silence). It is immutable and may
 // be played by any number of sessions at once. The zero Clip has no frames.
 type Clip struct {
 	pcm     []int16        // a multiple of FrameSamples
-	encoded [codecs][]byte // same length as pcm
+	encoded [codecs][]byte // same length as pcm; in G722 from the first Widen on
+
+	wide sync.Once
 }
 
 // NewClip returns a clip of a copy of these 8 kHz mono samples.
@@ -15,11 +20,28 @@ func NewClip(pcm []int16) *Clip {
 	frames := (len(pcm) + FrameSamples - 1) / FrameSamples
 	c := &Clip{pcm: make([]int16, frames*FrameSamples)}
 	copy(c.pcm, pcm)
-	for codec := range c.encoded {
+	for _, codec := range []Codec{PCMU, PCMA} {
 		c.encoded[codec] = make([]byte, len(c.pcm))
-		Codec(codec).Encode(c.encoded[codec], c.pcm)
+		codec.Encode(c.encoded[codec], c.pcm)
 	}
 	return c
+}
+
+// Widen encodes the clip in G722 too, unless that is done already: a millisecond for each second of
+// sound. A session that may speak G722 sees to it at its Play or Background; who has a long clip
+// does it before.
+func (c *Clip) Widen() {
+	c.wide.Do(func() {
+		var up doubler
+		var room bandRoom
+		var pcm [2 * FrameSamples]int16
+		coder, b := G722.NewCoder(), make([]byte, len(c.pcm))
+		for i := range c.Frames() {
+			up.double(pcm[:], c.Frame(i), &room)
+			coder.Encode(b[i*FrameSamples:], pcm[:])
+		}
+		c.encoded[G722] = b
+	})
 }
 
 // Frames returns how many 20 ms frames the clip has.

@@ -7,18 +7,18 @@ import (
 )
 
 func TestCodecNames(t *testing.T) {
-	for name, want := range map[string]Codec{"PCMU": PCMU, "pcmu": PCMU, " PCMA ": PCMA, "Pcma": PCMA} {
+	for name, want := range map[string]Codec{"PCMU": PCMU, "pcmu": PCMU, " PCMA ": PCMA, "Pcma": PCMA, "g722": G722} {
 		if got, err := ParseCodec(name); err != nil || got != want {
 			t.Errorf("ParseCodec(%q): got %v, %v, want %v", name, got, err, want)
 		}
 	}
-	for _, name := range []string{"", "G722", "PCMU/8000", "0"} {
+	for _, name := range []string{"", "G729", "PCMU/8000", "0"} {
 		if got, err := ParseCodec(name); err == nil {
 			t.Errorf("ParseCodec(%q): got %v, want an error", name, got)
 		}
 	}
-	if PCMU.PayloadType() != 0 || PCMA.PayloadType() != 8 {
-		t.Errorf("got payload types %d and %d, want 0 and 8 (RFC 3551 §6)", PCMU.PayloadType(), PCMA.PayloadType())
+	if PCMU.PayloadType() != 0 || PCMA.PayloadType() != 8 || G722.PayloadType() != 9 {
+		t.Errorf("got payload types %d, %d and %d, want 0, 8 and 9 (RFC 3551 §6)", PCMU.PayloadType(), PCMA.PayloadType(), G722.PayloadType())
 	}
 	if got := Codec(9).String(); got != "Codec(9)" {
 		t.Errorf("got %s, want Codec(9)", got)

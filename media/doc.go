@@ -25,7 +25,7 @@
 //
 // The exported methods may be called from any goroutine; they never wait for a
 // shard. The package imports nothing of ours and is the only one to import
-// pion and g711.
+// pion, g711 and g722.
 //
 // # Caveats
 //

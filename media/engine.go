@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -46,6 +47,8 @@ type Engine struct {
 	log   *slog.Logger
 	epoch time.Time // shards count nanoseconds from here
 
+	wide bool // G722 is among the codecs
+
 	shards []*shard // fixed after New
 	ports  *portPool
 
@@ -81,6 +84,7 @@ func New(cfg Config) (*Engine, error) {
 		cfg.Log = slog.Default()
 	}
 	e := &Engine{cfg: cfg, log: cfg.Log, epoch: time.Now(), ports: ports, done: make(chan struct{})}
+	e.wide = slices.Contains(cfg.Codecs, G722)
 	for i := range cfg.Shards {
 		w, err := newWaiter(cfg.Network, cfg.Log)
 		if err != nil {
@@ -124,6 +128,15 @@ func (e *Engine) Close() error {
 	case <-t.C:
 		return fmt.Errorf("media: a shard has not ended after %v", closeWithin)
 	}
+}
+
+// Rate is how many samples a second the best of the engine's codecs has: WideRate with G722, else
+// SampleRate.
+func (e *Engine) Rate() int {
+	if e.wide {
+		return WideRate
+	}
+	return SampleRate
 }
 
 // NewBridge makes a bridge on the least loaded shard.

@@ -127,6 +127,7 @@ func (s *Session) told(reports []rtcp.ReceptionReport, now int64) {
 		if r.SSRC != s.ssrc {
 			continue
 		}
+		s.counts.peerSays.Store(true)
 		s.counts.peerLost.Store(uint64(r.TotalLost))
 		s.counts.peerJitter.Store(uint64(r.Jitter))
 		if r.LastSenderReport == 0 {

@@ -170,8 +170,16 @@ func (s *Session) Confirm() {
 
 // Play plays a clip once; Played follows. A Play that is still on is Cut.
 func (s *Session) Play(c *Clip, id PlayID) {
+	s.widen(c)
 	if !s.shard.post(func(now int64) { s.play(c, id, now) }) {
 		s.engine.cfg.Emit(Played{Session: s.id, Play: id, Cut: true})
+	}
+}
+
+// widen makes the clip ready for a session that may speak G722.
+func (s *Session) widen(c *Clip) {
+	if c != nil && s.engine.wide {
+		c.Widen()
 	}
 }
 
@@ -184,6 +192,7 @@ func (s *Session) StopPlay() {
 // another seat to hear: a clip, looped, at the position that all its listeners
 // share; nil is silence.
 func (s *Session) Background(c *Clip) {
+	s.widen(c)
 	s.shard.post(func(now int64) {
 		s.background = c
 		s.reroute(now)

@@ -12,6 +12,8 @@ type receiver struct {
 	gap   timer // when the oldest gap is given up
 	keys  digits
 	sound *playout // nil until somebody mixes this session
+	took  uint16   // number of the packet whose turn was last
+	taken bool     // there is one, of this stream
 
 	heard bool   // a stream is known
 	who   uint32 // its SSRC
@@ -96,7 +98,7 @@ func (s *Session) meet(p *packet, now int64) {
 	s.heard, s.who = true, p.ssrc
 	s.counts.ssrc.Store(p.ssrc)
 	s.keys = digits{}
-	s.order.started = false
+	s.order.started, s.taken = false, false
 	s.reception.begin(p.seq)
 	s.newLine()
 }
@@ -137,6 +139,7 @@ func (s *Session) sort(p *packet, now int64) {
 		s.flush(now)
 		s.counts.resyncs.Add(1)
 		s.newLine()
+		s.taken = false
 		s.reception.begin(p.seq)
 		s.order.start(p.seq)
 		s.take(p, now)
@@ -181,6 +184,10 @@ func (s *Session) flush(now int64) {
 
 // take is a packet's turn: all before it have had theirs, or never will.
 func (s *Session) take(p *packet, now int64) {
+	if s.taken && p.seq-s.took > 1 {
+		s.counts.gaps.Add(1)
+	}
+	s.taken, s.took = true, p.seq
 	if s.isEvent(p.pt) {
 		s.press(p, now)
 		return

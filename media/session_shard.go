@@ -132,6 +132,7 @@ func (s *Session) apply(p Params, now int64) {
 		s.firstReport(now)
 	}
 	s.terms, s.agreed, s.quiet = p, true, quiet
+	s.counts.spoken.Store(uint32(p.Codec) + 1)
 	s.frame = int(p.Ptime / perSample)
 	if s.frame <= 0 || s.frame > 2*maxFrame {
 		s.frame = FrameSamples

@@ -41,6 +41,9 @@ type counters struct {
 	lost, late, duplicate, reordered                        atomic.Uint64
 	strangers, garbage, resyncs, skipped, panics, digits    atomic.Uint64
 	rtcpReceived, rtcpSent, peerLost, peerJitter, roundTrip atomic.Uint64
+	gaps                                                    atomic.Uint64 // runs of packets that are missing
+	spoken                                                  atomic.Uint32 // the codec agreed on + 1; 0: none yet
+	peerSays                                                atomic.Bool   // its RTCP has told of our packets
 	jitter                                                  atomic.Uint64 // in RTP units × 16
 	ssrc                                                    atomic.Uint32
 	last                                                    atomic.Int64 // engine time + 1; 0: none

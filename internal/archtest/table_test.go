@@ -91,6 +91,7 @@ var dependencies = map[string]dependency{
 	"github.com/icholy/digest":              {by: []string{"sip"}, why: "credentials are computed where they are checked"},
 	"github.com/pion":                       {by: []string{"media"}, why: "RTP and RTCP have one reader and one writer"},
 	"github.com/zaf/g711":                   {by: []string{"media"}, why: "codecs have one place"},
+	"github.com/gotranspile/g722":           {by: []string{"media"}, why: "codecs have one place"},
 	"go.etcd.io/bbolt":                      {by: []string{"store"}, why: "a second implementation of the store must be possible"},
 	"go.yaml.in/yaml":                       {by: []string{"config"}, why: "the file's shape has one reader"},
 	"github.com/invopop/jsonschema":         {by: []string{"config"}, tests: true, why: "the schema is generated, it is no part of the binary"},
