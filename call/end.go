@@ -24,6 +24,7 @@ func (s *Switchboard) end(c *liveCall, e Ending, why sip.Reason) {
 		outcome = routing.OutcomeAbandoned
 	}
 	s.abandonTransfer(c, outcome)
+	s.abandonReclaim(c)
 	s.unqueue(c, outcome)
 	s.route(routing.Removed{Work: routing.WorkID(c.id), Why: routing.OutcomeAbandoned}) // forget it
 	for _, l := range slices.Clone(c.ringing) {
@@ -59,6 +60,7 @@ func (s *Switchboard) abandonTransfer(c *liveCall, outcome routing.Outcome) {
 	c.transfer = nil
 	r := &c.record.Transfers[t.receipt]
 	r.Outcome, r.Ended = outcome, s.now
+	t.refer.tell(fragOf(outcome, 0), true)
 	s.callFact(c, Fact{Kind: FactTransferFailed, By: t.by, Agent: t.to.Agent, Team: t.to.Team, Outcome: outcome})
 }
 
@@ -144,6 +146,7 @@ func (s *Switchboard) abandon(c *liveCall) {
 		s.forget(l)
 	}
 	c.lines, c.ringing, c.far, c.transfer = nil, nil, nil, nil
+	c.reclaim = nil
 	maps.DeleteFunc(s.offers, func(_ routing.OfferID, of *liveCall) bool { return of == c })
 	if c.tape != nil {
 		c.tape.Close(s.now)

@@ -22,7 +22,10 @@ const (
 	FactAnswered         FactKind = "call.answered"
 	FactQueued           FactKind = "call.queued"
 	FactConnected        FactKind = "call.connected"
-	FactReleased         FactKind = "call.released" // an agent's leg left the call
+	FactReleased         FactKind = "call.released"   // an agent's leg left the call
+	FactAgentLost        FactKind = "call.agent_lost" // until when the agent may come back
+	FactReclaimed        FactKind = "call.reclaimed"
+	FactMoved            FactKind = "call.moved"    // to another phone of the same agent
 	FactReturned         FactKind = "call.returned" // back to the front of its queue
 	FactHeld             FactKind = "call.held"
 	FactResumed          FactKind = "call.resumed"

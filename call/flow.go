@@ -157,10 +157,9 @@ func (s *Switchboard) fromMedia(e media.Event) {
 // agent's counts as lost (product rule 9).
 func (s *Switchboard) silent(l *line, e media.TimedOut) {
 	s.log.Warn("no sound from a live leg", "call", l.call.id, "leg", l.id, "agent", l.agent, "count", int(e.For.Seconds()))
-	if l.role == roleAgent {
-		l.leg.Hangup(0, reasonNoSound)
-		l.state = lineLeaving
-		s.lost(l)
+	if l != l.call.caller && (l.role == roleAgent || l.call.transfer != nil) {
+		s.dismiss(l, reasonNoSound)
+		s.leftUs(l, sip.Failed)
 		return
 	}
 	s.end(l.call, Ending{By: BySystem, Cause: CauseNoSound}, reasonNoSound)

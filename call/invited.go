@@ -26,6 +26,10 @@ func (s *Switchboard) invited(in sip.Invited, late bool) {
 		in.Leg.Reject(503, "Overloaded")
 		return
 	}
+	if in.Replaces != "" {
+		s.replaces(in)
+		return
+	}
 	s.counts.Calls++
 	c := s.arrive(in)
 	if r := s.admit(c, in); r != nil {

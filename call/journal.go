@@ -128,6 +128,21 @@ func (s *Switchboard) devices(e sip.Devices) {
 	s.fact(Fact{Kind: FactAgentPhones, Agent: agent, Count: len(e.Contacts), Reason: e.Cause})
 	s.append(Bound{Account: e.Account, Bindings: e.Bindings})
 	s.route(s.phonesOf(agent, e.Fresh))
+	if e.Fresh {
+		s.registered(agent)
+	}
+}
+
+// registered is a new registration of an agent's phone: one that started anew
+// knows nothing of the call it was in, and one may bring back a lost call.
+func (s *Switchboard) registered(agent routing.AgentID) {
+	s.fresh[agent] = s.now
+	for _, c := range s.inOrder() {
+		if l := c.seatOf(agent); l != nil && !c.ended {
+			l.leg.Probe()
+		}
+	}
+	s.reclaimBy(agent, s.contacts(agent))
 }
 
 // phonesOf tells the router of an agent's live phones.

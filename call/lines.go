@@ -27,6 +27,10 @@ func (s *Switchboard) legEvent(e sip.Event) {
 		s.reoffered(l, e)
 	case sip.Reconfirmed:
 		s.reconfirmed(l, e)
+	case sip.Referred:
+		s.referred(l, e)
+	case sip.Probed:
+		s.probed(l, e)
 	case sip.Ended:
 		s.lineEnded(l, e)
 	}
@@ -50,6 +54,10 @@ func legOf(e sip.Event) (sip.LegID, bool) {
 		return e.Leg, true
 	case sip.Info:
 		return e.Leg, true
+	case sip.Referred:
+		return e.Leg, true
+	case sip.Probed:
+		return e.Leg, true
 	case sip.Ended:
 		return e.Leg, true
 	}
@@ -70,7 +78,7 @@ func (s *Switchboard) progressed(l *line, e sip.Progressed) {
 		s.thirdProgressed(l, e)
 		return
 	}
-	if e.Code == 180 || e.Code == 183 {
+	if !l.returns && (e.Code == 180 || e.Code == 183) {
 		s.route(routing.PhoneRang{Offer: l.offer, Phone: l.phone})
 	}
 }
@@ -79,7 +87,7 @@ func (s *Switchboard) progressed(l *line, e sip.Progressed) {
 // acknowledged it. One that crossed our hang-up is ended by the leg itself.
 func (s *Switchboard) lineAnswered(l *line, e sip.Answered) {
 	if l.state != lineDialled {
-		if l.role == roleAgent {
+		if l.role == roleAgent && !l.returns {
 			s.route(routing.PhoneAnswered{Offer: l.offer, Phone: l.phone}) // it crossed: Drop says what is made of it
 		}
 		return
@@ -92,6 +100,10 @@ func (s *Switchboard) lineAnswered(l *line, e sip.Answered) {
 		return
 	}
 	l.held = l.session.Held()
+	if l.returns {
+		s.reclaimed(l.call, l)
+		return
+	}
 	switch l.role {
 	case roleForward:
 		s.forwardAnswered(l)
@@ -126,6 +138,9 @@ func (s *Switchboard) failed(l *line, f failure) {
 	if l.outside != nil {
 		s.outsideFailed(l, f.code)
 		return
+	}
+	if l.returns {
+		return // another phone may still bring the agent back
 	}
 	s.route(routing.PhoneFailed{Offer: l.offer, Phone: l.phone, Code: f.code, Misfit: f.misfit})
 }
@@ -201,19 +216,6 @@ func (s *Switchboard) callerEnded(c *liveCall, was lineState, e sip.Ended) {
 		ending = Ending{By: ByTrunk, Cause: CauseLegLost}
 	}
 	s.end(c, ending, reasonNormal)
-}
-
-// lost is an agent's line that went away without a BYE: the caller hears
-// music and returns to the front of the queue (product rule 9).
-func (s *Switchboard) lost(l *line) {
-	c := l.call
-	if c.far != l {
-		s.failed(l, failure{})
-		return
-	}
-	s.log.Warn("an agent's leg was lost, the caller returns to the front", "call", c.id, "agent", l.agent, "team", l.team)
-	s.release(c, l)
-	s.giveBack(c, l.team)
 }
 
 // giveBack returns a caller whom nobody has to the front of the queue: the

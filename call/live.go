@@ -23,6 +23,9 @@ type Leg interface {
 	Reoffer(sdp []byte)
 	AnswerReoffer(sdp []byte)
 	RejectReoffer(code int)
+	AnswerRefer(id uint32, code int)
+	NotifyRefer(id uint32, code int, last bool)
+	Probe()
 	Hangup(code int, why sip.Reason)
 }
 
@@ -69,6 +72,7 @@ type line struct {
 	// What was ordered.
 	holding bool // this side holds the others
 	muted   bool
+	returns bool // rings to bring a lost agent back
 	taped   bool // its session is on the tape, on the agent's side
 
 	// An agent's line.
@@ -105,11 +109,12 @@ type liveCall struct {
 	unkept   bool           // in Switchboard.unkept
 	ended    bool           // has its Ending; only lines that are leaving remain
 
-	far      *line     // who talks with the caller: an agent's or a forward's line
-	ringing  []*line   // dialled, not answered
-	lines    []*line   // all whose legs have not ended
-	forward  *outside  // nil: no forward in progress
-	transfer *transfer // nil: none under way
+	far      *line       // who talks with the caller: an agent's or a forward's line
+	ringing  []*line     // dialled, not answered
+	lines    []*line     // all whose legs have not ended
+	forward  *outside    // nil: no forward in progress
+	transfer *transfer   // nil: none under way
+	reclaim  *reclaiming // nil: no agent was lost
 
 	play      media.PlayID // the prompt being played; 0: none
 	plays     media.PlayID
@@ -179,6 +184,9 @@ func (s *Switchboard) rearm(c *liveCall) {
 				soonest(t.outside.line.giveUp)
 			}
 		}
+		if c.reclaim != nil {
+			soonest(c.reclaim.until)
+		}
 		soonest(c.unpauseAt)
 	}
 	s.alarms.set(c, at)
@@ -207,6 +215,9 @@ func (s *Switchboard) alarm(c *liveCall) {
 		case t.outside != nil && t.outside.line != nil && due(t.outside.line.giveUp):
 			s.outsideSilent(t.outside.line)
 		}
+	}
+	if c.reclaim != nil && due(c.reclaim.until) {
+		s.reclaimOver(c)
 	}
 	if due(c.unpauseAt) {
 		_ = s.unpause(c, "")

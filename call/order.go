@@ -27,6 +27,7 @@ const (
 	Merge    Verb = "merge"            // all three hear each other
 	Complete Verb = "complete"         // whoever asked first leaves the other two together
 	Cancel   Verb = "cancel"           // the transfer: back to the customer
+	Reclaim  Verb = "reclaim"          // a call whose agent was lost rings at that agent's phones
 	Hangup   Verb = "hangup"           // the call ends
 )
 
@@ -78,6 +79,9 @@ func (s *Switchboard) do(o Order) error {
 	if o.Verb == Hangup && o.By == "" {
 		s.end(c, Ending{By: BySystem, Cause: CauseOrdered, Code: stopCode(c)}, reasonNormal)
 		return nil
+	}
+	if o.Verb == Reclaim {
+		return s.reclaimOrder(c, o.By)
 	}
 	l := c.seatOf(o.By)
 	switch {

@@ -27,10 +27,11 @@ type Setup struct {
 	Prompts map[string]*media.Clip // by the name a flow's play step uses
 	Music   *media.Clip
 
-	DialTrunks   []sip.TrunkID // over which agents' numbers are dialled, in order
-	PauseFor     time.Duration // after which a paused recording goes on by itself; 0: by hand
-	PauseTone    *media.Clip   // heard by both when a recording is paused and goes on; nil: none
-	TransferRing time.Duration // of a number that a transfer dials; 0: 30 s
+	Extensions   map[string]routing.AgentID // short numbers of agents
+	DialTrunks   []sip.TrunkID              // over which agents' numbers are dialled, in order
+	PauseFor     time.Duration              // after which a paused recording goes on by itself; 0: by hand
+	PauseTone    *media.Clip                // heard by both when a recording is paused and goes on; nil: none
+	TransferRing time.Duration              // of a number that a transfer dials; 0: 30 s
 
 	MaxCalls    int           // at once; 0: no limit
 	MaxDuration time.Duration // of a call, from its answer; 0: no limit
@@ -50,6 +51,7 @@ type Trunk struct {
 type Team struct {
 	Name      string // shown on phones
 	Recording bool
+	Reclaim   time.Duration // how long a lost agent may come back; 0: not at all
 }
 
 // TestTrunk is the name under which a test call enters (Switchboard.Admit).

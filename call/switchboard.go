@@ -59,6 +59,7 @@ type Switchboard struct {
 	recording  map[recorder.ID]*Record       // until sealed
 	trunks     map[sip.TrunkID]*trunkState
 	phones     map[routing.AgentID][]sip.Contact
+	fresh      map[routing.AgentID]time.Time // the last new registration
 	book       *desk.Book
 	counts     Counts
 	complaints map[complaint]complained
@@ -114,6 +115,7 @@ func New(cfg Config) *Switchboard {
 		complaints: map[complaint]complained{},
 		trunks:     map[sip.TrunkID]*trunkState{},
 		phones:     map[routing.AgentID][]sip.Contact{},
+		fresh:      map[routing.AgentID]time.Time{},
 		book:       desk.NewBook(cfg.Boot.Contacts),
 		factSeq:    cfg.Boot.FactSeq,
 	}

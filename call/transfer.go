@@ -28,17 +28,24 @@ type transfer struct {
 	back    routing.TeamID  // the team whose queue the customer returns to
 	outcome routing.Outcome // of the last agent who was rung
 	receipt int             // of Record.Transfers
+	refer   *referral       // the phone whose key it was; nil: none
 }
 
 // beginTransfer looks for whom the customer is to be handed to.
 func (s *Switchboard) beginTransfer(c *liveCall, l *line, to Destination, askFirst bool) error {
+	return s.transferBy(c, l, to, askFirst, nil)
+}
+
+// transferBy is beginTransfer for a phone that wants to know how it fares; nil:
+// none does.
+func (s *Switchboard) transferBy(c *liveCall, l *line, to Destination, askFirst bool, by *referral) error {
 	if c.transfer != nil {
 		return fmt.Errorf("%w: a transfer is under way", ErrNotNow)
 	}
 	if l.role != roleAgent || !c.answered {
 		return fmt.Errorf("%w: there is nobody to transfer", ErrNotNow)
 	}
-	t := &transfer{ask: askFirst, by: l.agent, to: to, receipt: len(c.record.Transfers)}
+	t := &transfer{ask: askFirst, by: l.agent, to: to, refer: by, receipt: len(c.record.Transfers)}
 	var find func()
 	switch {
 	case to.Number != "":
@@ -64,6 +71,9 @@ func (s *Switchboard) beginTransfer(c *liveCall, l *line, to Destination, askFir
 	c.record.Transfers = append(c.record.Transfers, Transferred{By: l.agent, To: to, Ask: askFirst, Began: s.now})
 	s.log.Info("a transfer began", "call", c.id, "agent", l.agent, "team", to.Team)
 	s.callFact(c, Fact{Kind: FactTransferring, By: l.agent, Agent: to.Agent, Team: to.Team})
+	if by != nil {
+		by.leg.AnswerRefer(by.id, 202)
+	}
 	if askFirst {
 		s.arrange(c)
 	}
@@ -173,6 +183,7 @@ func (s *Switchboard) transferRang(c *liveCall) {
 	t.due = noTime
 	if r := &c.record.Transfers[t.receipt]; r.Rang.IsZero() {
 		r.Rang = s.now
+		t.refer.tell(180, false)
 		s.callFact(c, Fact{Kind: FactTransferRang, By: t.by, Agent: t.to.Agent, Team: t.to.Team})
 	}
 }
@@ -231,6 +242,7 @@ func (s *Switchboard) handOver(c *liveCall) {
 	r := &c.record.Transfers[t.receipt]
 	r.Outcome, r.Answered, r.Ended = routing.OutcomeAccepted, s.now, s.now
 	r.SIP, r.Q850 = 200, 16
+	t.refer.tell(200, true)
 	if l.team == "" {
 		l.team = t.team(old)
 	}
@@ -274,6 +286,7 @@ func (s *Switchboard) transferFailed(c *liveCall, why routing.Outcome, code int)
 	c.transfer = nil
 	r := &c.record.Transfers[t.receipt]
 	r.Outcome, r.SIP, r.Q850, r.Ended = why, code, causeOf(code), s.now
+	t.refer.tell(fragOf(why, code), true)
 	s.log.Info("a transfer failed", "call", c.id, "agent", t.by, "reason", string(why), "code", code)
 	s.callFact(c, Fact{Kind: FactTransferFailed, By: t.by, Agent: t.to.Agent, Team: t.to.Team, Outcome: why, Count: code})
 	if c.far == nil {

@@ -101,7 +101,9 @@ func (l *Leg) onRequest(req *sip.Request, f *flow, key string) {
 		l.e.answer(key, f, l.e.capabilities(req))
 	case sip.PRACK:
 		l.respond(key, f, req, 481) // we send no reliable provisional response
-	case sip.REFER, sip.NOTIFY, sip.SUBSCRIBE, sip.MESSAGE, sip.PUBLISH, sip.REGISTER:
+	case sip.REFER:
+		l.onRefer(req, f, key)
+	case sip.NOTIFY, sip.SUBSCRIBE, sip.MESSAGE, sip.PUBLISH, sip.REGISTER:
 		l.respond(key, f, req, 405)
 	default:
 		l.respond(key, f, req, 501)

@@ -87,6 +87,7 @@ func (l *Leg) follow(f *flow) {
 // establish makes the dialog of a 2xx to our INVITE (RFC 3261 §12.1.2).
 func (l *Leg) establish(res *sip.Response, f *flow) {
 	l.remoteTag = tagOf(res.To().Params)
+	l.known(l.remoteTag)
 	l.to = res.To()
 	l.routes = reversed(routesOf(res))
 	l.refresh(res.Contact())

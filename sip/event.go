@@ -24,6 +24,7 @@ type Invited struct {
 	PAI       NameAddr // P-Asserted-Identity as received; whether to trust it is the trunk's business
 	Anonymous bool     // Privacy: id (or user, header), or an anonymous From
 	Diversion string   // first Diversion header, as received
+	Replaces  LegID    // an account's: the leg whose place it takes (RFC 3891); empty: none
 
 	// MaxForwards is how many hops the caller leaves us, as received (2…255);
 	// 70 if it says nothing. What is dialled for this call gets one less.

@@ -44,7 +44,12 @@ func (e *Endpoint) invite(req *sip.Request, f *flow, key string) {
 	case req.Contact() == nil || req.Contact().Address.Wildcard: // RFC 3261 §8.1.1.8
 		e.answer(key, f, e.makeReply(req, 400, "No Contact"))
 	default:
-		e.open(req, f, key, from)
+		replaces, code := e.replacing(req, from)
+		if code != 0 {
+			e.answer(key, f, e.makeReply(req, code, phrase(code)))
+			return
+		}
+		e.open(req, f, key, from, replaces)
 	}
 }
 
@@ -83,7 +88,7 @@ func (e *Endpoint) befriend(f *flow) {
 
 // open makes the leg of an admitted INVITE. 100 goes out first (RFC 3261
 // §17.2.1): a switchboard under load must not cause retransmissions.
-func (e *Endpoint) open(req *sip.Request, f *flow, key string, from caller) {
+func (e *Endpoint) open(req *sip.Request, f *flow, key string, from caller, replaces LegID) {
 	req.To().Params.Add("tag", e.newTag())
 	l := e.newLeg(newLegID(), invited)
 	l.inbound, l.phone = true, from.trunk.ID == ""
@@ -91,6 +96,7 @@ func (e *Endpoint) open(req *sip.Request, f *flow, key string, from caller) {
 	l.localTag, l.remoteTag = tagOf(req.To().Params), tagOf(req.From().Params)
 	l.from = &sip.FromHeader{DisplayName: req.To().DisplayName, Address: req.To().Address, Params: req.To().Params}
 	l.to = &sip.ToHeader{DisplayName: req.From().DisplayName, Address: req.From().Address, Params: req.From().Params}
+	l.known(l.remoteTag)
 	l.remoteSeq = req.CSeq().SeqNo
 	l.localSeq = 1
 	l.routes = routesOf(req)
@@ -101,6 +107,7 @@ func (e *Endpoint) open(req *sip.Request, f *flow, key string, from caller) {
 		l.login = &login{user: u, password: from.trunk.Password}
 	}
 	ev := e.describe(l, req, from)
+	ev.Replaces = replaces
 	if !e.legs.add(l) {
 		e.unavailable(req, f, key)
 		return

@@ -3,6 +3,7 @@ package sip
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -42,6 +43,10 @@ type Leg struct {
 	ours   *reoffer // our re-INVITE on its way
 	queue  [][]byte // our offers behind it
 	theirs *theirs  // the peer's offer that we have not answered
+	refers []*referral
+	probe  *clientTx // our OPTIONS in the dialog
+
+	peer atomic.Pointer[string] // the peer's tag, for who looks for the dialog (RFC 3891)
 }
 
 // phase says what is true of a leg.
@@ -66,6 +71,7 @@ const (
 	dueAnswer                // Dial.AnswerWithin
 	dueEarly                 // say again that it rings
 	dueGlare                 // send the re-INVITE again after a 491
+	dueProbe                 // our OPTIONS was not answered
 	dueBye                   // a BYE was held for an ACK long enough
 	dueLinger                // transactions left on the wire have had their time
 	dueKinds
@@ -138,6 +144,7 @@ func (l *Leg) bury() {
 	if !l.inbound { // for 64*T1 a late 2xx is still ours to refuse
 		l.e.memory.put(dialledKey(l.callID.Value(), l.localTag), nil, nil)
 	}
+	l.remember()
 	l.mu.Lock()
 	l.closed, l.box = true, nil
 	l.mu.Unlock()
@@ -196,6 +203,8 @@ func (l *Leg) depart(ev Ended) {
 	l.end(ev)
 	l.phase = leaving
 	l.queue = nil
+	l.refuseRefers()
+	l.probe = nil
 	clear(l.due[dueAnswer:dueLinger])
 	l.after(dueLinger, giveUp)
 	l.releaseBye()
@@ -246,6 +255,8 @@ func (l *Leg) tick(now time.Time) {
 			l.stillEarly()
 		case dueGlare:
 			l.tryReoffer()
+		case dueProbe:
+			l.probeOver()
 		case dueBye:
 			l.releaseBye()
 		case dueLinger:
@@ -287,6 +298,9 @@ func (l *Leg) response(t *clientTx, res *sip.Response) {
 	case l.ours != nil && t == l.ours.tx:
 		l.reofferResponse(t, res)
 	case res.StatusCode < 200:
+	case l.probe != nil && t == l.probe:
+		l.closeTx(t)
+		l.probed(res.StatusCode)
 	default:
 		l.closeTx(t)
 		l.byeResponse(t, res)
@@ -301,6 +315,8 @@ func (l *Leg) failure(t *clientTx, err error) {
 		l.dialFailure(err)
 	case l.ours != nil && t == l.ours.tx:
 		l.reofferFailure(err)
+	case l.probe != nil && t == l.probe:
+		l.probed(0)
 	}
 	l.settle()
 }

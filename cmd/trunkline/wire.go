@@ -105,6 +105,12 @@ func setup(c *config.Config) (call.Setup, error) {
 		MaxCalls: c.Calls.Max, MaxDuration: c.Calls.MaxDuration,
 		RTPTimeout: c.Media.RTPTimeout, HeldTimeout: c.Media.HeldTimeout,
 	}
+	s.Extensions = map[string]routing.AgentID{}
+	for _, a := range c.Agents {
+		if a.Extension != "" {
+			s.Extensions[a.Extension] = routing.AgentID(a.ID)
+		}
+	}
 	for _, id := range dialTrunks(c) {
 		s.DialTrunks = append(s.DialTrunks, sip.TrunkID(id))
 	}
@@ -115,7 +121,7 @@ func setup(c *config.Config) (call.Setup, error) {
 		}
 	}
 	for _, t := range c.Teams {
-		s.Teams[routing.TeamID(t.ID)] = call.Team{Name: t.Name, Recording: t.Recording}
+		s.Teams[routing.TeamID(t.ID)] = call.Team{Name: t.Name, Recording: t.Recording, Reclaim: t.Reclaim}
 	}
 	for _, n := range c.Numbers {
 		s.Numbers[desk.Number(n.Number)] = routing.FlowID(n.Flow)

@@ -94,6 +94,12 @@ type Call struct {
 	twin        *Call
 }
 
+// Tags returns the tags of the dialog: the phone's own and the peer's.
+func (c *Call) Tags() (own, peer string) {
+	c.p.do(func() { own, peer = c.localTag, c.remoteTag })
+	return own, peer
+}
+
 // ID is the Call-ID.
 func (c *Call) ID() string { return c.id }
 
