@@ -11,6 +11,8 @@ type final struct {
 	sent
 	wait  time.Duration // until the next repetition
 	first bool          // of the first INVITE, not of a re-INVITE
+
+	offers bool // it carries our offer, the ACK its answer
 }
 
 // earlyEvery is the time between two 18x of a call that goes on ringing.
@@ -20,27 +22,53 @@ func (l *Leg) doProgress(code int, sdp []byte) {
 	if l.phase != invited || code <= 100 || code > 199 {
 		return
 	}
-	res := l.e.makeReply(l.invite.req, code, phrase(code), l.contact, sip.NewHeader("Allow", allow))
+	reliable := l.reliably(sdp)
+	if l.rel.described { // it is agreed on, or on its way: RFC 3261 §13.2.1
+		sdp = nil
+	}
+	if reliable && sdp == nil && l.heard == nil && !l.rel.described {
+		return // RFC 3262 §5: the first reliable one must carry an offer, and there is none
+	}
+	res := l.e.makeReply(l.invite.req, code, phrase(code))
+	l.introduce(res)
 	setSDP(res, sdp)
-	l.invite.respond(res)
-	l.early = res
+	if sdp != nil {
+		l.said = sdp
+	}
+	l.early = earlyResponse{code, sdp}
 	l.after(dueEarly, earlyEvery)
+	if reliable {
+		l.sendReliable(res, sdp != nil)
+		return
+	}
+	l.invite.respond(res)
+}
+
+// earlyResponse is the last 18x to an INVITE; code 0: none.
+type earlyResponse struct {
+	code int
+	sdp  []byte
 }
 
 // stillEarly sends the last 18x again: proxies give up an INVITE that hears
 // nothing for three minutes, and any of the repetitions may be lost (RFC 3261
 // §13.3.1.1).
 func (l *Leg) stillEarly() {
-	if l.phase != invited || l.early == nil {
-		return
+	if l.early.code != 0 {
+		l.doProgress(l.early.code, l.early.sdp)
 	}
-	l.invite.respond(l.early)
-	l.after(dueEarly, earlyEvery)
 }
 
 func (l *Leg) doAnswer(sdp []byte) {
 	if l.phase != invited {
 		return
+	}
+	if !l.mayAnswer() {
+		l.rel.answer = &sdp
+		return
+	}
+	if l.rel.described {
+		sdp = nil
 	}
 	l.phase = answered
 	l.accept(l.invite, sdp, true)
@@ -71,17 +99,34 @@ func (l *Leg) refuseInvite(code int, reason string, more ...sip.Header) {
 
 // noInvite: the final response is out.
 func (l *Leg) noInvite() {
-	l.invite, l.early = nil, nil
+	l.invite, l.early = nil, earlyResponse{}
+	l.stopReliable()
 	l.due[dueEarly] = time.Time{}
 }
 
 // accept sends 200 to an INVITE or re-INVITE and sees to its repetition.
 func (l *Leg) accept(i *inviteTx, sdp []byte, first bool) {
-	res := l.e.makeReply(i.req, 200, "OK", l.contact, sip.NewHeader("Allow", allow), sip.NewHeader("Supported", ""))
+	res := l.e.makeReply(i.req, 200, "OK", l.grantTimer(i.req)...)
+	l.introduce(res)
 	setSDP(res, sdp)
-	l.final = &final{sent: sent{seq: i.req.CSeq().SeqNo, raw: i.accept(res), flow: i.flow}, wait: t1, first: first}
+	offer, _ := sdpOf(i.req)
+	l.agree(sdp, offer)
+	l.final = &final{
+		sent: sent{seq: i.req.CSeq().SeqNo, raw: i.accept(res), flow: i.flow}, wait: t1, first: first,
+		offers: offer == nil && sdp != nil,
+	}
 	l.after(dueRepeat, t1)
 	l.after(dueNoACK, giveUp)
+}
+
+// agree notes the descriptions in force; nil leaves the one before.
+func (l *Leg) agree(said, heard []byte) {
+	if said != nil {
+		l.said = said
+	}
+	if heard != nil {
+		l.heard = heard
+	}
 }
 
 // repeat sends the 2xx again: after T1, doubling up to T2 (RFC 3261
@@ -127,6 +172,7 @@ func (l *Leg) onAck(req *sip.Request, f *flow) {
 	first := l.final.first
 	l.confirm()
 	sdp, _ := sdpOf(req)
+	l.agree(nil, sdp)
 	if first {
 		l.emit(Confirmed{Leg: l.id, SDP: sdp})
 	} else {
@@ -188,7 +234,7 @@ var phrases = map[int]string{
 	100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress",
 	200: "OK", 302: "Moved Temporarily", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
 	405: "Method Not Allowed", 408: "Request Timeout", 410: "Gone", 415: "Unsupported Media Type",
-	416: "Unsupported URI Scheme", 420: "Bad Extension", 480: "Temporarily Unavailable",
+	416: "Unsupported URI Scheme", 420: "Bad Extension", 421: "Extension Required", 422: "Session Interval Too Small", 480: "Temporarily Unavailable",
 	481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 483: "Too Many Hops", 484: "Address Incomplete",
 	486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here", 491: "Request Pending",
 	500: "Server Internal Error", 501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable",

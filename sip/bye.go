@@ -27,7 +27,6 @@ func (l *Leg) doHangup(code int, why Reason) {
 		l.bye = &why
 		l.depart(Ended{By: Ours})
 	case up:
-		l.refuseTheirs(487)
 		if l.final != nil { // of a re-INVITE
 			l.bye = &why
 		} else {
@@ -49,40 +48,52 @@ func (l *Leg) sendBye(why Reason) {
 	}
 }
 
-// byeResponse is the final response to a BYE (or CANCEL); a challenge is
-// answered once.
+// byeResponse is the final response to a BYE or PRACK (or CANCEL); a challenge
+// is answered once.
 func (l *Leg) byeResponse(t *clientTx, res *sip.Response) {
-	if t.req.Method != sip.BYE || !asks(res) || l.login == nil {
+	if t.req.Method != sip.BYE && t.req.Method != sip.PRACK || !asks(res) || l.login == nil {
 		return
 	}
 	if t.req.GetHeader("authorization") != nil || t.req.GetHeader("proxy-authorization") != nil {
 		return
 	}
-	req, f := l.request(sip.BYE)
+	req, f := l.request(t.req.Method)
+	req.Recipient = t.req.Recipient // of a PRACK: its early dialog's
+	req.ReplaceHeader(t.req.To())
 	if _, err := l.login.authorise(req, res, false); err != nil {
 		return
 	}
-	for _, r := range t.req.GetHeaders("reason") {
-		req.AppendHeader(r)
+	for _, name := range []string{"reason", "rack", "content-type"} {
+		for _, h := range t.req.GetHeaders(name) {
+			req.AppendHeader(h)
+		}
 	}
-	req.SetBody(nil)
+	req.SetBody(t.req.Body())
 	_, _ = l.send(req, f)
 }
 
 // onRequest is a request inside the dialog, other than INVITE and ACK.
 func (l *Leg) onRequest(req *sip.Request, f *flow, key string) {
-	seq := req.CSeq().SeqNo
 	early := l.phase == dialling || l.phase == cancelling
-	switch {
-	case l.phase == gone, l.remoteTag != "" && tagOf(req.From().Params) != l.remoteTag:
+	last := &l.remoteSeq
+	var k *fork
+	if early && l.call != nil {
+		if k = l.call.forkOf(tagOf(req.From().Params)); k != nil {
+			last = &k.remoteSeq
+		}
+	}
+	switch seq := req.CSeq().SeqNo; {
+	case l.phase == gone, early && k == nil, l.remoteTag != "" && tagOf(req.From().Params) != l.remoteTag:
 		l.respond(key, f, req, 481)
 		return
-	case l.remoteSeq != 0 && seq <= l.remoteSeq && !early: // RFC 3261 §12.2.2
+	case *last != 0 && seq <= *last: // RFC 3261 §12.2.2
 		l.respond(key, f, req, 500)
 		return
+	default:
+		*last = seq
 	}
+	l.can.learn(req)
 	if !early {
-		l.remoteSeq = seq
 		l.follow(&flow{udp: f.udp, tcp: f.tcp, remote: f.source, source: f.source})
 	}
 	switch req.Method {
@@ -96,11 +107,11 @@ func (l *Leg) onRequest(req *sip.Request, f *flow, key string) {
 		}
 		l.emit(Info{Leg: l.id, ContentType: ct, Body: req.Body()})
 	case sip.UPDATE:
-		l.onUpdate(req, f, key)
+		l.onUpdate(req, f, key, k)
 	case sip.OPTIONS:
 		l.e.answer(key, f, l.e.capabilities(req))
 	case sip.PRACK:
-		l.respond(key, f, req, 481) // we send no reliable provisional response
+		l.onPrack(req, f, key)
 	case sip.REFER:
 		l.onRefer(req, f, key)
 	case sip.NOTIFY, sip.SUBSCRIBE, sip.MESSAGE, sip.PUBLISH, sip.REGISTER:
@@ -132,7 +143,6 @@ func (l *Leg) onBye(req *sip.Request, f *flow, key string) {
 		l.refuseInvite(487, "")
 	}
 	l.respond(key, f, req, 200)
-	l.refuseTheirs(487)
 	l.confirm()
 	l.bye = nil
 	l.depart(Ended{By: Theirs, Cause: reasonOf(req)})

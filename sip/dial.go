@@ -29,6 +29,10 @@ type dialState struct {
 	rang bool          // a provisional response is in: a CANCEL may be sent
 	told bool          // the switchboard knows that somebody is there
 	gave bool          // CANCEL is out
+
+	seq    uint32 // CSeq of the INVITE on its way
+	raised int    // 422s obeyed
+	forks  []*fork
 }
 
 // Dial starts an outbound leg. It never blocks and never fails: what became
@@ -93,6 +97,7 @@ func (l *Leg) startDial() *Ended {
 		return &Ended{By: Failed, Code: 503, Text: err.Error(), Err: err}
 	}
 	l.e.befriend(c.flow)
+	l.policy = l.e.policyTo(c.To)
 	l.phone, l.device, l.in, l.target = to.phone, c.To.Contact, c.flow, to.uri
 	l.contact = l.e.contact(c.flow, to.uri.Scheme == "sips")
 	if to.user != "" {
@@ -130,6 +135,7 @@ func (l *Leg) sendInvite() *Ended {
 	c := l.call
 	c.try++
 	l.localSeq++
+	c.seq, c.forks = l.localSeq, nil
 	req := sip.NewRequest(sip.INVITE, c.to.uri)
 	req.AppendHeader(l.e.via(c.flow))
 	hops := maxForwards()
@@ -141,9 +147,11 @@ func (l *Leg) sendInvite() *Ended {
 	req.AppendHeader(l.to)
 	req.AppendHeader(l.callID)
 	req.AppendHeader(&sip.CSeqHeader{SeqNo: l.localSeq, MethodName: sip.INVITE})
-	req.AppendHeader(l.contact)
-	req.AppendHeader(sip.NewHeader("Allow", allow))
-	req.AppendHeader(sip.NewHeader("Supported", ""))
+	l.introduce(req)
+	if l.policy.prack == ReliableRequired {
+		req.AppendHeader(sip.NewHeader("Require", tagReliable))
+	}
+	l.askTimer(req)
 	req.AppendHeader(sip.NewHeader("User-Agent", product))
 	l.identity(req)
 	setSDP(req, c.Offer)
@@ -201,6 +209,11 @@ func (l *Leg) dialResponse(t *clientTx, res *sip.Response) {
 func (l *Leg) progressed(res *sip.Response) {
 	c := l.call
 	c.rang = true
+	sdp, _ := sdpOf(res)
+	k := c.fork(res)
+	if !l.took(k, res, sdp) {
+		return
+	}
 	if l.phase != dialling {
 		l.sendCancel(c.why) // RFC 3261 §9.1: only now may it be sent
 		return
@@ -209,8 +222,11 @@ func (l *Leg) progressed(res *sip.Response) {
 		return
 	}
 	c.told = true
-	sdp, _ := sdpOf(res)
-	l.emit(Progressed{Leg: l.id, Code: res.StatusCode, SDP: sdp, At: time.Now()})
+	l.emit(Progressed{
+		Leg: l.id, Code: res.StatusCode, SDP: sdp, At: time.Now(),
+		Fork: tagOf(res.To().Params), Offered: k != nil && k.owed,
+	})
+	l.tryReoffer()
 }
 
 // accepted is the first 2xx. Hung up or not, it is acknowledged; hung up, it
@@ -220,11 +236,19 @@ func (l *Leg) accepted(res *sip.Response) {
 	l.call = nil
 	l.due[dueAnswer] = time.Time{}
 	l.establish(res, c.flow)
-	l.acked = l.acknowledge(l.localSeq, c.auth)
+	l.acked = l.acknowledge(c.seq, c.auth)
 	sdp, _ := sdpOf(res)
+	if k := c.forkOf(l.remoteTag); k != nil {
+		l.remoteSeq = k.remoteSeq
+		if sdp == nil {
+			sdp = k.sdp
+		}
+	}
+	l.agree(c.Offer, sdp)
 	l.emit(Answered{Leg: l.id, SDP: sdp, At: time.Now()})
 	if l.phase == dialling {
 		l.phase = up
+		l.timerAnswered(res)
 		l.tryReoffer()
 		return
 	}
@@ -244,8 +268,14 @@ func (l *Leg) refused(res *sip.Response) {
 		l.depart(c.end)
 		return
 	}
-	if asks(res) && l.login != nil && c.try < maxTries {
-		c.ask = res
+	brief := res.StatusCode == 422 && c.raised < 2 && l.raise(res) // RFC 4028 §7.3
+	if brief {
+		c.raised++
+	}
+	if brief || asks(res) && l.login != nil && c.try < maxTries+c.raised {
+		if !brief {
+			c.ask = res
+		}
 		if failed := l.sendInvite(); failed != nil {
 			l.depart(*failed)
 		}
@@ -269,10 +299,15 @@ func (l *Leg) dialFailure(err error) {
 		return
 	}
 	ev := Ended{By: Failed, Code: 503, Text: "transport failed", Err: err}
-	if errors.Is(err, sip.ErrTransactionTimeout) || errors.Is(err, context.DeadlineExceeded) {
+	if timedOut(err) {
 		ev.Code, ev.Text = 408, "no response"
 	}
 	l.depart(ev)
+}
+
+// timedOut: nobody answered, as opposed to a transport that failed.
+func timedOut(err error) bool {
+	return errors.Is(err, sip.ErrTransactionTimeout) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // unanswered is AnswerWithin.

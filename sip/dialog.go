@@ -27,6 +27,12 @@ type dialog struct {
 	contact *sip.ContactHeader
 
 	login *login // for the peer's challenges; nil: none
+
+	policy  policy       // what we use with this peer
+	can     abilities    // what it says that it can
+	session sessionTimer // RFC 4028
+	said    []byte       // our description in force: a refresh repeats it
+	heard   []byte       // the peer's
 }
 
 // hop is where the next request of this dialog goes.
@@ -70,10 +76,19 @@ func (l *Leg) requestSeq(method sip.RequestMethod, seq uint32) (*sip.Request, *f
 // refresh takes the peer's Contact as the new remote target (RFC 3261
 // §12.2.1.2, §12.2.2). The route set stays.
 func (l *Leg) refresh(c *sip.ContactHeader) {
-	if c != nil && !c.Address.Wildcard && c.Address.Host != "" {
-		l.target = *c.Address.Clone()
-		l.target.Headers = nil
+	if u, ok := targetOf(c); ok {
+		l.target = u
 	}
+}
+
+// targetOf is the URI of a Contact that can be a remote target.
+func targetOf(c *sip.ContactHeader) (sip.Uri, bool) {
+	if c == nil || c.Address.Wildcard || c.Address.Host == "" {
+		return sip.Uri{}, false
+	}
+	u := *c.Address.Clone()
+	u.Headers = nil
+	return u, true
 }
 
 // follow takes the flow of a request that proved itself by its tags: a phone

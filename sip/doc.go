@@ -12,7 +12,10 @@
 // and put into the mailbox of its leg, in the order received (request.go,
 // client.go). Each leg has one goroutine, one mailbox and one timer (leg.go); its
 // verbs are in answer.go, dial.go, bye.go and reoffer.go, its dialog state (RFC
-// 3261 §12) in dialog.go and route.go.
+// 3261 §12) in dialog.go and route.go, the early dialogs of an INVITE of ours in
+// fork.go. Reliable provisional responses are in prack.go, session timers in
+// session_timer.go; what we say of ourselves (Allow, Supported, Require) is
+// decided in abilities.go alone.
 //
 // # What of sipgo is used
 //
@@ -30,11 +33,11 @@
 //
 // # Caveats
 //
-// No WebSocket, PRACK, REFER, session timers (RFC 4028) or SRV records.
+// No WebSocket or SRV records.
 // Messages above 1,300 bytes go out by UDP in fragments. Reliable order is that
 // of one peer on one transport.
 //
-// RFCs: 3261 (SIP), 3262 (not spoken), 3264 (one offer at a time), 3311 (UPDATE),
-// 3323/3325 (privacy, P-Asserted-Identity), 3326 (Reason), 3581 (rport), 5626
-// (keep-alives), 6026 (INVITE transactions), 7332 (Max-Forwards), 8760 (digest).
+// RFCs: 3261 (SIP), 3262 (PRACK), 3264 (one offer at a time), 3311 (UPDATE),
+// 3323/3325 (privacy, P-Asserted-Identity), 3326 (Reason), 3581 (rport), 4028
+// (session timers), 5626 (keep-alives), 6026 (INVITE transactions), 7332 (Max-Forwards), 8760 (digest).
 package sip

@@ -30,6 +30,10 @@ type Invited struct {
 	// 70 if it says nothing. What is dialled for this call gets one less.
 	MaxForwards int
 
+	// Reliable says that the caller requires reliable provisional responses:
+	// with no offer in the INVITE the first of them must carry ours.
+	Reliable bool
+
 	Source    netip.AddrPort
 	CallID    string
 	Bind      netip.Addr // our media address for this leg
@@ -45,10 +49,33 @@ type Progressed struct {
 	Code int
 	SDP  []byte
 	At   time.Time
+
+	// Fork is the To tag: which of the phones behind a forking proxy speaks.
+	Fork string
+	// Offered says that SDP is an offer, to an INVITE that had none, in a
+	// reliable response: AnswerReoffer puts our answer into its PRACK.
+	Offered bool
+}
+
+// Pracked is the PRACK of a reliable provisional response that carried our
+// offer, with the peer's answer. The 2xx then carries none.
+type Pracked struct {
+	Leg LegID
+	SDP []byte
+}
+
+// Refreshed is a refresh of the session by us, to which the peer answered with
+// a description other than its last.
+type Refreshed struct {
+	Leg LegID
+	SDP []byte
 }
 
 // Answered is the first 2xx to our INVITE, already ACKed. It also comes after
 // a Hangup when the 2xx crossed our CANCEL: that leg is being hung up already.
+//
+// A 2xx without a description has that of a 18x of the same phone, if there
+// was one.
 type Answered struct {
 	Leg LegID
 	SDP []byte
@@ -119,6 +146,8 @@ type TrunkState struct {
 
 func (Invited) event()     {}
 func (Progressed) event()  {}
+func (Pracked) event()     {}
+func (Refreshed) event()   {}
 func (Answered) event()    {}
 func (Confirmed) event()   {}
 func (Reoffered) event()   {}

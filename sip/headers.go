@@ -13,8 +13,6 @@ import (
 
 const (
 	product = "Trunkline"
-	// allow is what a dialog of ours understands.
-	allow   = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
 	sdpType = "application/sdp"
 )
 

@@ -44,6 +44,12 @@ func (e *Endpoint) invite(req *sip.Request, f *flow, key string) {
 	case req.Contact() == nil || req.Contact().Address.Wildcard: // RFC 3261 §8.1.1.8
 		e.answer(key, f, e.makeReply(req, 400, "No Contact"))
 	default:
+		var can abilities
+		can.learn(req)
+		if code, cure := e.policyOf(from.trunk).refusal(req, can, false); code != 0 {
+			e.answer(key, f, e.makeReply(req, code, phrase(code), cure))
+			return
+		}
 		replaces, code := e.replacing(req, from)
 		if code != 0 {
 			e.answer(key, f, e.makeReply(req, code, phrase(code)))
@@ -103,6 +109,9 @@ func (e *Endpoint) open(req *sip.Request, f *flow, key string, from caller, repl
 	l.in = &flow{udp: f.udp, tcp: f.tcp, remote: f.source, source: f.source}
 	l.refresh(req.Contact())
 	l.contact = e.contact(l.in, req.Recipient.Scheme == "sips")
+	l.policy = e.policyOf(from.trunk)
+	l.can.learn(req)
+	l.heard, _ = sdpOf(req)
 	if u := from.trunk.Username; u != "" {
 		l.login = &login{user: u, password: from.trunk.Password}
 	}
@@ -129,6 +138,7 @@ func (e *Endpoint) describe(l *Leg, req *sip.Request, from caller) Invited {
 		Source: l.in.source, CallID: l.callID.Value(),
 		Bind: bind, Advertise: e.advertised(bind, l.in.source.Addr()),
 		MaxForwards: hopsLeft(req), Offer: offer, At: time.Now(),
+		Reliable: requires(req, tagReliable) || l.policy.prack == ReliableRequired,
 	}
 	h := req.From()
 	ev.From = NameAddr{Display: clean(unpair(h.DisplayName)), User: userOf(&h.Address), Host: h.Address.Host}

@@ -31,13 +31,14 @@ type Leg struct {
 	dialog
 
 	invite  *inviteTx     // inbound: until the final response
-	early   *sip.Response // the last 18x to it
+	early   earlyResponse // the last 18x to it
 	final   *final        // the 2xx that waits for its ACK
 	held    []func()      // the peer's re-INVITEs that came before that ACK
 	heldBye func()        // its BYE, likewise
 	bye     *Reason       // our BYE waits for that ACK
 	open    int           // client transactions not over
 	call    *dialState    // outbound: until the final response
+	rel     reliability   // inbound: of its 18x
 	acked   *sent         // our last ACK of a 2xx
 
 	ours   *reoffer // our re-INVITE on its way
@@ -66,14 +67,18 @@ const (
 type dueKind int
 
 const (
-	dueRepeat dueKind = iota // send the 2xx again
-	dueNoACK                 // the 2xx was never acknowledged
-	dueAnswer                // Dial.AnswerWithin
-	dueEarly                 // say again that it rings
-	dueGlare                 // send the re-INVITE again after a 491
-	dueProbe                 // our OPTIONS was not answered
-	dueBye                   // a BYE was held for an ACK long enough
-	dueLinger                // transactions left on the wire have had their time
+	dueRepeat   dueKind = iota // send the 2xx again
+	dueNoACK                   // the 2xx was never acknowledged
+	dueAnswer                  // Dial.AnswerWithin
+	dueEarly                   // say again that it rings
+	dueProbe                   // our OPTIONS was not answered
+	dueGlare                   // send the re-INVITE again after a 491
+	dueBye                     // a BYE was held for an ACK long enough
+	dueReliable                // send the reliable 18x again
+	dueNoPrack                 // it was never acknowledged
+	dueRefresh                 // of the session, by us
+	dueExpired                 // the session was not refreshed by the peer
+	dueLinger                  // transactions left on the wire have had their time
 	dueKinds
 )
 
@@ -200,6 +205,7 @@ func (l *Leg) end(ev Ended) {
 
 // depart ends the leg for everybody but the wire.
 func (l *Leg) depart(ev Ended) {
+	l.refuseTheirs(487)
 	l.end(ev)
 	l.phase = leaving
 	l.queue = nil
@@ -259,6 +265,14 @@ func (l *Leg) tick(now time.Time) {
 			l.probeOver()
 		case dueBye:
 			l.releaseBye()
+		case dueReliable:
+			l.repeatReliable()
+		case dueNoPrack:
+			l.noPrack()
+		case dueRefresh:
+			l.refreshSession()
+		case dueExpired:
+			l.expired()
 		case dueLinger:
 			l.linger()
 		}
@@ -292,6 +306,7 @@ func (l *Leg) response(t *clientTx, res *sip.Response) {
 	if t.over.Load() {
 		return
 	}
+	l.can.learn(res)
 	switch {
 	case l.call != nil && t == l.call.tx:
 		l.dialResponse(t, res)

@@ -190,7 +190,7 @@ func (e *Endpoint) capabilities(req *sip.Request) *sip.Response {
 	if e.draining.Load() {
 		return e.makeReply(req, 503, "Service Unavailable", sip.NewHeader("Retry-After", "30"))
 	}
-	return e.makeReply(req, 200, "OK", sip.NewHeader("Accept", "application/sdp"), sip.NewHeader("Allow", allow), sip.NewHeader("Supported", ""))
+	return e.makeReply(req, 200, "OK", sip.NewHeader("Accept", "application/sdp"), sip.NewHeader("Allow", widest.allow()), sip.NewHeader("Supported", widest.supported()))
 }
 
 func (e *Endpoint) register(req *sip.Request, f *flow, key string) {
@@ -226,7 +226,7 @@ func (e *Endpoint) makeReply(req *sip.Request, code int, reason string, more ...
 	res.SipVersion = "SIP/2.0" // Scar: SIP/7.0 got "SIP/7.0 200 OK"
 	e.dress(res)
 	if code == 405 {
-		res.AppendHeader(sip.NewHeader("Allow", allow))
+		res.AppendHeader(sip.NewHeader("Allow", widest.allow()))
 	}
 	for _, h := range more {
 		if h != nil {

@@ -50,6 +50,9 @@ type Config struct {
 	External []netip.Addr
 	Local    []netip.Prefix
 
+	// Timers are the session timers asked of phones.
+	Timers Timers
+
 	Trunks   []Trunk
 	Accounts []Account
 	Bindings []Binding // restored from the store
@@ -87,7 +90,27 @@ type Trunk struct {
 	// CalledFrom says where the dialled number is looked for, in order: "uri",
 	// "to", "p-called-party-id". Empty: uri, to.
 	CalledFrom []string
+
+	Timers Timers      // session timers (RFC 4028)
+	Prack  Reliability // reliable provisional responses (RFC 3262)
 }
+
+// Timers are the session timers (RFC 4028) that we ask for. Zero is the default.
+type Timers struct {
+	Expires time.Duration // 0: 30 minutes
+	Min     time.Duration // what a peer may not go below; 0: 90 s, the least that RFC 4028 allows
+	Off     bool
+}
+
+// Reliability says whether provisional responses are acknowledged (RFC 3262).
+type Reliability string
+
+// The empty Reliability is ReliableSupported.
+const (
+	ReliableSupported Reliability = "supported" // with who supports it, where it matters
+	ReliableRequired  Reliability = "required"  // who does not support it is refused
+	ReliableOff       Reliability = "off"       // who requires it is refused
+)
 
 // Account is an agent's phone account.
 type Account struct {

@@ -116,14 +116,12 @@ func badLength(req *sip.Request) (bool, string) {
 	return false, ""
 }
 
-// required lists the option tags of Require: we support none.
+// required lists the option tags of Require that no policy of ours supports.
 func required(req *sip.Request) string {
 	var tags []string
-	for _, h := range req.GetHeaders("require") {
-		for _, t := range strings.Split(h.Value(), ",") {
-			if t = strings.TrimSpace(t); t != "" {
-				tags = append(tags, t)
-			}
+	for _, t := range optionTags(req, "require") {
+		if !understood(t) {
+			tags = append(tags, t)
 		}
 	}
 	return strings.Join(tags, ", ")
