@@ -35,7 +35,7 @@ func (s *Switchboard) follow(c *liveCall, cmd routing.FlowCommand) {
 	case routing.FlowAnswer:
 		s.answer(c)
 	case routing.FlowRing:
-		c.caller.leg.Progress(180, nil)
+		s.ringCaller(c, 180)
 	case routing.FlowPlay:
 		s.play(c, cmd.Prompt)
 	case routing.FlowQueue:

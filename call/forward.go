@@ -36,6 +36,7 @@ func (s *Switchboard) beginForward(c *liveCall, cmd routing.FlowForward) {
 func (s *Switchboard) forwardTries(c *liveCall) {
 	f := c.forward
 	c.bridge.Part(c.caller.session) // from the early media of the trunk before
+	c.early = false
 	if s.tryTrunk(c, f) {
 		s.callFact(c, Fact{Kind: FactForwarding, Trunk: f.line.trunk, Leg: f.line.id})
 		return
@@ -48,22 +49,20 @@ func (s *Switchboard) forwardTries(c *liveCall) {
 	s.flow(c, routing.FlowForwardFailed{Code: f.code})
 }
 
-// forwardProgressed passes a 18x on to a caller who is not answered yet.
+// forwardProgressed passes a 18x on to a caller who is not answered yet. One
+// without a description does not end early media: who was told of it keeps it.
 func (s *Switchboard) forwardProgressed(l *line, e sip.Progressed) {
 	c := l.call
 	l.giveUp = noTime
-	if len(e.SDP) > 0 && l.session.SetAnswer(e.SDP) == nil {
-		l.agreed = true
+	if l.early(e) {
 		l.session.Begin()
 		c.caller.session.Begin()
 		c.bridge.Join(c.caller.session, l.session) // early media, both ways
-		if !c.answered && !c.caller.offerless {
-			c.caller.leg.Progress(183, c.answer)
-			return
-		}
+		c.early = true
 	}
-	if !c.answered && e.Code >= 180 {
-		c.caller.leg.Progress(180, nil)
+	switch e.Code {
+	case 180, 181, 182, 183:
+		s.ringCaller(c, e.Code)
 	}
 }
 

@@ -44,3 +44,14 @@ func (s *Switchboard) reconfirmed(l *line, e sip.Reconfirmed) {
 	l.held = l.session.Held()
 	s.arrange(l.call)
 }
+
+// refreshed is a refresh of ours to which the peer answered with another
+// description than its last.
+func (s *Switchboard) refreshed(l *line, e sip.Refreshed) {
+	if err := l.session.Renewed(e.SDP); err != nil {
+		s.log.Warn("a refresh's session description is refused", "call", l.call.id, "leg", l.id, "agent", l.agent, "err", err)
+		return // the session goes on as it was
+	}
+	l.held = l.session.Held()
+	s.arrange(l.call)
+}

@@ -53,7 +53,7 @@ func (s *Switchboard) arrive(in sip.Invited) *liveCall {
 	}
 	c := &liveCall{id: id, trunk: trunk, came: s.clock(in.At), prompts: s.setup.Prompts, hidden: in.Anonymous, hops: in.MaxForwards, record: &Record{ID: id, Trunk: trunk, Dialled: in.Dialled, Initiated: s.now}}
 	c.record.enter(s.now, Segment{Kind: SegmentFlow})
-	c.caller = &line{leg: in.Leg, id: in.Leg.ID(), role: roleCaller, call: c, offerless: in.Offer == nil}
+	c.caller = &line{leg: in.Leg, id: in.Leg.ID(), role: roleCaller, call: c, offerless: in.Offer == nil, reliable: in.Reliable}
 	s.seat(c.caller)
 	s.calls[c.id] = c
 	s.handling = c

@@ -2,6 +2,7 @@ package call
 
 import (
 	"net/netip"
+	"slices"
 
 	"trunkline/media"
 	"trunkline/routing"
@@ -25,6 +26,10 @@ func (s *Switchboard) legEvent(e sip.Event) {
 		s.confirmed(l, e)
 	case sip.Reoffered:
 		s.reoffered(l, e)
+	case sip.Pracked:
+		s.pracked(l, e)
+	case sip.Refreshed:
+		s.refreshed(l, e)
 	case sip.Reconfirmed:
 		s.reconfirmed(l, e)
 	case sip.Referred:
@@ -47,6 +52,10 @@ func legOf(e sip.Event) (sip.LegID, bool) {
 	case sip.Confirmed:
 		return e.Leg, true
 	case sip.Reoffered:
+		return e.Leg, true
+	case sip.Pracked:
+		return e.Leg, true
+	case sip.Refreshed:
 		return e.Leg, true
 	case sip.Reconfirmed:
 		return e.Leg, true
@@ -116,13 +125,55 @@ func (s *Switchboard) lineAnswered(l *line, e sip.Answered) {
 	s.route(routing.PhoneAnswered{Offer: l.offer, Phone: l.phone})
 }
 
-// takeAnswer takes the session description of a 2xx. One without any is good
-// where a 18x had it already (RFC 3261 §13.2.1).
+// early takes the description of a 18x; false: there is none to follow. Behind
+// a proxy that forks, the sound is that of the phone that began last; one that
+// repeats itself does not take it back.
+func (l *line) early(e sip.Progressed) bool {
+	if len(e.SDP) == 0 || e.Fork != l.fork && slices.Contains(l.forks, e.Fork) || l.session.SetAnswer(e.SDP) != nil {
+		return false
+	}
+	if l.agreed = true; e.Fork != l.fork {
+		l.fork = e.Fork
+		l.forks = append(l.forks, e.Fork)
+	}
+	return true
+}
+
+// takeAnswer takes the session description of a 2xx; the leg has filled in
+// that of a 18x of the same phone. A gateway whose 18x name no phone has given
+// it before (RFC 3261 §13.2.1).
 func (l *line) takeAnswer(sdp []byte) error {
-	if len(sdp) == 0 && l.agreed {
+	if len(sdp) == 0 && l.agreed && l.fork == "" {
 		return nil
 	}
 	return l.session.SetAnswer(sdp)
+}
+
+// ringCaller tells a caller who is not answered yet of a 18x. With it goes our
+// description where sound flows already, so that a 180 does not have the
+// caller's side play its own ringing over it; and where the INVITE had no offer
+// and wants ours in the first reliable 18x (RFC 3262 §5).
+func (s *Switchboard) ringCaller(c *liveCall, code int) {
+	var sdp []byte
+	switch {
+	case c.answered:
+		return
+	case c.caller.offerless && c.caller.reliable, !c.caller.offerless && c.early:
+		sdp = c.answer
+	}
+	c.caller.leg.Progress(code, sdp)
+}
+
+// pracked is the caller's answer to our offer in a 18x.
+func (s *Switchboard) pracked(l *line, e sip.Pracked) {
+	if err := l.session.SetAnswer(e.SDP); err != nil {
+		s.log.Warn("a PRACK's session description is refused", "call", l.call.id, "leg", l.id, "err", err)
+		s.end(l.call, Ending{By: BySystem, Cause: CauseNoCodec, Code: 488}, sip.Reason{Protocol: "SIP", Cause: 488, Text: "Not acceptable here"})
+		return
+	}
+	l.offerless = false
+	l.held = l.session.Held()
+	s.arrange(l.call)
 }
 
 // failure is why a dialled line will not be answered: a final response, or 0

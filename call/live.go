@@ -67,6 +67,7 @@ type line struct {
 	confirmed bool // the caller's ACK has come
 	agreed    bool // a description of a 18x was taken
 	offerless bool // the peer's INVITE carried no offer: ours is in the 200, its answer in the ACK
+	reliable  bool // the peer wants its 18x acknowledged
 	held      bool // the peer holds us: it does not hear us
 
 	// What was ordered.
@@ -74,6 +75,10 @@ type line struct {
 	muted   bool
 	returns bool // rings to bring a lost agent back
 	taped   bool // its session is on the tape, on the agent's side
+
+	// Early media, behind a proxy that forks: the phone that is heard, and all that were.
+	fork  string
+	forks []string
 
 	// An agent's line.
 	offer routing.OfferID
@@ -104,6 +109,7 @@ type liveCall struct {
 
 	answer   []byte         // our session description for the caller's 200
 	answered bool           // the caller's leg was sent a 200
+	early    bool           // sound flows before that: the caller is told of it
 	queued   bool           // waits in the router
 	waiting  routing.Queued // as it was told to the router
 	unkept   bool           // in Switchboard.unkept

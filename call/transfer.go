@@ -168,12 +168,9 @@ func (s *Switchboard) thirdProgressed(l *line, e sip.Progressed) {
 		return
 	}
 	s.transferRang(c)
-	if len(e.SDP) > 0 && l.session.SetAnswer(e.SDP) == nil {
-		l.agreed = true
-		if t.ask {
-			l.session.Begin()
-			s.arrange(c)
-		}
+	if l.early(e) && t.ask {
+		l.session.Begin()
+		s.arrange(c)
 	}
 }
 

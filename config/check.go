@@ -138,6 +138,7 @@ func (r *reader) checkMedia(c *Config) {
 	r.atLeast("retention.records", c.Retention.Records, time.Hour)
 	r.atLeast("retention.recordings", c.Retention.Recordings, time.Hour)
 	r.atLeast("retention.facts", c.Retention.Facts, time.Hour)
+	r.checkTimers("session_timers", c.SessionTimers)
 	r.atLeast("callbacks.for", c.Callbacks.For, time.Minute)
 
 	// Two legs a call, a port for RTP and one for RTCP each.

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 var (
@@ -173,6 +174,9 @@ func (r *reader) checkTrunks(c *Config) {
 		}
 		r.noRepeats(join(key, "called_from"), t.CalledFrom)
 		r.between(join(key, "max_calls"), t.MaxCalls, 1, 100_000)
+		if t.SessionTimers != c.SessionTimers {
+			r.checkTimers(join(key, "session_timers"), t.SessionTimers)
+		}
 		if t.CallerID != "" && !e164.MatchString(t.CallerID) {
 			r.fail(join(key, "caller_id"), "%q is not a number in E.164: write it with plus and country code, such as \"+14155550100\"", t.CallerID)
 		}
@@ -183,6 +187,18 @@ func (r *reader) checkTrunks(c *Config) {
 		}
 	}
 	r.checkOverlaps(c)
+}
+
+// checkTimers wants what RFC 4028 allows.
+func (r *reader) checkTimers(key string, t SessionTimers) {
+	const least = 90 * time.Second // §5
+	if t.Min < least {
+		r.fail(join(key, "min"), "%s is too short: write 90s or more (RFC 4028)", written(t.Min))
+		return
+	}
+	if t.Expires != 0 && t.Expires < t.Min {
+		r.fail(join(key, "expires"), "%s is shorter than min %s: write that or more, or 0s for no timers", written(t.Expires), written(t.Min))
+	}
 }
 
 func (r *reader) checkTrunkPassword(key string, t Trunk) {

@@ -38,6 +38,8 @@ type Config struct {
 	Calls Calls `yaml:"calls"`
 	// How long things are kept.
 	Retention Retention `yaml:"retention"`
+	// Session timers (RFC 4028) of the phones, and of trunks that say nothing else.
+	SessionTimers SessionTimers `yaml:"session_timers"`
 
 	// Carriers' accounts, by name. Where two claim one address, the first in the file has it.
 	Trunks []Trunk `yaml:"trunks,keyed"`
@@ -149,10 +151,32 @@ type Trunk struct {
 	CalledFrom []string `yaml:"called_from" jsonschema:"enum=uri,enum=to,enum=p-called-party-id"`
 	// How the trunk writes numbers.
 	Format Format `yaml:"format"`
+	// Session timers (RFC 4028) on this trunk; what is not written is that of the top level.
+	SessionTimers SessionTimers `yaml:"session_timers"`
+	// Reliable provisional responses (RFC 3262): off, supported, required.
+	Prack string `yaml:"prack" jsonschema:"enum=off,enum=supported,enum=required"`
+	// Who calls, as this carrier says and is told it.
+	Identity Identity `yaml:"identity"`
 	// Most calls at once over this trunk, both directions.
 	MaxCalls int `yaml:"max_calls"`
 	// Our E.164 number shown on calls that leave over this trunk.
 	CallerID string `yaml:"caller_id"`
+}
+
+// SessionTimers is how long a session lasts without a word of the other side.
+type SessionTimers struct {
+	// The interval that we ask for; each half of it the session is refreshed. 0s: no timers.
+	Expires time.Duration `yaml:"expires"`
+	// The shortest that the other side may ask for, 90s or more.
+	Min time.Duration `yaml:"min"`
+}
+
+// Identity is how a trunk tells who calls, beside From.
+type Identity struct {
+	// Believe P-Asserted-Identity and Remote-Party-ID of its calls.
+	Trust bool `yaml:"trust"`
+	// The header in which calls out say who calls: none, pai, ppi, rpid.
+	Send string `yaml:"send" jsonschema:"enum=none,enum=pai,enum=ppi,enum=rpid"`
 }
 
 // Format is how a trunk writes numbers in each direction.

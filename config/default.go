@@ -7,6 +7,8 @@ import (
 
 const day = 24 * time.Hour
 
+var defaultTimers = SessionTimers{Expires: 30 * time.Minute, Min: 90 * time.Second}
+
 // Default is the configuration of an empty file. Every call makes a new one.
 func Default() *Config {
 	return &Config{
@@ -35,6 +37,9 @@ func Default() *Config {
 		},
 		Calls:     Calls{Max: 500, MaxDuration: 4 * time.Hour},
 		Retention: Retention{Records: 365 * day, Recordings: 90 * day, Facts: 365 * day},
+
+		SessionTimers: defaultTimers,
+
 		Trunks:    []Trunk{},
 		Numbers:   []Number{},
 		Dial:      Dial{Allow: []string{"national"}, Deny: []string{}, Trunks: []string{}, Emergency: []string{}},
@@ -54,6 +59,10 @@ func DefaultTrunk() Trunk {
 		CalledFrom: []string{"uri", "to"},
 		Format:     Format{In: "auto", Out: "plus"},
 		MaxCalls:   30,
+
+		SessionTimers: defaultTimers,
+		Prack:         "supported",
+		Identity:      Identity{Send: "none"},
 	}
 }
 

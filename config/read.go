@@ -66,6 +66,7 @@ func Parse(file string, text []byte, checks Checks) (*Config, error) {
 		r.decode(root, "", reflect.ValueOf(c).Elem())
 	}
 	if len(r.problems) == 0 || !r.spoilt {
+		r.inherit(c)
 		r.check(c)
 	}
 	if len(r.problems) > 0 {
@@ -84,6 +85,20 @@ func Parse(file string, text []byte, checks Checks) (*Config, error) {
 		c.Teams[i].Name = orElse(c.Teams[i].Name, c.Teams[i].ID)
 	}
 	return c, nil
+}
+
+// inherit gives the trunks what is not written there.
+func (r *reader) inherit(c *Config) {
+	for i := range c.Trunks {
+		t := &c.Trunks[i]
+		key := join(join("trunks", t.ID), "session_timers")
+		if _, own := r.places[join(key, "expires")]; !own {
+			t.SessionTimers.Expires = c.SessionTimers.Expires
+		}
+		if _, own := r.places[join(key, "min")]; !own {
+			t.SessionTimers.Min = c.SessionTimers.Min
+		}
+	}
 }
 
 // ReadDataDir gives the path of the data folder that a file names, and reads

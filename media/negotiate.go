@@ -178,6 +178,29 @@ func (n *Negotiation) SetAnswer(answer []byte) (Params, error) {
 	return n.agree(p, a), nil
 }
 
+// Renewed takes the answer to our last description, whatever it was, sent once more as an offer: a
+// session refresh (RFC 4028 §7.4) repeats it with the same version. The error wraps ErrMalformed
+// or ErrNoCodec; what was agreed on before stays.
+func (n *Negotiation) Renewed(answer []byte) (Params, error) {
+	if !n.agreed {
+		return Params{}, fmt.Errorf("%w: a refresh of nothing", ErrMalformed)
+	}
+	was, events, send, recv, mux := n.offered, n.offerEvents, n.offerSend, n.offerRecv, n.offerMux
+	n.offered, n.offerSend, n.offerRecv, n.offerMux = true, n.params.Send, n.params.Receive, n.params.Mux
+	n.offerEvents = n.eventPT
+	codec, recvPT := n.params.Codec, n.params.RecvPT
+	p, err := n.SetAnswer(answer)
+	if err != nil {
+		n.offered, n.offerEvents, n.offerSend, n.offerRecv, n.offerMux = was, events, send, recv, mux
+		return p, err
+	}
+	if p.Codec == codec { // under the number that it has in our description
+		p.RecvPT = recvPT
+		n.params = p
+	}
+	return p, nil
+}
+
 // Answer takes the peer's offer, the first or a later one, and returns our answer: as many m=
 // lines in the same order, the first audio that we can do accepted, the others refused. The error
 // wraps ErrMalformed or ErrNoCodec; what was agreed on before stays.

@@ -102,6 +102,19 @@ func (s *Session) SetAnswer(answer []byte) error {
 	return nil
 }
 
+// Renewed takes the peer's answer to our last description sent again as an
+// offer, unchanged: a refresh of the session. It fails as SetAnswer does.
+func (s *Session) Renewed(answer []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, err := s.neg.Renewed(answer)
+	if err != nil {
+		return err
+	}
+	s.agree(p)
+	return nil
+}
+
 // Answer takes the peer's offer, the first or a later one, and returns our
 // answer with the direction mirrored (RFC 3264 §6.1). It fails with
 // ErrMalformed (SIP: 400) or ErrNoCodec (488) and then changes nothing.

@@ -41,12 +41,17 @@ func (h *house) trunks(c *config.Config) []sip.Trunk {
 			ID: sip.TrunkID(t.ID), Host: t.Host, Transport: t.Transport,
 			Username: t.Username, Password: t.Password.Reveal(),
 			AcceptFrom: t.AcceptFrom, CalledFrom: t.CalledFrom,
+			Timers: timers(t.SessionTimers), Prack: sip.Reliability(t.Prack),
 		}
 		if t.CA != "" {
 			out[i].Authorities = h.trust.of(c.Resolve(t.CA))
 		}
 	}
 	return out
+}
+
+func timers(t config.SessionTimers) sip.Timers {
+	return sip.Timers{Expires: t.Expires, Min: t.Min, Off: t.Expires == 0}
 }
 
 func sipAccounts(c *config.Config) []sip.Account {
