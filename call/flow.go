@@ -138,10 +138,16 @@ func (s *Switchboard) unqueue(c *liveCall, why routing.Outcome) {
 func (s *Switchboard) fromMedia(e media.Event) {
 	switch e := e.(type) {
 	case media.Played:
-		if l := s.sessions[e.Session]; l != nil && !l.call.ended && l.role == roleCaller && e.Play == l.call.play {
+		if l := s.sessions[e.Session]; l != nil && !l.call.ended && l.role == roleCaller && e.Play == l.call.play && e.Play != 0 {
 			s.handling = l.call
 			l.call.play = 0
 			s.flow(l.call, routing.FlowPlayed{})
+			s.rearm(l.call)
+		}
+	case media.Digit:
+		if l := s.sessions[e.Session]; l != nil && !l.call.ended {
+			s.handling = l.call
+			s.pressed(l, e.Digit)
 			s.rearm(l.call)
 		}
 	case media.TimedOut:

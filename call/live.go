@@ -120,6 +120,7 @@ type liveCall struct {
 	lines    []*line     // all whose legs have not ended
 	forward  *outside    // nil: no forward in progress
 	transfer *transfer   // nil: none under way
+	typing   *typing     // nil: the agent types nothing
 	reclaim  *reclaiming // nil: no agent was lost
 
 	play      media.PlayID // the prompt being played; 0: none
@@ -193,6 +194,9 @@ func (s *Switchboard) rearm(c *liveCall) {
 		if c.reclaim != nil {
 			soonest(c.reclaim.until)
 		}
+		if c.typing != nil {
+			soonest(c.typing.until)
+		}
 		soonest(c.unpauseAt)
 	}
 	s.alarms.set(c, at)
@@ -224,6 +228,9 @@ func (s *Switchboard) alarm(c *liveCall) {
 	}
 	if c.reclaim != nil && due(c.reclaim.until) {
 		s.reclaimOver(c)
+	}
+	if c.typing != nil && due(c.typing.until) {
+		s.typed(c)
 	}
 	if due(c.unpauseAt) {
 		_ = s.unpause(c, "")

@@ -27,6 +27,8 @@ type Setup struct {
 	Prompts map[string]*media.Clip // by the name a flow's play step uses
 	Music   *media.Clip
 
+	Keys         Keys                       // pressed by agents during a call
+	Codes        Codes                      // dialled by agents
 	Extensions   map[string]routing.AgentID // short numbers of agents
 	DialTrunks   []sip.TrunkID              // over which agents' numbers are dialled, in order
 	PauseFor     time.Duration              // after which a paused recording goes on by itself; 0: by hand

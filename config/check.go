@@ -29,6 +29,7 @@ func (r *reader) check(c *Config) {
 	r.checkNumbers(c)
 	r.checkDial(c)
 	r.checkPeople(c)
+	r.checkControls(c)
 	r.checkFlows(c)
 }
 

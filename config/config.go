@@ -51,6 +51,8 @@ type Config struct {
 	Agents []Agent `yaml:"agents,keyed"`
 	// Named sets of agents. Agents and teams share one namespace.
 	Teams []Team `yaml:"teams,keyed"`
+	// What agents can do with calls, by order and by their phones' keys.
+	Controls Controls `yaml:"controls"`
 	// Requests to be rung back.
 	Callbacks Callbacks `yaml:"callbacks"`
 	// What a caller passes through, by name.

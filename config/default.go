@@ -45,6 +45,11 @@ func Default() *Config {
 		Dial:      Dial{Allow: []string{"national"}, Deny: []string{}, Trunks: []string{}, Emergency: []string{}},
 		Agents:    []Agent{},
 		Teams:     []Team{},
+		Controls: Controls{
+			TransferRing: 30 * time.Second,
+			Keys:         Keys{Pause: "*1", Transfer: "*2", Ask: "*3", Swap: "*4", Merge: "*5", Complete: "*6", Cancel: "*0", Hold: "*8"},
+			Codes:        Codes{Active: "*40", Away: "*41", WrapUp: "*42", Pickup: "*44", Reclaim: "*11", Echo: "*43"},
+		},
 		Callbacks: Callbacks{For: 2 * time.Hour},
 		Flows:     []Flow{},
 	}

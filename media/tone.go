@@ -112,3 +112,9 @@ func samplesOf(d time.Duration) int { return int(d * SampleRate / time.Second) }
 
 // fullScale returns the amplitude of a sine at that many dBFS.
 func fullScale(level float64) float64 { return math.MaxInt16 * math.Pow(10, level/20) }
+
+// Beep returns the short tone that marks something done: 1400 Hz, as recorders announce themselves.
+var Beep = sync.OnceValue(func() *Clip { return cadence{[]float64{1400}, seconds(0.2)}.clip() })
+
+// Refusal returns the short tone of something that cannot be done: two bursts of congestion tone.
+var Refusal = sync.OnceValue(func() *Clip { return cadence{[]float64{480, 620}, seconds(0.2, 0.1, 0.2, 0.1)}.clip() })

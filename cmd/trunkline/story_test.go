@@ -68,7 +68,7 @@ trunks:
 numbers: {"+14155550100": {flow: main}}
 agents:
   ann: {name: Ann Lee, password: ann-password-1, options: false}
-  bob: {name: Bob Ray, password: bob-password-1, options: false}
+  bob: {name: Bob Ray, password: bob-password-1, options: false, extension: "102"}
   carol: {name: Carol Diaz, password: carol-password-1, options: false}
 `
 

@@ -107,8 +107,14 @@ func setup(c *config.Config) (call.Setup, error) {
 		Router:  routerConfig(c),
 		Music:   media.Music(),
 
+		PauseFor: c.Controls.PauseFor, TransferRing: c.Controls.TransferRing,
+		Keys: call.Keys(c.Controls.Keys), Codes: call.Codes(c.Controls.Codes),
+
 		MaxCalls: c.Calls.Max, MaxDuration: c.Calls.MaxDuration,
 		RTPTimeout: c.Media.RTPTimeout, HeldTimeout: c.Media.HeldTimeout,
+	}
+	if c.Controls.PauseTone {
+		s.PauseTone = media.Beep()
 	}
 	s.Extensions = map[string]routing.AgentID{}
 	for _, a := range c.Agents {

@@ -1,0 +1,114 @@
+package call
+
+import (
+	"strings"
+	"time"
+
+	"trunkline/media"
+)
+
+// Keys are what agents press during a call; an empty one is off.
+type Keys struct {
+	Pause, Transfer, Ask, Swap, Merge, Complete, Cancel, Hold string
+}
+
+// Codes are what agents dial; an empty one is off.
+type Codes struct {
+	Active, Away, WrapUp, Pickup, Reclaim, Echo string
+}
+
+// typing is a key, or the number behind it, while an agent types it.
+type typing struct {
+	line  *line
+	text  string
+	verb  Verb // Transfer: text is the destination; "": text is the key itself
+	ask   bool
+	until time.Time // no further digit by then: it is whole
+}
+
+// between digits: RFC 3435's default inter-digit time.
+const betweenDigits = 4 * time.Second
+
+// pressed is a digit of a phone. Only those of the agent who has the call
+// count; the customer's never (product §5).
+func (s *Switchboard) pressed(l *line, digit rune) {
+	c := l.call
+	if l.role != roleAgent || l != c.far || l.state != lineUp {
+		return
+	}
+	if c.typing == nil || c.typing.line != l {
+		c.typing = &typing{line: l}
+	}
+	t := c.typing
+	t.until = s.now.Add(betweenDigits)
+	switch {
+	case t.verb == "":
+		t.text += string(digit)
+		s.key(c, t)
+	case digit == '#':
+		s.typed(c)
+	case digit == '*':
+		c.typing = nil
+		l.session.Play(media.Refusal(), 0)
+	case len(t.text) < maxTyped:
+		t.text += string(digit)
+	}
+}
+
+// maxTyped is the longest number that is collected: E.164 with a prefix.
+const maxTyped = 20
+
+// key acts on a key that is whole, and forgets what is the beginning of none.
+func (s *Switchboard) key(c *liveCall, t *typing) {
+	k := s.setup.Keys
+	one := func(text string) bool { return text != "" && text == t.text }
+	var err error
+	switch {
+	case one(k.Transfer), one(k.Ask):
+		t.verb, t.ask, t.text = Transfer, one(k.Ask), ""
+		t.line.session.Play(media.Beep(), 0)
+		return
+	case one(k.Pause) && c.paused:
+		err = s.unpause(c, string(t.line.agent))
+	case one(k.Pause):
+		err = s.pause(c, string(t.line.agent), Order{})
+	case one(k.Hold):
+		t.line.holding = !t.line.holding
+		s.arrange(c)
+	case one(k.Swap):
+		err = s.steer(c, Swap)
+	case one(k.Merge):
+		err = s.steer(c, Merge)
+	case one(k.Complete):
+		err = s.steer(c, Complete)
+	case one(k.Cancel):
+		err = s.steer(c, Cancel)
+	default:
+		for _, text := range []string{k.Pause, k.Transfer, k.Ask, k.Swap, k.Merge, k.Complete, k.Cancel, k.Hold} {
+			if strings.HasPrefix(text, t.text) {
+				return // not whole yet
+			}
+		}
+	}
+	c.typing = nil
+	s.sorry(t.line, err)
+}
+
+// typed transfers to the number that is whole.
+func (s *Switchboard) typed(c *liveCall) {
+	t := c.typing
+	c.typing = nil
+	if t.verb == "" {
+		return
+	}
+	s.sorry(t.line, s.beginTransfer(c, t.line, s.destination(t.text), t.ask))
+}
+
+// sorry lets an agent hear that a key could not be obeyed.
+func (s *Switchboard) sorry(l *line, err error) {
+	if err == nil {
+		return
+	}
+	s.log.Info("a key was not obeyed", "call", l.call.id, "agent", l.agent, "err", err)
+	l.session.Play(media.Refusal(), 0)
+}
