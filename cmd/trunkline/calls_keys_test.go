@@ -16,7 +16,7 @@ func (s *story) press(c *simphone.Call, digits string) {
 
 // The keys of the agent's phone give the same orders; the customer's give none.
 func TestKeysDuringACall(t *testing.T) {
-	narrate(t, "keys", supportTeam+queueFlow, func(s *story) {
+	live(t, supportTeam+queueFlow, func(s *story) {
 		c, a, _ := s.talk(simphone.Ring())
 		s.press(c, "*8*1")
 		s.hear(a, customerTone)
@@ -40,7 +40,7 @@ func TestKeysDuringACall(t *testing.T) {
 }
 
 func TestTransferByKeys(t *testing.T) {
-	narrate(t, "keys-transfer", supportTeam+queueFlow, func(s *story) {
+	live(t, supportTeam+queueFlow, func(s *story) {
 		c, a, bob := s.talk(simphone.Ring().After(2 * time.Second).Answer())
 		s.press(a, "*3102#")
 		s.wantHears(c, "music")
@@ -58,7 +58,7 @@ func TestTransferByKeys(t *testing.T) {
 
 // Without # the number is whole when no more digits come.
 func TestTransferByKeysWithoutAnEnd(t *testing.T) {
-	narrate(t, "keys-transfer-timeout", outsideFlow, func(s *story) {
+	live(t, outsideFlow, func(s *story) {
 		far := s.host("far", "10.0.0.8:5060", simphone.Config{User: "far", Tone: farTone})
 		far.OnCall(simphone.Ring().After(time.Second).Answer())
 		c, a, _ := s.talk(simphone.Ring())

@@ -88,6 +88,17 @@ func narrate(t *testing.T, name, yaml string, f func(*story)) {
 	})
 }
 
+// live runs a story in a bubble whose times are not those of a golden file:
+// what is pressed and what is heard may fall on one instant in either order.
+func live(t *testing.T, yaml string, f func(*story)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, yaml)
+		f(s)
+		s.end()
+	})
+}
+
 // open starts the house and the carrier. The ladder begins at the first call.
 func open(t *testing.T, yaml string) *story {
 	t.Helper()
