@@ -40,11 +40,11 @@ func Default() *Config {
 
 		SessionTimers: defaultTimers,
 
-		Trunks:    []Trunk{},
-		Numbers:   []Number{},
-		Dial:      Dial{Allow: []string{"national"}, Deny: []string{}, Trunks: []string{}, Emergency: []string{}},
-		Agents:    []Agent{},
-		Teams:     []Team{},
+		Trunks:  []Trunk{},
+		Numbers: []Number{},
+		Dial:    Dial{Allow: []string{"national"}, Deny: []string{}, Trunks: []string{}, Emergency: []string{}},
+		Agents:  []Agent{},
+		Teams:   []Team{},
 		Controls: Controls{
 			TransferRing: 30 * time.Second,
 			Keys:         Keys{Pause: "*1", Transfer: "*2", Ask: "*3", Swap: "*4", Merge: "*5", Complete: "*6", Cancel: "*0", Hold: "*8"},
