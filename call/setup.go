@@ -30,10 +30,11 @@ type Setup struct {
 	Keys         Keys                       // pressed by agents during a call
 	Codes        Codes                      // dialled by agents
 	Extensions   map[string]routing.AgentID // short numbers of agents
-	DialTrunks   []sip.TrunkID              // over which agents' numbers are dialled, in order
-	PauseFor     time.Duration              // after which a paused recording goes on by itself; 0: by hand
-	PauseTone    *media.Clip                // heard by both when a recording is paused and goes on; nil: none
-	TransferRing time.Duration              // of a number that a transfer dials; 0: 30 s
+	Dial         DialRules
+	DialTrunks   []sip.TrunkID // over which agents' numbers are dialled, in order
+	PauseFor     time.Duration // after which a paused recording goes on by itself; 0: by hand
+	PauseTone    *media.Clip   // heard by both when a recording is paused and goes on; nil: none
+	TransferRing time.Duration // of a number that a transfer dials; 0: 30 s
 
 	MaxCalls    int           // at once; 0: no limit
 	MaxDuration time.Duration // of a call, from its answer; 0: no limit

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"trunkline/desk"
 	"trunkline/routing"
 	"trunkline/sip"
 )
@@ -139,15 +138,19 @@ const transferRings = 30 * time.Second
 
 // transferNumber is a number that the agent may dial, and how.
 func (s *Switchboard) transferNumber(c *liveCall, l *line, text string) (*outside, error) {
-	number, err := desk.Parse(text, s.setup.Country, desk.FormatAuto)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrNoTarget, err)
+	d := s.setup.Dial.Judge(text)
+	switch {
+	case d.Code == 484:
+		return nil, fmt.Errorf("%w: %s: %s", ErrNoTarget, text, d.Rule)
+	case d.Code != 0:
+		s.log.Warn("a transfer is refused by the dial rules", "call", c.id, "agent", l.agent, "reason", d.Rule)
+		return nil, fmt.Errorf("%w: %s", ErrNotAllowed, d.Rule)
 	}
 	rings := s.setup.TransferRing
 	if rings == 0 {
 		rings = transferRings
 	}
-	return &outside{number: number, trunks: s.setup.DialTrunks, role: roleThird, rings: rings, code: 503}, nil
+	return &outside{number: d.Number, trunks: s.setup.DialTrunks, role: roleThird, rings: rings, code: 503}, nil
 }
 
 // transferTries dials the number over the next trunk; none left, it failed.

@@ -108,6 +108,7 @@ func setup(c *config.Config) (call.Setup, error) {
 		Music:   media.Music(),
 
 		PauseFor: c.Controls.PauseFor, TransferRing: c.Controls.TransferRing,
+		Dial: call.DialRules{Country: c.Country, Allow: c.Dial.Allow, Deny: c.Dial.Deny, Emergency: c.Dial.Emergency},
 		Keys: call.Keys(c.Controls.Keys), Codes: call.Codes(c.Controls.Codes),
 
 		MaxCalls: c.Calls.Max, MaxDuration: c.Calls.MaxDuration,
