@@ -68,6 +68,7 @@ var rooms = map[string]room{
 	"internal/archtest":  {why: "it reads the source, it does not link it"},
 	"internal/barerelay": {why: "what media is compared with must not share code with it"},
 	"internal/bench":     {why: "benchmarks are test files; what they measure they import there"},
+	"internal/ear":       {may: []string{"internal/tone"}, why: "a phone of its own: what it shares with the house it cannot measure"},
 	"internal/golden":    {why: "it knows of files and tests alone"},
 	"internal/load":      {why: "what loads the house is independent of it"},
 	"internal/realpeer":  {may: []string{"internal/tone", "internal/simphone"}, why: "it starts other people's programs, and knows none of the rooms"},
