@@ -35,12 +35,10 @@ func (s *Switchboard) end(c *liveCall, e Ending, why sip.Reason) {
 	}
 	if far := c.far; far != nil {
 		s.release(c, far)
-		if far.state != lineLeaving {
-			far.state = lineLeaving
-			far.leg.Hangup(0, why)
-		}
+		s.dismiss(far, why)
 	}
-	if c.caller.state != lineLeaving {
+	s.freeCallers(c)
+	if c.caller != nil && c.caller.state != lineLeaving {
 		c.caller.state = lineLeaving
 		c.caller.leg.Hangup(e.Code, why)
 	}
@@ -64,6 +62,19 @@ func (s *Switchboard) abandonTransfer(c *liveCall, outcome routing.Outcome) {
 	s.callFact(c, Fact{Kind: FactTransferFailed, By: t.by, Agent: t.to.Agent, Team: t.to.Team, Outcome: outcome})
 }
 
+// freeCallers frees the agents who are in a call of their own without being its
+// far side: who calls, and who rings.
+func (s *Switchboard) freeCallers(c *liveCall) {
+	if c.out == nil {
+		return
+	}
+	work := routing.WorkID(c.id)
+	s.route(routing.Released{Work: work, Agent: c.out.agent})
+	if c.out.callee != "" {
+		s.route(routing.Released{Work: work, Agent: c.out.callee})
+	}
+}
+
 // close gives the call its Ending and its record to the journal. Its lines
 // are let go as their legs end, see settled.
 func (s *Switchboard) close(c *liveCall, e Ending) {
@@ -71,7 +82,9 @@ func (s *Switchboard) close(c *liveCall, e Ending) {
 	s.live--
 	s.alarms.set(c, noTime)
 	c.record.end(s.now, e)
-	s.trunkOf(c.trunk).calls--
+	if c.trunk != "" {
+		s.trunkOf(c.trunk).calls--
+	}
 	s.log.Info("call ended", "call", c.id, "trunk", c.trunk, "ending", e.String(), "count", int(c.record.Duration(s.now).Seconds()))
 	s.callFact(c, Fact{Kind: FactEnded, Ending: &e})
 	s.append(Closed{c.record.clone()})

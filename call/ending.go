@@ -13,6 +13,7 @@ const (
 	ByCaller  Party = "caller"
 	ByAgent   Party = "agent"
 	ByForward Party = "forward" // the far end of a forwarded call
+	ByCallee  Party = "callee"  // the agent whom another called
 	ByFlow    Party = "flow"    // the caller's flow came to its end
 	ByTrunk   Party = "trunk"   // the carrier failed
 	BySystem  Party = "system"  // this switch: a named limit, a stop, a fault
@@ -25,6 +26,13 @@ type Cause string
 const (
 	CauseCancelled     Cause = "cancelled"      // caller: gave up before the call was answered
 	CauseHangup        Cause = "hangup"         // caller, agent or forward: a BYE
+	CauseBusy          Cause = "busy"           // caller or callee: an agent's own call was refused as busy
+	CauseNoAnswer      Cause = "no_answer"      // caller or callee: it was not answered in time
+	CauseDeclined      Cause = "declined"       // caller or callee: it was declined
+	CauseRejected      Cause = "rejected"       // caller: the number was refused
+	CauseUnreachable   Cause = "unreachable"    // system: the agent called has no live phone (480)
+	CauseFailed        Cause = "failed"         // trunk: no trunk could reach the number
+	CauseServed        Cause = "served"         // system: a code that an agent dialled was obeyed
 	CauseFlowEnd       Cause = "flow_end"       // flow: its last step, or a hangup step
 	CauseForwardFailed Cause = "forward_failed" // flow: nothing left after a forward that nobody took
 	CauseNoSuchNumber  Cause = "no_such_number" // system: the dialled number is not ours (404)

@@ -19,6 +19,8 @@ const (
 	FactReloaded         FactKind = "switch.reloaded"
 	FactMismatch         FactKind = "switch.mismatch" // the reconciler found and mended a difference
 	FactArrived          FactKind = "call.arrived"
+	FactDialled          FactKind = "call.dialled" // an agent's own call; By calls Agent where that is a colleague
+	FactPickedUp         FactKind = "call.picked_up"
 	FactAnswered         FactKind = "call.answered"
 	FactQueued           FactKind = "call.queued"
 	FactConnected        FactKind = "call.connected"

@@ -75,10 +75,12 @@ func (s *Switchboard) answer(c *liveCall) {
 	}
 	c.answered = true
 	c.record.Answered = s.now
-	c.caller.state = lineUp
-	c.caller.session.LimitUntilConfirmed()
-	c.caller.session.Begin()
-	c.caller.leg.Answer(c.answer)
+	if c.caller.state != lineUp { // who asked for a call is at the phone already
+		c.caller.state = lineUp
+		c.caller.session.LimitUntilConfirmed()
+		c.caller.session.Begin()
+		c.caller.leg.Answer(c.answer)
+	}
 	if s.setup.MaxDuration > 0 {
 		c.maximum = s.now.Add(s.setup.MaxDuration)
 		s.rearm(c)
@@ -138,9 +140,13 @@ func (s *Switchboard) unqueue(c *liveCall, why routing.Outcome) {
 func (s *Switchboard) fromMedia(e media.Event) {
 	switch e := e.(type) {
 	case media.Played:
-		if l := s.sessions[e.Session]; l != nil && !l.call.ended && l.role == roleCaller && e.Play == l.call.play && e.Play != 0 {
+		if l := s.sessions[e.Session]; l != nil && !l.call.ended && l == l.call.caller && e.Play == l.call.play && e.Play != 0 {
 			s.handling = l.call
 			l.call.play = 0
+			if l.call.service {
+				s.end(l.call, Ending{By: BySystem, Cause: CauseServed}, reasonNormal)
+				return
+			}
 			s.flow(l.call, routing.FlowPlayed{})
 			s.rearm(l.call)
 		}

@@ -42,6 +42,10 @@ func (s *Switchboard) forwardTries(c *liveCall) {
 		return
 	}
 	c.forward = nil
+	if c.out != nil {
+		s.numberFailed(c, f.code)
+		return
+	}
 	s.callFact(c, Fact{Kind: FactForwardFailed, Count: f.code})
 	if c.answered {
 		c.caller.session.Background(nil)
@@ -62,6 +66,9 @@ func (s *Switchboard) forwardProgressed(l *line, e sip.Progressed) {
 	}
 	switch e.Code {
 	case 180, 181, 182, 183:
+		if c.out != nil && e.Code != 181 && e.Code != 182 {
+			c.record.rang(s.now)
+		}
 		s.ringCaller(c, e.Code)
 	}
 }
@@ -70,6 +77,10 @@ func (s *Switchboard) forwardAnswered(l *line) {
 	c := l.call
 	s.join(c, l)
 	c.forward = nil
+	if c.out != nil {
+		s.numberAnswered(c, l)
+		return
+	}
 	c.record.enter(s.now, Segment{Kind: SegmentForward})
 	s.log.Info("call forwarded", "call", c.id, "trunk", l.trunk)
 	s.callFact(c, Fact{Kind: FactForwarded, Trunk: l.trunk, Leg: l.id})

@@ -30,6 +30,14 @@ func (s *Switchboard) invited(in sip.Invited, late bool) {
 		s.replaces(in)
 		return
 	}
+	if in.Account != "" {
+		if s.takesOver(in.Dialled) {
+			s.takeOver(in)
+		} else {
+			s.dialled(in)
+		}
+		return
+	}
 	s.counts.Calls++
 	c := s.arrive(in)
 	if r := s.admit(c, in); r != nil {
@@ -61,7 +69,9 @@ func (s *Switchboard) arrive(in sip.Invited) *liveCall {
 	if s.setup.MaxDuration > 0 {
 		c.maximum = s.now.Add(s.setup.MaxDuration)
 	}
-	s.trunkOf(trunk).calls++
+	if trunk != "" {
+		s.trunkOf(trunk).calls++
+	}
 	return c
 }
 
@@ -70,9 +80,6 @@ func (s *Switchboard) admit(c *liveCall, in sip.Invited) *refusal {
 	trunk := s.setup.trunk(c.trunk)
 	if s.draining {
 		return &refusal{CauseDraining, 503, "Stopping"}
-	}
-	if in.Account != "" {
-		return &refusal{CauseNotAllowed, 403, "Dialling Not Available"}
 	}
 	if r := s.find(c, in, trunk); r != nil {
 		return r
@@ -131,10 +138,11 @@ func (s *Switchboard) find(c *liveCall, in sip.Invited, trunk Trunk) *refusal {
 // know finds the caller's contact, or makes a lead. Whoever withholds the
 // number gets a contact of their own; what is no E.164 number names nobody.
 func (s *Switchboard) know(c *liveCall) {
-	if !c.hidden && !c.record.Caller.IsE164() {
+	number := c.customer()
+	if !c.hidden && !number.IsE164() {
 		return
 	}
-	contact, made := s.book.Match(c.record.Caller, c.record.Name, s.now)
+	contact, made := s.book.Match(number, c.record.Name, s.now)
 	if c.record.Contact = contact.ID; contact.Name != "" && !contact.Anonymous {
 		c.record.Name = contact.Name
 	}

@@ -87,7 +87,14 @@ func (s *Switchboard) progressed(l *line, e sip.Progressed) {
 		s.thirdProgressed(l, e)
 		return
 	}
-	if !l.returns && (e.Code == 180 || e.Code == 183) {
+	if e.Code != 180 && e.Code != 183 {
+		return
+	}
+	switch l.errand {
+	case called:
+		l.call.record.rang(s.now)
+		s.ringCaller(l.call, 180)
+	case offered:
 		s.route(routing.PhoneRang{Offer: l.offer, Phone: l.phone})
 	}
 }
@@ -96,7 +103,7 @@ func (s *Switchboard) progressed(l *line, e sip.Progressed) {
 // acknowledged it. One that crossed our hang-up is ended by the leg itself.
 func (s *Switchboard) lineAnswered(l *line, e sip.Answered) {
 	if l.state != lineDialled {
-		if l.role == roleAgent && !l.returns {
+		if l.role == roleAgent && l.errand == offered {
 			s.route(routing.PhoneAnswered{Offer: l.offer, Phone: l.phone}) // it crossed: Drop says what is made of it
 		}
 		return
@@ -109,8 +116,15 @@ func (s *Switchboard) lineAnswered(l *line, e sip.Answered) {
 		return
 	}
 	l.held = l.session.Held()
-	if l.returns {
+	switch l.errand {
+	case returns:
 		s.reclaimed(l.call, l)
+		return
+	case called:
+		s.calleeAnswered(l.call, l)
+		return
+	case clicking:
+		s.clicked(l.call, l)
 		return
 	}
 	switch l.role {
@@ -156,7 +170,7 @@ func (l *line) takeAnswer(sdp []byte) error {
 func (s *Switchboard) ringCaller(c *liveCall, code int) {
 	var sdp []byte
 	switch {
-	case c.answered:
+	case c.answered, c.caller.state == lineUp:
 		return
 	case c.caller.offerless && c.caller.reliable, !c.caller.offerless && c.early:
 		sdp = c.answer
@@ -190,8 +204,12 @@ func (s *Switchboard) failed(l *line, f failure) {
 		s.outsideFailed(l, f.code)
 		return
 	}
-	if l.returns {
-		return // another phone may still bring the agent back
+	switch l.errand {
+	case returns: // another phone may still bring the agent back
+		return
+	case called, clicking:
+		s.calleeFailed(l.call, f.code)
+		return
 	}
 	s.route(routing.PhoneFailed{Offer: l.offer, Phone: l.phone, Code: f.code, Misfit: f.misfit})
 }
@@ -246,6 +264,10 @@ func (s *Switchboard) leftUs(l *line, by sip.Side) {
 		s.flow(c, routing.FlowForwardEnded{})
 	case l.role == roleForward: // a transfer brought it here
 		s.end(c, Ending{By: ByForward, Cause: CauseHangup}, reasonNormal)
+	case c.record.Direction == Internal && by == sip.Failed:
+		s.end(c, Ending{By: ByCallee, Cause: CauseLegLost}, reasonNormal)
+	case c.record.Direction == Internal:
+		s.end(c, Ending{By: ByCallee, Cause: CauseHangup}, reasonNormal)
 	case by == sip.Theirs:
 		s.end(c, Ending{By: ByAgent, Cause: CauseHangup}, reasonNormal)
 	default:
@@ -266,12 +288,23 @@ func (s *Switchboard) callerEnded(c *liveCall, was lineState, e sip.Ended) {
 	case e.By == sip.Failed:
 		ending = Ending{By: ByTrunk, Cause: CauseLegLost}
 	}
+	if c.caller.role == roleAgent { // an agent's own call that was not answered yet, or of a colleague
+		ending.By = ByAgent
+	}
 	s.end(c, ending, reasonNormal)
 }
+
+// spoke says whether an agent of the call spoke with a customer, so that
+// wrap-up is due (product rule 6.1).
+func (c *liveCall) spoke() bool { return c.caller.confirmed && c.record.Direction != Internal }
 
 // giveBack returns a caller whom nobody has to the front of the queue: the
 // flow's last one, or, of a call that came to the agent otherwise, the team's.
 func (s *Switchboard) giveBack(c *liveCall, team routing.TeamID) {
+	if team == "" {
+		s.end(c, Ending{By: ByAgent, Cause: CauseLegLost}, reasonNormal)
+		return
+	}
 	s.callFact(c, Fact{Kind: FactReturned, Team: team})
 	if c.flow.State == routing.FlowWithAgent {
 		s.flow(c, routing.FlowReturned{})
@@ -298,7 +331,7 @@ func (s *Switchboard) leave(c *liveCall, l *line) {
 	}
 	s.callFact(c, Fact{Kind: FactReleased, Agent: l.agent, Team: l.team, Leg: l.id})
 	if l.role == roleAgent {
-		s.route(routing.Released{Work: routing.WorkID(c.id), Agent: l.agent, Team: l.team, Spoke: c.caller.confirmed})
+		s.route(routing.Released{Work: routing.WorkID(c.id), Agent: l.agent, Team: l.team, Spoke: c.spoke()})
 	}
 }
 

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -73,8 +74,8 @@ type line struct {
 	// What was ordered.
 	holding bool // this side holds the others
 	muted   bool
-	returns bool // rings to bring a lost agent back
-	taped   bool // its session is on the tape, on the agent's side
+	errand  errand // why an agent's phone is dialled
+	taped   bool   // its session is on the tape, on the agent's side
 
 	// Early media, behind a proxy that forks: the phone that is heard, and all that were.
 	fork  string
@@ -106,6 +107,9 @@ type liveCall struct {
 	caller  *line
 	bridge  *media.Bridge
 	flow    routing.FlowRun
+	out     *outgoing // an agent's own call; nil: a customer's
+	service bool      // a code: ends when its tone was played
+	giveUp  time.Time // nobody rung has answered by then; zero: no limit
 
 	answer   []byte         // our session description for the caller's 200
 	answered bool           // the caller's leg was sent a 200
@@ -142,7 +146,7 @@ type liveCall struct {
 
 // from is how the caller is shown on a teammate's phone.
 func (c *liveCall) from(domain, team string) sip.NameAddr {
-	label, user := c.record.Name, string(c.record.Caller)
+	label, user := c.record.Name, string(c.customer())
 	switch {
 	case c.hidden:
 		user = "anonymous"
@@ -182,15 +186,13 @@ func (s *Switchboard) rearm(c *liveCall) {
 	if !c.ended {
 		soonest(c.maximum)
 		soonest(c.flow.Deadline())
-		if c.forward != nil && c.forward.line != nil {
-			soonest(c.forward.line.giveUp)
+		for _, l := range c.ringing {
+			soonest(l.giveUp)
 		}
-		if t := c.transfer; t != nil {
-			soonest(t.due)
-			if t.outside != nil && t.outside.line != nil {
-				soonest(t.outside.line.giveUp)
-			}
+		if c.transfer != nil {
+			soonest(c.transfer.due)
 		}
+		soonest(c.giveUp)
 		if c.reclaim != nil {
 			soonest(c.reclaim.until)
 		}
@@ -215,16 +217,16 @@ func (s *Switchboard) alarm(c *liveCall) {
 	case due(c.flow.Deadline()):
 		s.flow(c, routing.FlowTick{})
 	}
-	if f := c.forward; f != nil && f.line != nil && due(f.line.giveUp) {
-		s.outsideSilent(f.line)
-	}
-	if t := c.transfer; t != nil {
-		switch {
-		case due(t.due):
-			s.transferDue(c)
-		case t.outside != nil && t.outside.line != nil && due(t.outside.line.giveUp):
-			s.outsideSilent(t.outside.line)
+	for _, l := range slices.Clone(c.ringing) {
+		if due(l.giveUp) {
+			s.outsideSilent(l)
 		}
+	}
+	if c.transfer != nil && due(c.transfer.due) {
+		s.transferDue(c)
+	}
+	if due(c.giveUp) {
+		s.unansweredCall(c)
 	}
 	if c.reclaim != nil && due(c.reclaim.until) {
 		s.reclaimOver(c)

@@ -122,8 +122,10 @@ func (s *Switchboard) dial(l *line, d sip.Dial, sound media.SessionConfig) error
 	if err != nil {
 		return err
 	}
-	if codec, ok := c.caller.session.Codec(); ok {
-		session.Prefer(codec)
+	if c.caller != nil {
+		if codec, ok := c.caller.session.Codec(); ok {
+			session.Prefer(codec)
+		}
 	}
 	l.session = session
 	d.ID, d.Offer, d.MaxForwards = l.id, session.Offer(), c.hops-1
@@ -140,9 +142,7 @@ func (s *Switchboard) offerRang(cmd routing.OfferRang) {
 	if o := c.record.offered(cmd.Offer); o != nil {
 		o.Rang = s.now
 	}
-	if c.record.Ringing.IsZero() {
-		c.record.Ringing = s.now
-	}
+	c.record.rang(s.now)
 	if c.transfer != nil {
 		s.transferRang(c)
 	}

@@ -12,14 +12,16 @@ import (
 // outside is an outside number while it is dialled, over trunks in their
 // order: by a forward step, or as the third party of a transfer.
 type outside struct {
-	number   desk.Number
-	trunks   []sip.TrunkID
-	callerID string        // "caller": the caller's number is passed on; else the trunk's is shown
-	role     role          // of the lines that are dialled
-	rings    time.Duration // how long one may ring
-	next     int           // of trunks
-	code     int           // of the last trunk's failure
-	line     *line         // nil: between two trunks
+	number    desk.Number
+	trunks    []sip.TrunkID
+	own       desk.Number   // shown in From; empty: the trunk's
+	emergency bool          // dialled as it is, past the trunk's limit
+	callerID  string        // "caller": the caller's number is passed on; else the trunk's is shown
+	role      role          // of the lines that are dialled
+	rings     time.Duration // how long one may ring
+	next      int           // of trunks
+	code      int           // of the last trunk's failure
+	line      *line         // nil: between two trunks
 }
 
 // outsideProgress is how long a trunk may be silent before the next is tried.
@@ -34,7 +36,7 @@ func (s *Switchboard) tryTrunk(c *liveCall, o *outside) bool {
 		if !ok {
 			continue
 		}
-		if state := s.trunkOf(id); t.MaxCalls > 0 && state.calls >= t.MaxCalls {
+		if state := s.trunkOf(id); t.MaxCalls > 0 && state.calls >= t.MaxCalls && !o.emergency {
 			s.log.Warn("the trunk's max_calls is reached, the next is tried", "call", c.id, "trunk", id)
 			continue
 		}
@@ -58,9 +60,15 @@ func (s *Switchboard) tryTrunk(c *liveCall, o *outside) bool {
 func (s *Switchboard) outsideDial(c *liveCall, o *outside, id sip.TrunkID, t Trunk) sip.Dial {
 	out := format(t.Out, desk.FormatPlus)
 	d := sip.Dial{To: sip.Target{Trunk: id}, User: o.number.Format(out, s.setup.Country), AnswerWithin: o.rings}
-	caller := c.record.Caller
-	own := t.CallerID
+	if o.emergency {
+		d.User = string(o.number)
+	}
+	caller := c.customer()
+	own := o.own
 	if own == "" {
+		own = t.CallerID
+	}
+	if own == "" && c.record.Direction == Inbound {
 		own = desk.Number(c.record.Dialled) // ours too: the number that was called
 	}
 	ours := own.Format(out, s.setup.Country)
@@ -73,7 +81,7 @@ func (s *Switchboard) outsideDial(c *liveCall, o *outside, id sip.TrunkID, t Tru
 	default:
 		d.From = sip.NameAddr{User: ours, Host: s.setup.Domain}
 	}
-	if caller != "" {
+	if caller != "" && (c.out == nil || c.answered) { // not of a call that is an agent's own
 		d.Headers = map[string]string{"Diversion": fmt.Sprintf("<sip:%s@%s>;reason=unconditional", caller.Format(out, s.setup.Country), s.setup.Domain)}
 	}
 	return d

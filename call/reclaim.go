@@ -69,7 +69,7 @@ func (s *Switchboard) reclaimOver(c *liveCall) {
 	s.stopTape(c)
 	c.record.Released = s.now
 	s.callFact(c, Fact{Kind: FactReleased, Agent: r.agent, Team: r.team})
-	s.route(routing.Released{Work: routing.WorkID(c.id), Agent: r.agent, Team: r.team, Spoke: c.caller.confirmed})
+	s.route(routing.Released{Work: routing.WorkID(c.id), Agent: r.agent, Team: r.team, Spoke: c.spoke()})
 	s.giveBack(c, r.team)
 }
 
@@ -77,11 +77,11 @@ func (s *Switchboard) reclaimOver(c *liveCall) {
 func (s *Switchboard) endReclaim(c *liveCall) {
 	c.reclaim = nil
 	for _, l := range slices.Clone(c.ringing) {
-		if l.returns {
+		if l.errand == returns {
 			s.dismiss(l, reasonFor(routing.OutcomeAnsweredElsewhere))
 		}
 	}
-	c.ringing = slices.DeleteFunc(c.ringing, func(l *line) bool { return l.returns })
+	c.ringing = slices.DeleteFunc(c.ringing, func(l *line) bool { return l.errand == returns })
 }
 
 // abandonReclaim frees the agent when the call ends meanwhile.
@@ -93,7 +93,7 @@ func (s *Switchboard) abandonReclaim(c *liveCall) {
 	s.endReclaim(c)
 	s.stopTape(c)
 	c.record.Released = s.now
-	s.route(routing.Released{Work: routing.WorkID(c.id), Agent: r.agent, Team: r.team, Spoke: c.caller.confirmed})
+	s.route(routing.Released{Work: routing.WorkID(c.id), Agent: r.agent, Team: r.team, Spoke: c.spoke()})
 }
 
 // reclaimBy rings an agent's phones to bring back the call that was lost; fresh
@@ -104,7 +104,7 @@ func (s *Switchboard) reclaimBy(agent routing.AgentID, fresh []sip.ContactID) {
 			continue
 		}
 		for _, id := range fresh {
-			if !slices.ContainsFunc(c.ringing, func(l *line) bool { return l.returns && l.phone == routing.PhoneID(id) }) {
+			if !slices.ContainsFunc(c.ringing, func(l *line) bool { return l.errand == returns && l.phone == routing.PhoneID(id) }) {
 				s.ringBack(c, id)
 			}
 		}
@@ -117,7 +117,7 @@ func (s *Switchboard) reclaimBy(agent routing.AgentID, fresh []sip.ContactID) {
 // answers by itself.
 func (s *Switchboard) ringBack(c *liveCall, id sip.ContactID) {
 	r := c.reclaim
-	l := &line{role: roleAgent, call: c, phone: routing.PhoneID(id), agent: r.agent, team: r.team, returns: true}
+	l := &line{role: roleAgent, call: c, phone: routing.PhoneID(id), agent: r.agent, team: r.team, errand: returns}
 	d := sip.Dial{To: sip.Target{Contact: id}, From: c.from(s.setup.Domain, s.teamName(r.team)), Headers: autoAnswer}
 	if err := s.dial(l, d, media.SessionConfig{Trust: s.trusted(r.agent, id)}); err != nil {
 		s.log.Error("no sound for an agent's phone", "call", c.id, "agent", r.agent, "err", err)
@@ -135,7 +135,7 @@ var autoAnswer = map[string]string{
 // reclaimed is the agent back in the call.
 func (s *Switchboard) reclaimed(c *liveCall, l *line) {
 	c.ringing = without(c.ringing, l)
-	l.returns = false
+	l.errand = offered
 	s.endReclaim(c)
 	l.state = lineUp
 	l.session.Begin()

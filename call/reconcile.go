@@ -65,7 +65,9 @@ func (s *Switchboard) reconcile() {
 
 // has says whether an agent is in the call.
 func (c *liveCall) has(agent routing.AgentID) bool {
-	return agent != "" && (c.seatOf(agent) != nil || c.reclaim != nil && c.reclaim.agent == agent)
+	return agent != "" && (c.reclaim != nil && c.reclaim.agent == agent || slices.ContainsFunc(c.lines, func(l *line) bool {
+		return l.role == roleAgent && l.agent == agent && l.state != lineLeaving && (l.state == lineUp || l.offer == 0)
+	}))
 }
 
 // waits says whether the call is the router's to offer.
@@ -75,13 +77,13 @@ func (c *liveCall) waits() bool { return c.queued || c.transfer != nil && c.tran
 // which is over, and an answered caller whom nothing is being done for.
 func (s *Switchboard) orphans(c *liveCall) {
 	for _, l := range slices.Clone(c.ringing) {
-		if l.role == roleAgent && !l.returns && l.state == lineDialled && s.offers[l.offer] == nil {
+		if l.role == roleAgent && l.errand == offered && l.state == lineDialled && s.offers[l.offer] == nil {
 			s.mismatch("a phone rings for an offer that is over", routing.WorkID(c.id), l.agent)
 			l.state = lineLeaving
 			l.leg.Hangup(0, reasonFor(routing.OutcomeWithdrawn))
 		}
 	}
-	if !c.ended && c.answered && c.far == nil && !c.queued && c.play == 0 && c.forward == nil && c.transfer == nil && c.reclaim == nil {
+	if !c.ended && c.answered && c.far == nil && !c.queued && c.play == 0 && c.forward == nil && c.transfer == nil && c.reclaim == nil && c.out == nil {
 		s.mismatch("a caller whom nothing is done for", routing.WorkID(c.id), "")
 		s.end(c, Ending{By: BySystem, Cause: CauseFault}, reasonFault)
 	}

@@ -14,11 +14,15 @@ import (
 // Record is what is kept of a call: the call card. It is whole at every
 // moment: while the call goes on it says how far the call has come.
 type Record struct {
-	ID      ID             `json:"id"`
-	Trunk   sip.TrunkID    `json:"trunk"`
-	Dialled string         `json:"dialled"` // as the carrier sent it when it is no number of ours
-	Caller  desk.Number    `json:"caller"`  // "" is anonymous
-	Name    string         `json:"name,omitempty"`
+	ID      ID          `json:"id"`
+	Trunk   sip.TrunkID `json:"trunk"`
+	Dialled string      `json:"dialled"` // as the carrier sent it when it is no number of ours
+	Caller  desk.Number `json:"caller"`  // "" is anonymous
+	Name    string      `json:"name,omitempty"`
+
+	Direction Direction       `json:"direction,omitempty"` // inbound where empty
+	Agent     routing.AgentID `json:"agent,omitempty"`     // whose own call it is: not of inbound ones
+
 	Contact desk.ContactID `json:"contact,omitempty"`
 	Flow    routing.FlowID `json:"flow,omitempty"`
 
@@ -60,6 +64,7 @@ const (
 	SegmentTalk    SegmentKind = "talk"    // joined with an agent
 	SegmentHold    SegmentKind = "hold"    // one side holds the other
 	SegmentConsult SegmentKind = "consult" // on hold while the agent asks somebody else
+	SegmentDial    SegmentKind = "dial"    // an agent's own call, until it is answered
 	SegmentForward SegmentKind = "forward" // dialling or joined with an outside number
 )
 
@@ -83,9 +88,17 @@ type Recorded struct {
 	Pauses   []Paused        `json:"pauses,omitempty"`
 }
 
-// Duration is the length of the call from INVITE to its end (product rule
-// 6.3, inbound); until now while it goes on.
-func (r *Record) Duration(now time.Time) time.Duration { return span(r.Initiated, r.Ended, now) }
+// Duration is the length of the call (product rule 6.3): from the INVITE to its
+// end, of an outbound one from the answer; until now while it goes on.
+func (r *Record) Duration(now time.Time) time.Duration {
+	from := r.Initiated
+	if r.Direction == Outbound {
+		if from = r.Answered; from.IsZero() {
+			return 0
+		}
+	}
+	return span(from, r.Ended, now)
+}
 
 // Sum is the time spent in segments of a kind; until now for one that lasts.
 func (r *Record) Sum(kind SegmentKind, now time.Time) time.Duration {
@@ -117,6 +130,13 @@ func (r *Record) enter(now time.Time, next Segment) {
 	}
 	next.From = now
 	r.Segments = append(r.Segments, next)
+}
+
+// rang notes the first ringing.
+func (r *Record) rang(now time.Time) {
+	if r.Ringing.IsZero() {
+		r.Ringing = now
+	}
 }
 
 // end closes the last segment and the record.

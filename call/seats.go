@@ -38,7 +38,7 @@ func seated(talking []*line) []*line {
 // arrange makes the sound follow who holds whom and who is asked: those who
 // are meant to hear each other do; who is held hears music, a holder nothing.
 func (s *Switchboard) arrange(c *liveCall) {
-	if c.far == nil || c.ended {
+	if c.far == nil || !c.answered || c.ended {
 		return
 	}
 	talking := c.talking()

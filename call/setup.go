@@ -31,10 +31,11 @@ type Setup struct {
 	Codes        Codes                      // dialled by agents
 	Extensions   map[string]routing.AgentID // short numbers of agents
 	Dial         DialRules
-	DialTrunks   []sip.TrunkID // over which agents' numbers are dialled, in order
-	PauseFor     time.Duration // after which a paused recording goes on by itself; 0: by hand
-	PauseTone    *media.Clip   // heard by both when a recording is paused and goes on; nil: none
-	TransferRing time.Duration // of a number that a transfer dials; 0: 30 s
+	CallerIDs    map[routing.AgentID]desk.Number // shown on an agent's calls out; missing: the team's
+	DialTrunks   []sip.TrunkID                   // over which agents' numbers are dialled, in order
+	PauseFor     time.Duration                   // after which a paused recording goes on by itself; 0: by hand
+	PauseTone    *media.Clip                     // heard by both when a recording is paused and goes on; nil: none
+	TransferRing time.Duration                   // of a number that a transfer dials; 0: 30 s
 
 	MaxCalls    int           // at once; 0: no limit
 	MaxDuration time.Duration // of a call, from its answer; 0: no limit
@@ -54,6 +55,7 @@ type Trunk struct {
 type Team struct {
 	Name      string // shown on phones
 	Recording bool
+	CallerID  desk.Number   // shown on its agents' calls out; empty: the trunk's
 	Reclaim   time.Duration // how long a lost agent may come back; 0: not at all
 }
 

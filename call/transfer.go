@@ -146,11 +146,7 @@ func (s *Switchboard) transferNumber(c *liveCall, l *line, text string) (*outsid
 		s.log.Warn("a transfer is refused by the dial rules", "call", c.id, "agent", l.agent, "reason", d.Rule)
 		return nil, fmt.Errorf("%w: %s", ErrNotAllowed, d.Rule)
 	}
-	rings := s.setup.TransferRing
-	if rings == 0 {
-		rings = transferRings
-	}
-	return &outside{number: d.Number, trunks: s.setup.DialTrunks, role: roleThird, rings: rings, code: 503}, nil
+	return &outside{number: d.Number, trunks: s.setup.DialTrunks, role: roleThird, rings: s.transferRing(), emergency: d.Emergency, code: 503}, nil
 }
 
 // transferTries dials the number over the next trunk; none left, it failed.

@@ -221,6 +221,15 @@ func (s *Session) Mute(on bool) {
 	})
 }
 
+// Echo lets the session hear itself, whoever else is there; nobody else hears
+// it. It ends with the session.
+func (s *Session) Echo() {
+	s.shard.post(func(now int64) {
+		s.echo = true
+		s.sit(&table{}, now)
+	})
+}
+
 // Tap has t told what the session says while it is seated and not muted; nil
 // ends it. side is handed on to t.
 func (s *Session) Tap(t Tap, side int) {

@@ -39,6 +39,7 @@ type media struct {
 
 	table      *table // where it sits, or nil
 	muted      bool
+	echo       bool // hears itself: alone at a table of its own
 	tap        Tap
 	side       int
 	clip       *Clip // the Play that is on, or nil
@@ -217,7 +218,7 @@ func (t *table) reroute(now int64) {
 		s.relayTo, s.isMixed = nil, false
 		for _, one := range t.seats {
 			switch {
-			case one == s:
+			case one == s && !s.echo:
 			case one.course == relayed && one.source == s:
 				s.relayTo = one
 			case one.course == mixed:
@@ -258,6 +259,8 @@ func (s *Session) choose() (course, *Session) {
 		return nowhere, nil
 	case s.clip != nil:
 		return playing, nil
+	case s.table != nil && s.echo:
+		return relayed, s
 	case s.table != nil && len(s.table.seats) == 2:
 		other := s.table.seats[0]
 		if other == s {

@@ -68,7 +68,14 @@ func cardText(r call.Record) string {
 		}
 		return fmt.Sprintf("%.3fs", t.Sub(r.Initiated).Seconds())
 	}
-	fmt.Fprintf(&b, "card: %s calls %s over %s: %s\n", orDash(string(r.Caller)), r.Dialled, r.Trunk, r.Ending)
+	who, over := orDash(string(r.Caller)), " over "+string(r.Trunk)
+	if r.Agent != "" {
+		who = string(r.Agent) + " as " + who
+	}
+	if r.Trunk == "" {
+		over = ""
+	}
+	fmt.Fprintf(&b, "card: %s calls %s%s: %s\n", who, r.Dialled, over, r.Ending)
 	fmt.Fprintf(&b, "  ringing %s, answered %s, bridged %s, released %s, ended %s", at(r.Ringing), at(r.Answered), at(r.Bridged), at(r.Released), at(r.Ended))
 	for _, o := range r.Offers {
 		fmt.Fprintf(&b, "\n  offer to %s: made %s, rang %s, %s %s", o.Agent, at(o.Made), at(o.Rang), o.Outcome, at(o.Ended))
@@ -113,7 +120,7 @@ func lengthOf(rec call.Recorded, r call.Record) string {
 	var joined time.Duration
 	on := false // a transfer between agents goes on in the same recording
 	for _, g := range r.Segments {
-		if on = g.Agent == rec.Agent || on && g.Agent != ""; on {
+		if on = (g.Agent == rec.Agent || on && g.Agent != "") && g.Kind != call.SegmentDial; on {
 			joined += g.To.Sub(g.From)
 		}
 	}
@@ -141,10 +148,10 @@ func (s *story) wantRecorded(r call.Record) {
 	var began time.Time
 	var sound kept
 	for i, g := range r.Segments {
-		if g.Agent == "" {
+		if g.Agent == "" || g.Kind == call.SegmentDial || r.Direction == call.Internal {
 			continue
 		}
-		if i == 0 || r.Segments[i-1].Agent == "" {
+		if i == 0 || r.Segments[i-1].Agent == "" || r.Segments[i-1].Kind == call.SegmentDial {
 			if next++; next >= len(r.Recordings) || r.Recordings[next].Agent != g.Agent {
 				s.Errorf("recording %d: got %+v, want one of the talk with %s", next, r.Recordings, g.Agent)
 				return
@@ -159,7 +166,11 @@ func (s *story) wantRecorded(r call.Record) {
 		case s.muteCustomer:
 			sound.wantSaid(s.T, at, 0, tones[g.Agent])
 		default:
-			sound.wantSaid(s.T, at, customerTone, tones[g.Agent])
+			tone := customerTone
+			if s.othersTone != 0 {
+				tone = s.othersTone
+			}
+			sound.wantSaid(s.T, at, tone, tones[g.Agent])
 		}
 	}
 }

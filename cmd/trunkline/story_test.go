@@ -49,7 +49,8 @@ type story struct {
 	phones  []*simphone.Phone
 	hosts   int
 
-	muteCustomer bool // no sound of the customer is expected when a talk begins
+	othersTone   float64 // of the customer, where it is not the carrier
+	muteCustomer bool    // no sound of the customer is expected when a talk begins
 	stopped      sync.Once
 }
 

@@ -1,0 +1,102 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"trunkline/media"
+	"trunkline/routing"
+	"trunkline/sip"
+)
+
+// Dial calls somebody for an agent: the agent's phones ring first, then the
+// number or the colleague is called (product §7). It returns the call's name
+// when the phones have been asked to ring.
+func (s *Switchboard) Dial(ctx context.Context, agent routing.AgentID, number string) (ID, error) {
+	type answer struct {
+		id  ID
+		err error
+	}
+	a, err := ask(ctx, s, func(time.Time) answer {
+		id, err := s.click(agent, number)
+		return answer{id, err}
+	})
+	return a.id, errors.Join(a.err, err)
+}
+
+func (s *Switchboard) click(agent routing.AgentID, number string) (ID, error) {
+	if _, known := s.agentView(agent); !known {
+		return "", ErrNoAgent
+	}
+	to := s.destination(number)
+	var d Dialled
+	switch {
+	case to.Team != "", to.Agent == agent:
+		return "", fmt.Errorf("%w: %s", ErrNoTarget, number)
+	case to.Number != "":
+		if d = s.setup.Dial.Judge(number); d.Code == 484 {
+			return "", fmt.Errorf("%w: %s: %s", ErrNoTarget, number, d.Rule)
+		} else if d.Code != 0 {
+			return "", fmt.Errorf("%w: %s", ErrNotAllowed, d.Rule)
+		}
+	}
+	switch {
+	case s.draining:
+		return "", fmt.Errorf("%w: the switch is stopping", ErrNotNow)
+	case len(s.contacts(agent)) == 0:
+		return "", fmt.Errorf("%w: %s has no live phone", ErrOffline, agent)
+	case s.setup.MaxCalls > 0 && s.live >= s.setup.MaxCalls && !d.Emergency:
+		return "", fmt.Errorf("%w: calls.max is reached", ErrNotNow)
+	}
+	c := s.newOwn(agent, to, d)
+	s.engage(c)
+	s.callFact(c, Fact{Kind: FactArrived, Agent: agent})
+	from := sip.NameAddr{Display: "Calling " + number, User: number, Host: s.setup.Domain}
+	if !s.ringAll(c, agent, clicking, from, autoAnswer) {
+		s.end(c, Ending{By: BySystem, Cause: CauseNoPorts, Code: 503}, reasonNormal)
+		return "", fmt.Errorf("%w: media.ports is exhausted", ErrNotNow)
+	}
+	c.giveUp = s.now.Add(s.transferRing())
+	s.keep(c)
+	s.rearm(c)
+	return c.id, nil
+}
+
+// newOwn makes a call that an agent asked for. Nobody is in it yet.
+func (s *Switchboard) newOwn(agent routing.AgentID, to Destination, d Dialled) *liveCall {
+	id := ID(s.newID())
+	r := &Record{ID: id, Direction: Outbound, Agent: agent, Dialled: string(d.Number), Initiated: s.now}
+	if to.Agent != "" {
+		r.Direction, r.Dialled, r.Name = Internal, string(to.Agent), s.agentName(agent)
+	}
+	c := &liveCall{id: id, came: s.now, record: r, hops: 70}
+	c.out = &outgoing{agent: agent, team: s.firstTeam(agent), emergency: d.Emergency, number: r.Dialled, to: to, judged: d}
+	c.bridge = s.hands.Media.NewBridge(media.BridgeID(id))
+	r.enter(s.now, Segment{Kind: SegmentDial, Team: c.out.team, Agent: agent})
+	s.calls[id] = c
+	s.handling = c
+	s.live++
+	if s.setup.MaxDuration > 0 {
+		c.maximum = s.now.Add(s.setup.MaxDuration)
+	}
+	return c
+}
+
+// clicked is the agent at the phone: now the other side is called.
+func (s *Switchboard) clicked(c *liveCall, l *line) {
+	s.hangUpOthers(c, l)
+	c.ringing = without(c.ringing, l)
+	c.giveUp = noTime
+	c.caller, l.state, l.confirmed, l.errand = l, lineUp, true, offered
+	l.session.Begin()
+	l.session.Background(media.Ringback(s.setup.Country))
+	if c.out.to.Agent == "" {
+		s.callNumber(c, c.out.judged)
+		return
+	}
+	if r := s.callAgent(c, c.out.to.Agent); r != nil {
+		s.end(c, Ending{By: ByCallee, Cause: r.cause, Code: r.code}, reasonNormal)
+	}
+}
