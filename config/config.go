@@ -89,8 +89,8 @@ type TLS struct {
 type Media struct {
 	// UDP ports for RTP and RTCP, two for each leg.
 	Ports PortRange `yaml:"ports"`
-	// Codecs in order of preference: PCMU, PCMA.
-	Codecs []string `yaml:"codecs" jsonschema:"enum=PCMU,enum=PCMA"`
+	// Codecs in order of preference: PCMU, PCMA, G722.
+	Codecs []string `yaml:"codecs" jsonschema:"enum=PCMU,enum=PCMA,enum=G722"`
 	// How long packets wait to be put in order.
 	JitterBuffer JitterBuffer `yaml:"jitter_buffer"`
 	// Longest time without sound on a live leg before it is given up.

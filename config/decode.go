@@ -243,9 +243,8 @@ func (r *reader) enum(n *yaml.Node, key string, v reflect.Value, f reflect.Struc
 var later = map[string]string{
 	"ws":   "write udp or tcp",
 	"wss":  "write udp or tcp",
-	"G722": "write PCMU or PCMA",
-	"opus": "write PCMU or PCMA",
-	"OPUS": "write PCMU or PCMA",
+	"opus": "write PCMU, PCMA or G722",
+	"OPUS": "write PCMU, PCMA or G722",
 }
 
 func (r *reader) oneOf(n *yaml.Node, key, value string, allowed []string) {

@@ -78,6 +78,30 @@ var packetPaths = []struct {
 		f := seat(e, sh, 2, PCMA)
 		return func() { f.packet(160); f.due() }
 	}},
+	{"transcoding from G.722", func(e *Engine, sh *shard) func() {
+		f := seatWide(e, sh, G722, PCMU)
+		return func() { f.packet(160); f.due() }
+	}},
+	{"transcoding to G.722", func(e *Engine, sh *shard) func() {
+		f := seatWide(e, sh, PCMA, G722)
+		return func() { f.packet(160); f.due() }
+	}},
+	{"G.722 with a tap", func(e *Engine, sh *shard) func() {
+		f := seatWide(e, sh, G722, G722)
+		f.s.tap = &silentTap{}
+		return func() { f.packet(160); f.due() }
+	}},
+	{"repacking", func(e *Engine, sh *shard) func() {
+		f := seat(e, sh, 2, PCMA)
+		other := f.s.table.seats[1]
+		other.terms.Ptime, other.frame = 10*ms, 80
+		f.s.table.reroute(0)
+		return func() { f.packet(160); f.now += 11e6; f.due(); f.now -= 11e6 }
+	}},
+	{"mix of three with G.722", func(e *Engine, sh *shard) func() {
+		f := seat(e, sh, 3, G722)
+		return func() { f.packet(160); f.due() }
+	}},
 	{"mix of three", func(e *Engine, sh *shard) func() {
 		f := seat(e, sh, 3, PCMA)
 		return func() { f.packet(160); f.due() }

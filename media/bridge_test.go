@@ -14,7 +14,7 @@ func TestCodecMayChangeInACall(t *testing.T) {
 		stop := a.say(440)
 		b.hears(b.next(24)[10:], tones, 440)
 		stop()
-		a.codec = PCMA // relayed until now, mixed from here on
+		a.codec = PCMA // relayed as they are until now, transcoded from here on
 		a.offer("sendrecv")
 		a.say(440)
 		b.hears(b.next(40)[26:], tones, 440)

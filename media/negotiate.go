@@ -39,13 +39,13 @@ type Params struct {
 }
 
 // CodecOf returns the codec of a received payload type; false when it is none. Besides the agreed
-// one it is the other of the two under its static number: a peer whose answer listed both may send
+// one it is G.711 of either law under its static number: a peer whose answer listed both may send
 // either, and change from packet to packet (RFC 3264 §7).
 func (p Params) CodecOf(pt uint8) (Codec, bool) {
 	if pt == p.RecvPT {
 		return p.Codec, true
 	}
-	for c := Codec(0); c < codecs; c++ {
+	for _, c := range [...]Codec{PCMU, PCMA} {
 		if pt == c.PayloadType() && !(p.Events && pt == p.EventRecvPT) {
 			return c, true
 		}

@@ -46,7 +46,7 @@ func TestUnusableAudioIsRefusedWithItsLine(t *testing.T) {
 		"no m= line":               {crlf("v=0", "o=- 5 1 IN IP4 192.0.2.50"), ErrNoCodec, "no m= line"},
 		"no audio":                 {offerOf("m=video 4000 RTP/AVP 31"), ErrNoCodec, `line 6 "m=video 4000 RTP/AVP"`},
 		"only encrypted audio":     {offerOf("m=audio 4000 RTP/SAVP 0"), ErrNoCodec, `line 6 "m=audio 4000 RTP/SAVP"`},
-		"no codec of ours":         {offerOf("m=audio 4000 RTP/AVP 18 9 101", "a=rtpmap:101 telephone-event/8000"), ErrNoCodec, "want PCMU or PCMA"},
+		"no codec of ours":         {offerOf("m=audio 4000 RTP/AVP 18 3 101", "a=rtpmap:101 telephone-event/8000"), ErrNoCodec, "want PCMU or PCMA"},
 		"no format at all":         {offerOf("m=audio 4000 RTP/AVP"), ErrNoCodec, "want PCMU or PCMA"},
 		"port 0":                   {offerOf("m=audio 0 RTP/AVP 0"), ErrNoCodec, "port 0"},
 		"a name for an address":    {offerOf("m=audio 4000 RTP/AVP 0", "c=IN IP4 sip.example.com"), ErrNoCodec, "sip.example.com"},

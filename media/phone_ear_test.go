@@ -9,14 +9,14 @@ import (
 // sound decodes packets, one after the other.
 func (p *phone) sound(packets []heardPacket) []int16 {
 	var pcm []int16
+	coder := p.codec.NewCoder()
 	for i := range packets {
 		b := packets[i].payload()
 		if packets[i].pt != p.codec.PayloadType() {
 			continue
 		}
-		dst := make([]int16, len(b))
-		p.codec.Decode(dst, b)
-		pcm = append(pcm, dst...)
+		dst := make([]int16, 2*len(b))
+		pcm = append(pcm, dst[:coder.Decode(dst, b)]...)
 	}
 	return pcm
 }
@@ -31,7 +31,7 @@ func (p *phone) hears(packets []heardPacket, all []float64, want ...float64) {
 		for _, w := range want {
 			wanted = wanted || w == hz
 		}
-		switch level := tone.Level(pcm, SampleRate, hz); {
+		switch level := tone.Level(pcm, p.codec.Rate(), hz); {
 		case wanted && level < -30:
 			p.r.Errorf("%v Hz: got %.1f dBFS, want it heard", hz, level)
 		case !wanted && level > -45:

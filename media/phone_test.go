@@ -143,6 +143,7 @@ type phone struct {
 	conn  net.PacketConn
 	to    netip.AddrPort
 	codec Codec
+	coder Coder // G.722: what it says
 	ptime time.Duration
 
 	mu    sync.Mutex
@@ -289,13 +290,16 @@ func (p *phone) say(hz float64) (stop func()) {
 
 // speak sends one packet of a tone.
 func (p *phone) speak(hz float64) {
-	pcm := make([]int16, p.ptime/perSample)
-	tone.Sine(pcm, SampleRate, hz, -12, p.saids)
+	payload := make([]byte, p.ptime/perSample)
+	pcm := make([]int16, len(payload)*p.codec.Rate()/SampleRate)
+	tone.Sine(pcm, p.codec.Rate(), hz, -12, p.saids)
 	p.saids += len(pcm)
-	payload := make([]byte, len(pcm))
-	p.codec.Encode(payload, pcm)
+	if p.coder == nil || p.codec != G722 {
+		p.coder = p.codec.NewCoder()
+	}
+	p.coder.Encode(payload, pcm)
 	p.send(p.codec.PayloadType(), false, p.ts, payload)
-	p.ts += uint32(len(pcm))
+	p.ts += uint32(len(payload))
 }
 
 // send sends one packet with the next sequence number.

@@ -45,6 +45,8 @@ func (f format) codec() (Codec, bool) {
 		return PCMU, true
 	case "pcma/8000":
 		return PCMA, true
+	case "g722/8000": // sampled at 16 kHz all the same (RFC 3551 §4.5.2)
+		return G722, true
 	}
 	return 0, false
 }
@@ -111,6 +113,8 @@ func (s *section) readFormats() ([]format, error) {
 			f.encoding = "pcmu/8000"
 		case 8:
 			f.encoding = "pcma/8000"
+		case 9:
+			f.encoding = "g722/8000"
 		}
 		formats = append(formats, f)
 	}

@@ -11,6 +11,8 @@ type receiver struct {
 	order jitter
 	gap   timer // when the oldest gap is given up
 	keys  digits
+	ear   speech   // the peer's sound in its order
+	taped Coder    // G.722: the same for the tap, as it comes
 	sound *playout // nil until somebody mixes this session
 	took  uint16   // number of the packet whose turn was last
 	taken bool     // there is one, of this stream
@@ -71,11 +73,16 @@ func (s *Session) receive(sock *socket, from netip.AddrPort, n int, now int64) {
 // to it, and what it holds back need not wait. After a panic of the tap's the
 // packet is lost for the others too, and the shard goes on.
 func (s *Session) record(p *packet) {
-	pcm := s.shard.pcm[:0]
+	b := &s.shard.bench
+	codec, pcm := s.codecOf(p.pt), b.wide[:0]
 	if s.table != nil && !s.muted && s.terms.Receive && !s.isEvent(p.pt) && p.pt != comfortNoise {
-		pcm = s.shard.pcm[:s.terms.Codec.Decode(s.shard.pcm[:], p.payload())]
+		coder := Coder(codec)
+		if codec == G722 {
+			coder = s.taped
+		}
+		pcm = b.wide[:coder.Decode(b.wide[:], p.payload())]
 	}
-	s.tap.Sound(s.side, p.ssrc, p.ts, p.seq, p.marker, s.engine.unix(p.came), SampleRate, pcm)
+	s.tap.Sound(s.side, p.ssrc, p.ts, p.seq, p.marker, s.engine.unix(p.came), codec.Rate(), pcm)
 }
 
 // comfortNoise is the static payload type of RFC 3389. We do not offer it, but
@@ -84,7 +91,16 @@ const comfortNoise = 13
 
 // known says whether a payload type was negotiated.
 func (s *Session) known(pt uint8) bool {
-	return pt == s.terms.RecvPT || pt == s.terms.Codec.PayloadType() || s.isEvent(pt) || pt == comfortNoise
+	_, ok := s.terms.CodecOf(pt)
+	return ok || s.isEvent(pt) || pt == comfortNoise
+}
+
+// codecOf is the codec of a packet of the peer's, the one agreed on where the packet has none.
+func (s *Session) codecOf(pt uint8) Codec {
+	if c, ok := s.terms.CodecOf(pt); ok {
+		return c
+	}
+	return s.terms.Codec
 }
 
 func (s *Session) isEvent(pt uint8) bool { return s.terms.Events && pt == s.terms.EventRecvPT }
@@ -196,14 +212,13 @@ func (s *Session) take(p *packet, now int64) {
 		return
 	}
 	if s.isMixed {
-		pcm := s.shard.pcm[:]
-		pcm = pcm[:s.terms.Codec.Decode(pcm, p.payload())]
+		pcm := s.listen(s.codecOf(p.pt), p.payload(), &s.shard.bench)
 		if !s.sound.write(p.ts, pcm, now/int64(perSample)) {
 			s.counts.late.Add(1)
 		}
 	}
 	if s.relayTo != nil {
-		s.relayTo.forward(s, p, s.relayTo.terms.SendPT, now)
+		s.relayTo.relay(s, p, now)
 	}
 }
 

@@ -28,6 +28,10 @@ type sender struct {
 	eventOut  uint32 // and here
 	eventBy   int64  // its packets are expected until then: no silence meanwhile
 
+	mouth     speech    // what is encoded for the peer
+	pack      *repacker // nil: never needed yet
+	repacking bool      // the relayed source's packets are cut to our length
+
 	octets, packets uint32 // for RTCP
 	shownProven     bool
 }
@@ -119,7 +123,7 @@ func (s *Session) fill(due int64) []byte {
 		}
 	case mixed:
 		if s.maySend() {
-			n = codec.Encode(b, s.hear(due))
+			n = s.mouth.encode(b, s.hear(due), &s.shard.bench)
 		}
 	}
 	for i := n; i < len(b); i++ {
@@ -180,16 +184,23 @@ func (s *Session) forward(from *Session, p *packet, pt uint8, now int64) {
 	}
 	s.seq = p.seq + s.seqPlus
 	ts := p.ts + s.tsPlus
-	if ahead := int64(int32(ts - s.ts)); ahead > 0 { // an event keeps its first timestamp
-		s.ts, s.dur = ts, uint32(p.end-p.start)
-		s.at += ahead * int64(perSample)
-		if off := s.at - now; off > mostOff || off < -mostOff {
-			s.at = now // the source's clock is not ours
-		}
-	}
+	s.keepTime(ts, p.end-p.start, now)
 	h := outHeader{marker: p.marker || s.turned, pt: pt, seq: s.seq, ts: ts, ssrc: s.ssrc}
 	s.turned = false
 	s.send(h, p.buf[p.start-headerSize:p.end], now)
+}
+
+// keepTime moves our time line on to a packet of so many samples with a source's timestamp.
+func (s *Session) keepTime(ts uint32, dur int, now int64) {
+	ahead := int64(int32(ts - s.ts))
+	if ahead <= 0 { // an event keeps its first timestamp
+		return
+	}
+	s.ts, s.dur = ts, uint32(dur)
+	s.at += ahead * int64(perSample)
+	if off := s.at - now; off > mostOff || off < -mostOff {
+		s.at = now // the source's clock is not ours
+	}
 }
 
 // strayed says that the source's timestamps have left elapsed time by more
@@ -206,16 +217,24 @@ func (s *Session) strayed(from *Session, p *packet, now int64) bool {
 
 // forwardEvent relays a telephone-event packet, if the peer takes them.
 func (s *Session) forwardEvent(from *Session, p *packet, now int64) {
-	if s.terms.Events {
-		s.forward(from, p, s.terms.EventSendPT, now)
-	} else {
+	switch {
+	case !s.terms.Events:
 		s.passOver()
+	case s.repacking:
+		s.repackEvent(from, p, now)
+	default:
+		s.forward(from, p, s.terms.EventSendPT, now)
 	}
 }
 
 // passOver leaves a packet of the relayed source out: what is not sent leaves
 // no hole.
-func (s *Session) passOver() { s.seqPlus-- }
+func (s *Session) passOver() {
+	s.seqPlus--
+	if s.repacking {
+		s.pack.seq++
+	}
+}
 
 // sendEvent sends another seat's telephone-event within paced sound: all of
 // its packets with the timestamp at which it began here (RFC 4733 §2.1).

@@ -109,6 +109,7 @@ func (s *Session) end(now int64) {
 	s.ended = true
 	s.shard.wheel.disarm(&s.pace)
 	s.shard.wheel.disarm(&s.gap)
+	s.unpack()
 	for s.order.held > 0 {
 		s.order.skip()
 		s.shard.giveBack(s.order.pop())
@@ -133,6 +134,11 @@ func (s *Session) apply(p Params, now int64) {
 		s.firstReport(now)
 	}
 	s.terms, s.agreed, s.quiet = p, true, quiet
+	s.ear.speaks(p.Codec)
+	s.mouth.speaks(p.Codec)
+	if s.taped == nil && p.Codec == G722 {
+		s.taped = G722.NewCoder()
+	}
 	s.counts.spoken.Store(uint32(p.Codec) + 1)
 	s.frame = int(p.Ptime / perSample)
 	if s.frame <= 0 || s.frame > 2*maxFrame {
@@ -239,8 +245,14 @@ func (s *Session) reroute(now int64) {
 	if s.ended {
 		return
 	}
-	was := s.course
+	was, whose := s.course, s.source
 	s.course, s.source = s.choose()
+	if s.course != relayed || s.source != whose {
+		s.unpack()
+	}
+	if s.course == relayed {
+		s.repackFor(s.source)
+	}
 	switch paced := s.course != nowhere && s.course != relayed; {
 	case !paced:
 		s.shard.wheel.disarm(&s.pace)
@@ -278,7 +290,7 @@ func (s *Session) choose() (course, *Session) {
 	return stillness, nil
 }
 
-// relayable says whether the other's packets can be heard as they are.
+// relayable says whether the other's packets can be heard one by one, as they are or converted.
 func (s *Session) relayable(other *Session) bool {
-	return other.agreed && !other.muted && other.terms.Codec == s.terms.Codec && other.terms.Ptime == s.terms.Ptime
+	return other.agreed && !other.muted
 }

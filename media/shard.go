@@ -24,7 +24,7 @@ type shard struct {
 	spare    *packet    // free packets
 	mix      mixer
 	out      [headerSize + maxPayload]byte // what is sent from, on the PCM path
-	pcm      [maxPayload]int16
+	bench    bench
 	chores   int64    // when the next round of chores is due
 	subject  *Session // whom the work at hand is for: pays for a panic
 	stopping bool
