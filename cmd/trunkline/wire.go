@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"trunkline/call"
 	"trunkline/config"
@@ -144,6 +145,12 @@ func setup(c *config.Config) (call.Setup, error) {
 			return call.Setup{}, err
 		}
 		s.Flows[routing.FlowID(f.ID)] = routing.Flow{ID: routing.FlowID(f.ID), Answer: f.Answer, Steps: steps}
+	}
+	if slices.Contains(c.Media.Codecs, media.G722.String()) { // here, where nobody waits for it
+		s.Music.Widen()
+		for _, clip := range s.Prompts {
+			clip.Widen()
+		}
 	}
 	return s, nil
 }
