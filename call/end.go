@@ -30,7 +30,11 @@ func (s *Switchboard) end(c *liveCall, e Ending, why sip.Reason) {
 	for _, l := range slices.Clone(c.ringing) {
 		if l.state == lineDialled {
 			l.state = lineLeaving
-			l.leg.Hangup(0, reasonFor(outcome))
+			tell := reasonFor(outcome)
+			if e.By == ByCaller && e.Reason != "" {
+				tell = why // the caller's own: "Call completed elsewhere" is no missed call
+			}
+			l.leg.Hangup(0, tell)
 		}
 	}
 	if far := c.far; far != nil {

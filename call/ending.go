@@ -59,6 +59,10 @@ type Ending struct {
 	By    Party `json:"by"`
 	Cause Cause `json:"cause"`
 	Code  int   `json:"code,omitempty"`
+
+	// Reason is the Reason header (RFC 3326) of the peer who ended the call or
+	// refused it, such as Q.850;cause=17;text="User busy"; empty: it gave none.
+	Reason string `json:"reason,omitempty"`
 }
 
 // String reads "hangup by caller" or "no_such_number by system (404)".

@@ -29,6 +29,14 @@ func (s *Switchboard) flow(c *liveCall, ev routing.FlowEvent) {
 	c.flowEvents = nil
 }
 
+// flowWith is flow for an event that a peer gave a Reason for: if the call ends
+// of it, the other side is told.
+func (s *Switchboard) flowWith(c *liveCall, cause sip.Reason, ev routing.FlowEvent) {
+	c.farewell = cause
+	defer func() { c.farewell = sip.Reason{} }()
+	s.flow(c, ev)
+}
+
 // follow obeys one command of a flow.
 func (s *Switchboard) follow(c *liveCall, cmd routing.FlowCommand) {
 	switch cmd := cmd.(type) {
@@ -49,7 +57,7 @@ func (s *Switchboard) follow(c *liveCall, cmd routing.FlowCommand) {
 		if !c.answered {
 			why = sip.Reason{} // the final response says it
 		}
-		s.end(c, flowEnding(c, cmd), why)
+		s.end(c, flowEnding(c, cmd), passed(c.farewell, why))
 	}
 }
 
@@ -61,6 +69,7 @@ func flowEnding(c *liveCall, cmd routing.FlowEnd) Ending {
 	case routing.FlowCauseFarEnd:
 		e = Ending{By: ByForward, Cause: CauseHangup}
 	}
+	e.Reason = c.farewell.String()
 	if !c.answered {
 		e.Code = cmd.Code
 	}
@@ -171,7 +180,7 @@ func (s *Switchboard) silent(l *line, e media.TimedOut) {
 	s.log.Warn("no sound from a live leg", "call", l.call.id, "leg", l.id, "agent", l.agent, "count", int(e.For.Seconds()))
 	if l != l.call.caller && (l.role == roleAgent || l.call.transfer != nil) {
 		s.dismiss(l, reasonNoSound)
-		s.leftUs(l, sip.Failed)
+		s.leftUs(l, sip.Failed, sip.Reason{})
 		return
 	}
 	s.end(l.call, Ending{By: BySystem, Cause: CauseNoSound}, reasonNoSound)

@@ -50,7 +50,7 @@ func (s *Switchboard) forwardTries(c *liveCall) {
 	if c.answered {
 		c.caller.session.Background(nil)
 	}
-	s.flow(c, routing.FlowForwardFailed{Code: f.code})
+	s.flowWith(c, f.cause, routing.FlowForwardFailed{Code: f.code})
 }
 
 // forwardProgressed passes a 18x on to a caller who is not answered yet. One

@@ -111,11 +111,9 @@ func (s *Switchboard) room(c *liveCall, trunk Trunk) *refusal {
 func (s *Switchboard) find(c *liveCall, in sip.Invited, trunk Trunk) *refusal {
 	reads := format(trunk.In, desk.FormatAuto)
 	if !c.hidden {
-		c.shown = sip.NameAddr{Display: desk.CleanName(in.From.Display), User: in.From.User}
-		c.record.Name = c.shown.Display
-		// What is no E.164 number (an extension, a name) is shown as it came.
-		c.record.Caller, _ = desk.Parse(in.From.User, s.setup.Country, reads)
+		s.identify(c, in, trunk)
 	}
+	c.record.Diversion, c.history = in.Diversion, in.History
 	dialled, err := desk.Parse(in.Dialled, s.setup.Country, reads)
 	if err != nil {
 		s.grumble("calls for something that is no number of ours", c.trunk, 0)
@@ -133,6 +131,33 @@ func (s *Switchboard) find(c *liveCall, in sip.Invited, trunk Trunk) *refusal {
 	}
 	c.record.Flow, c.flow = flow, routing.StartFlow(def)
 	return nil
+}
+
+// identify names the caller: by what the carrier vouches for where the trunk
+// is believed, else by From. What is no E.164 number (an extension, a name) is
+// shown as it came, and only From may be that.
+func (s *Switchboard) identify(c *liveCall, in sip.Invited, trunk Trunk) {
+	reads := format(trunk.In, desk.FormatAuto)
+	from, source := in.From, CallerFrom
+	number, _ := desk.Parse(from.User, s.setup.Country, reads)
+	if trunk.Believe {
+		for _, is := range []struct {
+			who sip.NameAddr
+			by  CallerSource
+		}{{in.PAI, CallerPAI}, {in.RPID, CallerRPID}} {
+			n, err := desk.Parse(is.who.User, s.setup.Country, reads)
+			if err != nil || !n.IsE164() {
+				continue
+			}
+			if is.who.Display == "" {
+				is.who.Display = from.Display
+			}
+			from, number, source = is.who, n, is.by
+			break
+		}
+	}
+	c.shown = sip.NameAddr{Display: desk.CleanName(from.Display), User: from.User}
+	c.record.Name, c.record.Caller, c.record.CallerSource = c.shown.Display, number, source
 }
 
 // know finds the caller's contact, or makes a lead. Whoever withholds the

@@ -195,13 +195,14 @@ func (s *Switchboard) pracked(l *line, e sip.Pracked) {
 type failure struct {
 	code   int
 	misfit bool
+	cause  sip.Reason // the peer's, if it gave one
 }
 
 // failed is a dialled line that will not be answered.
 func (s *Switchboard) failed(l *line, f failure) {
 	l.call.ringing = without(l.call.ringing, l)
 	if l.outside != nil {
-		s.outsideFailed(l, f.code)
+		s.outsideFailed(l, f)
 		return
 	}
 	switch l.errand {
@@ -244,15 +245,16 @@ func (s *Switchboard) lineEnded(l *line, e sip.Ended) {
 	case was == lineDialled && e.By == sip.Failed && l.role == roleAgent:
 		s.failed(l, failure{}) // nobody refused: the phone could not be reached, or vanished
 	case was == lineDialled:
-		s.failed(l, failure{code: e.Code})
+		s.failed(l, failure{code: e.Code, cause: passed(e.Cause, sip.Reason{})})
 	default:
-		s.leftUs(l, e.By)
+		s.leftUs(l, e.By, passed(e.Cause, sip.Reason{}))
 	}
 }
 
 // leftUs is a line, not the caller's, that was up and is gone.
-func (s *Switchboard) leftUs(l *line, by sip.Side) {
+func (s *Switchboard) leftUs(l *line, by sip.Side, cause sip.Reason) {
 	c := l.call
+	why := passed(cause, reasonNormal)
 	switch {
 	case c.transfer != nil && l == c.transfer.third:
 		s.thirdEnded(c)
@@ -261,15 +263,15 @@ func (s *Switchboard) leftUs(l *line, by sip.Side) {
 	case l.role == roleForward && by == sip.Failed:
 		s.end(c, Ending{By: ByForward, Cause: CauseLegLost}, reasonNormal)
 	case l.role == roleForward && c.flow.State == routing.FlowForwarded:
-		s.flow(c, routing.FlowForwardEnded{})
+		s.flowWith(c, cause, routing.FlowForwardEnded{})
 	case l.role == roleForward: // a transfer brought it here
-		s.end(c, Ending{By: ByForward, Cause: CauseHangup}, reasonNormal)
+		s.end(c, Ending{By: ByForward, Cause: CauseHangup, Reason: cause.String()}, why)
 	case c.record.Direction == Internal && by == sip.Failed:
 		s.end(c, Ending{By: ByCallee, Cause: CauseLegLost}, reasonNormal)
 	case c.record.Direction == Internal:
-		s.end(c, Ending{By: ByCallee, Cause: CauseHangup}, reasonNormal)
+		s.end(c, Ending{By: ByCallee, Cause: CauseHangup, Reason: cause.String()}, why)
 	case by == sip.Theirs:
-		s.end(c, Ending{By: ByAgent, Cause: CauseHangup}, reasonNormal)
+		s.end(c, Ending{By: ByAgent, Cause: CauseHangup, Reason: cause.String()}, why)
 	default:
 		s.lost(l)
 	}
@@ -291,7 +293,10 @@ func (s *Switchboard) callerEnded(c *liveCall, was lineState, e sip.Ended) {
 	if c.caller.role == roleAgent { // an agent's own call that was not answered yet, or of a colleague
 		ending.By = ByAgent
 	}
-	s.end(c, ending, reasonNormal)
+	cause := passed(e.Cause, sip.Reason{})
+	ending.Reason = cause.String()
+	c.farewell = cause
+	s.end(c, ending, passed(cause, reasonNormal))
 }
 
 // spoke says whether an agent of the call spoke with a customer, so that

@@ -95,13 +95,14 @@ type line struct {
 
 // liveCall is one customer's stay while it lasts.
 type liveCall struct {
-	id     ID
-	record *Record
-	trunk  sip.TrunkID
-	came   time.Time    // when the INVITE was read: the order of a queue, whoever was handled first
-	shown  sip.NameAddr // the caller as the carrier names them: Display and User
-	hidden bool         // the caller withholds the number
-	hops   int          // Max-Forwards of the INVITE: what is dialled for it gets one less (RFC 7332)
+	id      ID
+	record  *Record
+	trunk   sip.TrunkID
+	came    time.Time    // when the INVITE was read: the order of a queue, whoever was handled first
+	shown   sip.NameAddr // the caller as the carrier names them: Display and User
+	hidden  bool         // the caller withholds the number
+	history []string     // History-Info of the INVITE
+	hops    int          // Max-Forwards of the INVITE: what is dialled for it gets one less (RFC 7332)
 
 	prompts map[string]*media.Clip // of the configuration it arrived under
 	caller  *line
@@ -138,6 +139,7 @@ type liveCall struct {
 	// The flow's events that wait while one is handled, see flow.go.
 	flowEvents []routing.FlowEvent
 	flowing    bool
+	farewell   sip.Reason // of the peer whose leaving the flow is told of
 
 	// Owned by alarms.
 	due  time.Time

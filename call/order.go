@@ -138,7 +138,7 @@ func (s *Switchboard) control(c *liveCall, l *line, o Order) error {
 // hangUp is an agent's own end of the call, as by the phone's key.
 func (s *Switchboard) hangUp(c *liveCall, l *line) error {
 	l.leg.Hangup(0, reasonNormal)
-	s.leftUs(l, sip.Theirs)
+	s.leftUs(l, sip.Theirs, sip.Reason{})
 	l.state = lineLeaving
 	return nil
 }

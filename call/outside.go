@@ -2,6 +2,9 @@ package call
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"trunkline/desk"
@@ -21,6 +24,7 @@ type outside struct {
 	rings     time.Duration // how long one may ring
 	next      int           // of trunks
 	code      int           // of the last trunk's failure
+	cause     sip.Reason    // its Reason
 	line      *line         // nil: between two trunks
 }
 
@@ -81,22 +85,48 @@ func (s *Switchboard) outsideDial(c *liveCall, o *outside, id sip.TrunkID, t Tru
 	default:
 		d.From = sip.NameAddr{User: ours, Host: s.setup.Domain}
 	}
+	// What the trunk is told in its identity header: the number shown, or for a
+	// caller who withholds theirs our own, which is all that we vouch for.
+	if d.PAI = d.From; d.Anonymous {
+		d.PAI = sip.NameAddr{User: ours, Host: s.setup.Domain}
+	}
+	d.Headers = map[string]string{}
+	diversion := c.record.Diversion
 	if caller != "" && (c.out == nil || c.answered) { // not of a call that is an agent's own
-		d.Headers = map[string]string{"Diversion": fmt.Sprintf("<sip:%s@%s>;reason=unconditional", caller.Format(out, s.setup.Country), s.setup.Domain)}
+		own := fmt.Sprintf("<sip:%s@%s>;reason=unconditional", caller.Format(out, s.setup.Country), s.setup.Domain)
+		diversion = append([]string{own}, diversion...) // RFC 5806 §5: the last diversion comes first
+	}
+	if len(diversion) > 0 {
+		d.Headers["Diversion"] = strings.Join(diversion, ", ")
+	}
+	if len(c.history) > 0 {
+		d.Headers["History-Info"] = strings.Join(furtherHistory(c.history, d.User, s.setup.Domain), ", ")
 	}
 	return d
 }
 
+var historyIndex = regexp.MustCompile(`;\s*index\s*=\s*([0-9.]+)`)
+
+// furtherHistory adds the number dialled to a History-Info (RFC 7044 §10.3):
+// a branch below the last entry, whose number was mapped to it.
+func furtherHistory(history []string, user, domain string) []string {
+	last := "1"
+	if m := historyIndex.FindAllStringSubmatch(history[len(history)-1], -1); m != nil {
+		last = m[len(m)-1][1]
+	}
+	return append(slices.Clone(history), fmt.Sprintf("<sip:%s@%s>;index=%s.1;mp=%s", user, domain, last, last))
+}
+
 // outsideFailed moves on to the next trunk where the trunk was at fault
 // (503, 408, transport), not where the called party said no.
-func (s *Switchboard) outsideFailed(l *line, code int) {
-	c, o := l.call, l.outside
+func (s *Switchboard) outsideFailed(l *line, f failure) {
+	c, o, code := l.call, l.outside, f.code
 	if o.line != l {
 		return
 	}
 	o.line = nil
 	if code != 0 {
-		o.code = code
+		o.code, o.cause = code, f.cause
 	}
 	switch code {
 	case 0, 408, 500, 502, 503, 504:

@@ -1,6 +1,9 @@
 package call
 
 import (
+	"strings"
+	"unicode/utf8"
+
 	"trunkline/routing"
 	"trunkline/sip"
 )
@@ -16,6 +19,27 @@ var (
 	reasonFault       = sip.Reason{Protocol: "SIP", Cause: 500, Text: "Server internal error"}
 	reasonSilentTrunk = sip.Reason{Protocol: "SIP", Cause: 408, Text: "No progress in time"}
 )
+
+// passed is the Reason that a peer gave, as the other side and the call card
+// are told it: of SIP or of the telephone network (Q.850), and no longer than a
+// line. Anything else is or.
+func passed(r, or sip.Reason) sip.Reason {
+	switch {
+	case strings.EqualFold(r.Protocol, "SIP"):
+		r.Protocol = "SIP"
+	case strings.EqualFold(r.Protocol, "Q.850"):
+		r.Protocol = "Q.850"
+	default:
+		return or
+	}
+	if r.Cause < 1 || r.Cause > 699 {
+		return or
+	}
+	if len(r.Text) > 64 || !utf8.ValidString(r.Text) {
+		r.Text = ""
+	}
+	return r
+}
 
 // reasonFor is what a phone is told when its offer is over.
 func reasonFor(why routing.Outcome) sip.Reason {

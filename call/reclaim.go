@@ -242,5 +242,5 @@ func (s *Switchboard) probed(l *line, e sip.Probed) {
 	}
 	l.state = lineLeaving
 	l.leg.Hangup(0, reasonNoSound)
-	s.leftUs(l, sip.Failed)
+	s.leftUs(l, sip.Failed, sip.Reason{})
 }

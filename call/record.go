@@ -26,6 +26,9 @@ type Record struct {
 	Contact desk.ContactID `json:"contact,omitempty"`
 	Flow    routing.FlowID `json:"flow,omitempty"`
 
+	CallerSource CallerSource `json:"caller_source,omitempty"` // where Caller was read; "" for a caller who withholds it
+	Diversion    []string     `json:"diversion,omitempty"`     // who sent the call on before it came here, the last first, as received
+
 	// The times of product rule 6.3; zero is "never".
 	Initiated time.Time `json:"initiated"`
 	Ringing   time.Time `json:"ringing,omitzero"`  // the first agent's phone rang
@@ -41,6 +44,17 @@ type Record struct {
 	Transfers  []Transferred `json:"transfers,omitempty"`
 	Recordings []Recorded    `json:"recordings,omitempty"`
 }
+
+// CallerSource is the header that named a caller.
+type CallerSource string
+
+// From is what the caller's side writes; the others are what a carrier vouches
+// for, where its trunk is believed.
+const (
+	CallerFrom CallerSource = "from"
+	CallerPAI  CallerSource = "pai"  // P-Asserted-Identity
+	CallerRPID CallerSource = "rpid" // Remote-Party-ID
+)
 
 // Offered is one agent's offer on a call card.
 type Offered struct {
@@ -183,6 +197,7 @@ func (r *Record) lastKnown() time.Time {
 func (r *Record) clone() Record {
 	c := *r
 	c.Offers = append([]Offered(nil), r.Offers...)
+	c.Diversion = append([]string(nil), r.Diversion...)
 	c.Segments = append([]Segment(nil), r.Segments...)
 	c.Transfers = append([]Transferred(nil), r.Transfers...)
 	c.Recordings = append([]Recorded(nil), r.Recordings...)

@@ -48,6 +48,7 @@ type Trunk struct {
 	In, Out   desk.Format
 	MediaFrom []netip.Prefix // further networks its RTP may come from
 	MaxCalls  int            // at once, both directions; 0: no limit
+	Believe   bool           // its P-Asserted-Identity and Remote-Party-ID name the caller
 	CallerID  desk.Number    // ours, shown on calls out
 }
 

@@ -27,12 +27,13 @@ type policy struct {
 	phone  bool // REFER and Replaces are theirs alone
 	prack  Reliability
 	timers Timers
+	assert Asserted
 }
 
 // widest is what we can do with anybody.
 var widest = policy{}
 
-func (t Trunk) policy() policy { return policy{prack: t.Prack, timers: t.Timers} }
+func (t Trunk) policy() policy { return policy{prack: t.Prack, timers: t.Timers, assert: t.Asserted} }
 
 // policyOf is the policy towards a trunk; with no trunk, towards phones.
 func (e *Endpoint) policyOf(t Trunk) policy {

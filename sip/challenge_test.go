@@ -144,5 +144,5 @@ func TestIdentityHeadersOfADial(t *testing.T) {
 		}
 		p.respond(inv, 603, "x", "", "")
 		want[Ended](r)
-	})
+	}, func(c *Config) { c.Trunks[0].Asserted = AssertPAI })
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sort"
-	"strings"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -168,27 +166,6 @@ func (l *Leg) sendInvite() *Ended {
 	}
 	c.tx = tx
 	return nil
-}
-
-// identity adds what the caller is known by, and the headers asked for.
-func (l *Leg) identity(req *sip.Request) {
-	c := l.call
-	if c.PAI != (NameAddr{}) {
-		req.AppendHeader(sip.NewHeader("P-Asserted-Identity", address(c.PAI, l.e.cfg.Domain)))
-	}
-	if c.Anonymous {
-		req.AppendHeader(sip.NewHeader("Privacy", "id"))
-	}
-	names := make([]string, 0, len(c.Headers))
-	for k := range c.Headers {
-		names = append(names, k)
-	}
-	sort.Strings(names)
-	for _, k := range names {
-		if k != "" && !strings.ContainsAny(k, " \t\r\n:") {
-			req.AppendHeader(sip.NewHeader(k, clean(c.Headers[k])))
-		}
-	}
 }
 
 func (l *Leg) dialResponse(t *clientTx, res *sip.Response) {

@@ -22,8 +22,11 @@ type Invited struct {
 	Dialled   string
 	From      NameAddr
 	PAI       NameAddr // P-Asserted-Identity as received; whether to trust it is the trunk's business
-	Anonymous bool     // Privacy: id (or user, header), or an anonymous From
-	Diversion string   // first Diversion header, as received
+	PPI       NameAddr // P-Preferred-Identity, likewise
+	RPID      NameAddr // Remote-Party-ID of the caller, likewise
+	Anonymous bool     // Privacy: id (or user, header), RPID's privacy, or an anonymous From
+	Diversion []string // as received, the last diversion first (RFC 5806)
+	History   []string // History-Info as received, oldest first (RFC 7044)
 	Replaces  LegID    // an account's: the leg whose place it takes (RFC 3891); empty: none
 
 	// MaxForwards is how many hops the caller leaves us, as received (2…255);

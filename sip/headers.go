@@ -197,8 +197,16 @@ func clean(s string) string {
 
 // header is the Reason header to send; nil for the zero Reason.
 func (r Reason) header() sip.Header {
+	if v := r.String(); v != "" {
+		return sip.NewHeader("Reason", v)
+	}
+	return nil
+}
+
+// String is the value of the Reason header; empty for the zero Reason.
+func (r Reason) String() string {
 	if r.Cause == 0 && r.Text == "" {
-		return nil
+		return ""
 	}
 	v := r.Protocol
 	if v == "" {
@@ -211,7 +219,7 @@ func (r Reason) header() sip.Header {
 	if r.Text != "" {
 		v += `;text="` + quotable(r.Text) + `"`
 	}
-	return sip.NewHeader("Reason", v)
+	return v
 }
 
 // escapeUser escapes what the user part of a SIP URI may not hold (RFC 3261

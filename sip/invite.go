@@ -134,23 +134,13 @@ func (e *Endpoint) describe(l *Leg, req *sip.Request, from caller) Invited {
 	bind := l.in.local().Addr()
 	ev := Invited{
 		Leg: l, Trunk: from.trunk.ID, Account: from.account, Once: from.once,
-		Dialled: dialled(req, from.trunk), Anonymous: anonymous(req),
-		Source: l.in.source, CallID: l.callID.Value(),
+		Dialled: dialled(req, from.trunk),
+		Source:  l.in.source, CallID: l.callID.Value(),
 		Bind: bind, Advertise: e.advertised(bind, l.in.source.Addr()),
 		MaxForwards: hopsLeft(req), Offer: offer, At: time.Now(),
 		Reliable: requires(req, tagReliable) || l.policy.prack == ReliableRequired,
 	}
-	h := req.From()
-	ev.From = NameAddr{Display: clean(unpair(h.DisplayName)), User: userOf(&h.Address), Host: h.Address.Host}
-	for _, p := range req.GetHeaders("p-asserted-identity") {
-		// RFC 3325 §9.1: a sip: and a tel: one may come; the first that has a user.
-		if n, ok := nameAddr(splitQuoted(p.Value(), ',')[0]); ok && ev.PAI.User == "" {
-			ev.PAI = n
-		}
-	}
-	if d := req.GetHeader("diversion"); d != nil {
-		ev.Diversion = d.Value()
-	}
+	ev.identify(req)
 	return ev
 }
 
@@ -181,22 +171,4 @@ func dialled(req *sip.Request, t Trunk) string {
 		}
 	}
 	return ""
-}
-
-// anonymous reports that the caller does not want to be known (RFC 3323, RFC
-// 3325 §9.3).
-func anonymous(req *sip.Request) bool {
-	from := &req.From().Address
-	if strings.EqualFold(from.Host, "anonymous.invalid") || strings.EqualFold(from.User, "anonymous") {
-		return true
-	}
-	for _, h := range req.GetHeaders("privacy") {
-		for _, v := range strings.FieldsFunc(h.Value(), func(r rune) bool { return r == ';' || r == ',' || r == ' ' }) {
-			switch strings.ToLower(v) {
-			case "id", "user", "header":
-				return true
-			}
-		}
-	}
-	return false
 }

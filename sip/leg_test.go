@@ -29,7 +29,7 @@ func TestInviteTellsWhoCallsWhom(t *testing.T) {
 		if ev.Trunk != "acme" || ev.Dialled != "+14155550100" || ev.From != (NameAddr{"Bob", "+14155550123", "10.0.0.2"}) {
 			t.Errorf("got %+v, want acme, +14155550100, Bob", ev)
 		}
-		if ev.PAI.User != "+14155550199" || !ev.Anonymous || !strings.HasPrefix(ev.Diversion, "<sip:x@y>") || string(ev.Offer) != rigSDP {
+		if ev.PAI.User != "+14155550199" || !ev.Anonymous || len(ev.Diversion) != 1 || ev.Diversion[0] != "<sip:x@y>;reason=no-answer" || string(ev.Offer) != rigSDP {
 			t.Errorf("got PAI %q anonymous %v diversion %q offer %q", ev.PAI.User, ev.Anonymous, ev.Diversion, ev.Offer)
 		}
 		if ev.Bind.String() != "10.0.0.1" || ev.Advertise != ev.Bind {

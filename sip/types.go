@@ -93,6 +93,8 @@ type Trunk struct {
 
 	Timers Timers      // session timers (RFC 4028)
 	Prack  Reliability // reliable provisional responses (RFC 3262)
+
+	Asserted Asserted // where it is told who calls, beside From
 }
 
 // Timers are the session timers (RFC 4028) that we ask for. Zero is the default.
@@ -157,7 +159,7 @@ type Dial struct {
 	User string // user part at a trunk: the number as the trunk wants it
 
 	From      NameAddr
-	PAI       NameAddr // P-Asserted-Identity; zero: none
+	PAI       NameAddr // the identity we vouch for, in the header of Trunk.Asserted; zero: none
 	Anonymous bool     // From is anonymous, Privacy: id
 
 	// MaxForwards is the Max-Forwards of the INVITE (RFC 7332 §3: the caller's,

@@ -69,12 +69,25 @@ func showCard(w io.Writer, c api.Card, zone *time.Location) error {
 	}
 	fmt.Fprintf(w, "Call %s\n", c.ID)
 	t := newTable(w)
+	switch c.CallerSource {
+	case call.CallerPAI:
+		caller += " (P-Asserted-Identity)"
+	case call.CallerRPID:
+		caller += " (Remote-Party-ID)"
+	}
 	t.row("from", caller)
+	if len(c.Diversion) > 0 {
+		t.row("diverted", strings.Join(c.Diversion, ", "))
+	}
 	t.row("to", c.Dialled+over(c))
 	if c.Contact != "" {
 		t.row("contact", string(c.Contact))
 	}
-	t.row("ended", cmp.Or(c.EndedReason, "in progress"))
+	ended := cmp.Or(c.EndedReason, "in progress")
+	if c.Ending.Reason != "" {
+		ended += ", " + c.Ending.Reason
+	}
+	t.row("ended", ended)
 	t.row("lasted", fmt.Sprintf("%s, of it talking %s, waiting %s, on hold %s",
 		precise(seconds(c.Duration)), precise(seconds(c.TalkTime)), precise(seconds(c.QueueTime)), precise(seconds(c.HoldTime))))
 	if err := t.end(); err != nil {

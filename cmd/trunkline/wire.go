@@ -42,7 +42,7 @@ func (h *house) trunks(c *config.Config) []sip.Trunk {
 			ID: sip.TrunkID(t.ID), Host: t.Host, Transport: t.Transport,
 			Username: t.Username, Password: t.Password.Reveal(),
 			AcceptFrom: t.AcceptFrom, CalledFrom: t.CalledFrom,
-			Timers: timers(t.SessionTimers), Prack: sip.Reliability(t.Prack),
+			Timers: timers(t.SessionTimers), Prack: sip.Reliability(t.Prack), Asserted: sip.Asserted(t.Identity.Send),
 		}
 		if t.CA != "" {
 			out[i].Authorities = h.trust.of(c.Resolve(t.CA))
@@ -130,7 +130,7 @@ func setup(c *config.Config) (call.Setup, error) {
 	for _, t := range c.Trunks {
 		s.Trunks[sip.TrunkID(t.ID)] = call.Trunk{
 			In: desk.Format(t.Format.In), Out: desk.Format(t.Format.Out), MediaFrom: t.MediaFrom,
-			MaxCalls: t.MaxCalls, CallerID: desk.Number(t.CallerID),
+			MaxCalls: t.MaxCalls, CallerID: desk.Number(t.CallerID), Believe: t.Identity.Trust,
 		}
 	}
 	for _, t := range c.Teams {
