@@ -30,11 +30,7 @@ func (s *Switchboard) end(c *liveCall, e Ending, why sip.Reason) {
 	for _, l := range slices.Clone(c.ringing) {
 		if l.state == lineDialled {
 			l.state = lineLeaving
-			tell := reasonFor(outcome)
-			if e.By == ByCaller && e.Reason != "" {
-				tell = why // the caller's own: "Call completed elsewhere" is no missed call
-			}
-			l.leg.Hangup(0, tell)
+			l.leg.Hangup(0, c.reasonFor(outcome))
 		}
 	}
 	if far := c.far; far != nil {

@@ -139,7 +139,7 @@ type liveCall struct {
 	// The flow's events that wait while one is handled, see flow.go.
 	flowEvents []routing.FlowEvent
 	flowing    bool
-	farewell   sip.Reason // of the peer whose leaving the flow is told of
+	farewell   sip.Reason // of the peer whose leaving is being handled
 
 	// Owned by alarms.
 	due  time.Time

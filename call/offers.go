@@ -153,7 +153,7 @@ func (s *Switchboard) offerRang(cmd routing.OfferRang) {
 func (s *Switchboard) stopRinging(offer routing.OfferID, phone routing.PhoneID, why routing.Outcome) {
 	if l := s.offered[offerPhone{offer, phone}]; l != nil && l.state == lineDialled {
 		l.state = lineLeaving
-		l.leg.Hangup(0, reasonFor(why))
+		l.leg.Hangup(0, l.call.reasonFor(why))
 	}
 }
 

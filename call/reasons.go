@@ -41,7 +41,16 @@ func passed(r, or sip.Reason) sip.Reason {
 	return r
 }
 
-// reasonFor is what a phone is told when its offer is over.
+// reasonFor is what a phone is told when its offer is over: by a caller who gave
+// a reason for leaving, that one. "Call completed elsewhere" is no missed call.
+func (c *liveCall) reasonFor(why routing.Outcome) sip.Reason {
+	if why == routing.OutcomeAbandoned {
+		return passed(c.farewell, reasonFor(why))
+	}
+	return reasonFor(why)
+}
+
+// reasonFor is the same without a caller's own words.
 func reasonFor(why routing.Outcome) sip.Reason {
 	switch why {
 	case routing.OutcomeAnsweredElsewhere:

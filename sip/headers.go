@@ -106,8 +106,9 @@ func setSDP(m sip.Message, sdp []byte) {
 	m.SetBody(sdp)
 }
 
-// reasonOf reads the first Reason header that we understand (RFC 3326).
-func reasonOf(m interface{ GetHeaders(string) []sip.Header }) Reason {
+// reasonOf reads the first Reason header of SIP or Q.850, else the first of all
+// (RFC 3326).
+func reasonOf(m interface{ GetHeaders(string) []sip.Header }) (first Reason) {
 	for _, h := range m.GetHeaders("reason") {
 		for _, v := range splitQuoted(h.Value(), ',') {
 			parts := splitQuoted(v, ';')
@@ -121,12 +122,18 @@ func reasonOf(m interface{ GetHeaders(string) []sip.Header }) Reason {
 					r.Text = unquote(strings.TrimSpace(val))
 				}
 			}
-			if r.Cause != 0 {
-				return r
+			switch strings.ToUpper(r.Protocol) {
+			case "SIP", "Q.850":
+				if r.Cause != 0 {
+					return r
+				}
+			}
+			if first.Cause == 0 {
+				first = r
 			}
 		}
 	}
-	return Reason{}
+	return first
 }
 
 // splitQuoted splits at sep outside double quotes; there is always one part.
