@@ -39,7 +39,11 @@ const (
 	chaosAgents = 16
 )
 
-func chaos(t *testing.T, rnd *rand.Rand) {
+func chaos(t *testing.T, rnd *rand.Rand) { storm(t, rnd, (*bench).meddle, func(*bench) {}) }
+
+// storm is many callers and agents; meddle is what else happens between two
+// calls, check what is wanted of it at the end.
+func storm(t *testing.T, rnd *rand.Rand, meddle func(*bench, *rand.Rand), check func(*bench)) {
 	b := newBench(t, chaosAgents)
 	defer b.end()
 	var agents []*simphone.Phone
@@ -67,9 +71,10 @@ func chaos(t *testing.T, rnd *rand.Rand) {
 		if i%25 == 24 { // the phones that died come back
 			revive(b.phones)
 		}
-		b.meddle(rnd)
+		meddle(b, rnd)
 	}
 	callers.Wait()
+	b.busy.Wait()
 	revive(b.phones)
 	b.reload(chaosAgents)
 	b.net.SetFault(simnet.Fault{})
@@ -80,6 +85,7 @@ func chaos(t *testing.T, rnd *rand.Rand) {
 	if got := len(b.cards()); got < chaosCalls*9/10 {
 		t.Errorf("calls: got %d, want nearly %d", got, chaosCalls)
 	}
+	check(b)
 	b.wantAgentsAtWork(agents)
 }
 

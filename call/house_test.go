@@ -37,6 +37,7 @@ type bench struct {
 	mu      sync.Mutex
 	entries []Entry
 
+	busy   sync.WaitGroup // what phones do beside taking calls
 	phones []*simphone.Phone
 	own    []netip.AddrPort // the phones' SIP sockets and the switch's
 	stop   func()
@@ -101,8 +102,11 @@ func benchSetup(agents int) Setup {
 			}},
 		},
 		Router: routing.Config{Agents: all, Teams: []routing.Team{team}},
-		Teams:  map[routing.TeamID]Team{"support": {Name: "Support", Recording: true}},
-		Music:  media.Music(), RTPTimeout: 5 * time.Second, HeldTimeout: 20 * time.Second,
+		Teams:  map[routing.TeamID]Team{"support": {Name: "Support", Recording: true, Reclaim: 3 * time.Second}},
+		Dial:   DialRules{Country: "US", Allow: []string{"national"}}, DialTrunks: []sip.TrunkID{"acme"}, TransferRing: 6 * time.Second,
+		Codes: Codes{Active: "*40", Away: "*41", Pickup: "*44", Reclaim: "*11", Echo: "*43"},
+		Keys:  Keys{Pause: "*1", Transfer: "*2", Ask: "*3", Swap: "*4", Merge: "*5", Complete: "*6", Cancel: "*0", Hold: "*8"},
+		Music: media.Music(), RTPTimeout: 5 * time.Second, HeldTimeout: 20 * time.Second,
 	}
 }
 
@@ -375,11 +379,11 @@ func wholeCard(r Record) error {
 		wrong("segments end: got %v, want %v", at, r.Ended)
 	}
 	var sum time.Duration
-	for _, kind := range []SegmentKind{SegmentFlow, SegmentQueue, SegmentTalk, SegmentHold, SegmentForward} {
+	for _, kind := range []SegmentKind{SegmentFlow, SegmentQueue, SegmentTalk, SegmentHold, SegmentConsult, SegmentDial, SegmentForward} {
 		sum += r.Sum(kind, r.Ended)
 	}
-	if sum != r.Duration(r.Ended) {
-		wrong("sum of the segments: got %v, want %v", sum, r.Duration(r.Ended))
+	if sum != r.Ended.Sub(r.Initiated) {
+		wrong("sum of the segments: got %v, want %v", sum, r.Ended.Sub(r.Initiated))
 	}
 	if (r.Ending.Code == 0) == r.Answered.IsZero() {
 		wrong("code: got %d with the answer at %v", r.Ending.Code, r.Answered)
@@ -392,7 +396,17 @@ func wholeCard(r Record) error {
 			wrong("offer to %s: got %q from %v to %v", o.Agent, o.Outcome, o.Made, o.Ended)
 		}
 	}
+	for _, t := range r.Transfers {
+		if t.Outcome == "" || t.Ended.Before(t.Began) || t.Ended.After(r.Ended) {
+			wrong("transfer by %s: got %q from %v to %v", t.By, t.Outcome, t.Began, t.Ended)
+		}
+	}
 	for _, rec := range r.Recordings {
+		for _, p := range rec.Pauses {
+			if p.To.Before(p.From) {
+				wrong("pause: got %v to %v, want it over", p.From, p.To)
+			}
+		}
 		if !rec.Sealed {
 			wrong("recording %s: got not sealed", rec.ID)
 		}

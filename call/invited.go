@@ -206,7 +206,9 @@ func (s *Switchboard) sound(c *liveCall, in sip.Invited, trunk Trunk) *refusal {
 }
 
 func (s *Switchboard) refuse(c *liveCall, r refusal) {
-	s.callFact(c, Fact{Kind: FactArrived})
+	if c.out == nil {
+		s.callFact(c, Fact{Kind: FactArrived})
+	}
 	c.caller.leg.Reject(r.code, r.reason)
 	c.caller.state = lineLeaving
 	s.close(c, Ending{By: BySystem, Cause: r.cause, Code: r.code})

@@ -55,6 +55,7 @@ func (s *Switchboard) dialled(in sip.Invited) {
 	c.record.Direction, c.record.Agent, c.record.Name = Outbound, agent, ""
 	c.record.Segments = nil // no flow
 	c.record.enter(s.now, Segment{Kind: SegmentDial, Team: c.out.team, Agent: agent})
+	s.callFact(c, Fact{Kind: FactArrived, Agent: agent})
 	if r := s.dials(c, in); r != nil {
 		s.counts.Refused++
 		s.refuse(c, *r)
