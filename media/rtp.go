@@ -21,8 +21,9 @@ type packet struct {
 	ts     uint32
 	ssrc   uint32
 
-	came int64   // when, engine time
-	next *packet // in the shard's list of free ones
+	came   int64   // when, engine time
+	steady bool    // its timestamp follows time: no telephone-event
+	next   *packet // in the shard's list of free ones
 }
 
 // payload is what the packet carries.

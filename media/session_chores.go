@@ -18,10 +18,7 @@ func (s *Session) chore(now int64) {
 	}
 	s.report(now)
 	if s.course == relayed && now-s.last >= int64(silentAfter) && s.maySend() {
-		s.from = nil // the relay makes its sums anew
-		s.stamp(now, s.frame)
-		s.seq++
-		s.send(outHeader{pt: s.terms.SendPT, seq: s.seq, ts: s.ts, ssrc: s.ssrc}, s.fill(now), now)
+		s.keepAlive(now)
 	}
 }
 

@@ -53,7 +53,7 @@ func (s *Session) receive(sock *socket, from netip.AddrPort, n int, now int64) {
 	case s.latch.to != was || s.latch.proven != s.shownProven:
 		s.showRemote()
 	}
-	p.came = now
+	p.came, p.steady = now, !s.isEvent(p.pt)
 	s.waiting, s.timedOut = now, false
 	s.counts.last.Store(now + 1)
 	s.counts.received.Add(1)
@@ -61,7 +61,7 @@ func (s *Session) receive(sock *socket, from netip.AddrPort, n int, now int64) {
 	if !s.heard || p.ssrc != s.who {
 		s.meet(p, now)
 	}
-	s.reception.note(p, &s.counts, now, !s.isEvent(p.pt))
+	s.reception.note(p, &s.counts, now, p.steady)
 	if s.tap != nil {
 		s.record(p)
 	}
@@ -114,7 +114,8 @@ func (s *Session) meet(p *packet, now int64) {
 	s.heard, s.who = true, p.ssrc
 	s.counts.ssrc.Store(p.ssrc)
 	s.keys = digits{}
-	s.order.started, s.taken = false, false
+	s.order.forget()
+	s.taken = false
 	s.reception.begin(p.seq)
 	s.newLine()
 }
@@ -130,19 +131,24 @@ func (s *Session) newLine() {
 // sort lets the packet, and those that waited for it, have their turn.
 func (s *Session) sort(p *packet, now int64) {
 	waited := s.order.held > 0
-	switch s.order.arrive(p.seq) {
+	switch s.order.arrive(p, now) {
 	case leaves:
+		if s.order.stray != nil { // it was alone
+			s.counts.garbage.Add(1)
+			s.dropStray()
+		}
 		if waited {
 			s.counts.reordered.Add(1)
 		}
 		s.take(p, now)
 	case waits:
+		if s.order.passed(p.seq) {
+			s.counts.reordered.Add(1)
+		}
 		s.order.hold(p)
 		s.shard.in = s.shard.borrow()
-		if s.order.depth == 0 {
-			s.giveUp(now, now)
-			return
-		}
+		s.giveUp(now, now)
+		return
 	case duplicate:
 		s.counts.duplicate.Add(1)
 		return
@@ -150,18 +156,44 @@ func (s *Session) sort(p *packet, now int64) {
 		s.counts.late.Add(1)
 		return
 	case jumped:
+		s.dropStray()
+		s.order.stray = p
+		s.shard.in = s.shard.borrow()
 		return
-	case restarts:
+	case resumes:
 		s.flush(now)
-		s.counts.resyncs.Add(1)
-		s.newLine()
-		s.taken = false
-		s.reception.begin(p.seq)
-		s.order.start(p.seq)
+		s.counts.lost.Add(uint64(s.order.resume(p.seq)))
 		s.take(p, now)
+	case restarts:
+		s.restart(p, now)
 	}
 	if waited || s.order.held > 0 {
 		s.drain(now)
+	}
+}
+
+// restart goes on where two packets in sequence say that the source is now.
+func (s *Session) restart(p *packet, now int64) {
+	first := s.order.stray
+	s.order.stray = nil
+	s.flush(now)
+	s.counts.resyncs.Add(1)
+	s.newLine()
+	s.taken = false
+	s.reception.begin(first.seq)
+	s.reception.note(p, &s.counts, now, p.steady)
+	s.order.start(first.seq)
+	s.take(first, now)
+	s.shard.giveBack(first)
+	s.order.step(true)
+	s.take(p, now)
+}
+
+// dropStray forgets a packet that was far from all others.
+func (s *Session) dropStray() {
+	if q := s.order.stray; q != nil {
+		s.order.stray = nil
+		s.shard.giveBack(q)
 	}
 }
 
@@ -172,7 +204,7 @@ func (s *Session) drain(now int64) {
 		s.take(q, now)
 		s.shard.giveBack(q)
 	}
-	if due, ok := s.order.due(); ok {
+	if due, ok := s.order.due(now); ok {
 		s.shard.wheel.arm(&s.gap, due)
 	} else {
 		s.shard.wheel.disarm(&s.gap)
@@ -181,7 +213,7 @@ func (s *Session) drain(now int64) {
 
 // giveUp ends the wait for what is missing before the oldest held packet.
 func (s *Session) giveUp(due, now int64) {
-	if at, ok := s.order.due(); ok && at <= now {
+	if at, ok := s.order.due(now); ok && at <= now {
 		s.counts.lost.Add(uint64(s.order.skip()))
 	}
 	s.drain(now)
@@ -195,6 +227,7 @@ func (s *Session) flush(now int64) {
 		s.take(q, now)
 		s.shard.giveBack(q)
 	}
+	s.dropStray()
 	s.shard.wheel.disarm(&s.gap)
 }
 

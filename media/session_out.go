@@ -161,8 +161,15 @@ func (s *Session) send(h outHeader, b []byte, now int64) {
 	}
 }
 
+// snap is how far a packet may be from the end of the one before and still
+// follow it without a hole in the timestamps.
+const snap = int64(5 * time.Millisecond)
+
 // join makes the sums by which a source's numbers go on where ours are.
 func (s *Session) join(from *Session, p *packet, now int64) {
+	if end := s.at + int64(s.dur)*int64(perSample); s.started && now-end > 0 && now-end < snap {
+		now = end
+	}
 	s.stamp(now, max(p.end-p.start, 1))
 	s.from, s.fromEpoch = from, from.epoch
 	s.seqPlus, s.tsPlus = s.seq+1-p.seq, s.ts-p.ts
@@ -225,6 +232,26 @@ func (s *Session) forwardEvent(from *Session, p *packet, now int64) {
 	default:
 		s.forward(from, p, s.terms.EventSendPT, now)
 	}
+}
+
+// keptBehind is how far behind a keep-alive's timestamp lies: the source's next
+// packet, which may come at once, follows it.
+const keptBehind = int64(30 * time.Millisecond)
+
+// keepAlive sends a packet of silence within what is relayed, whose source
+// says nothing: it takes a number of its own, and the source's time line stays.
+func (s *Session) keepAlive(now int64) {
+	if s.started && s.from != nil {
+		s.seqPlus++
+		ahead := max((now-keptBehind-s.at)/int64(perSample), int64(s.dur))
+		s.ts += uint32(ahead)
+		s.at += ahead * int64(perSample)
+		s.dur = 1 // the source may be back at any moment
+	} else {
+		s.stamp(now, s.frame)
+	}
+	s.seq++
+	s.send(outHeader{pt: s.terms.SendPT, seq: s.seq, ts: s.ts, ssrc: s.ssrc}, s.fill(now), now)
 }
 
 // passOver leaves a packet of the relayed source out: what is not sent leaves

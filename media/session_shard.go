@@ -62,8 +62,7 @@ func (m *media) init(s *Session) {
 	m.index = -1
 	m.dormant = s.cfg.Dormant
 	m.latch.trust = s.cfg.Trust
-	delay := playoutDelay(s.engine.cfg)
-	m.order.depth = int64(gapDepth(delay))
+	m.order.init(int64(s.engine.cfg.JitterMin), int64(s.engine.cfg.JitterMax))
 	m.gap = timer{owner: s, fire: s.giveUp}
 	m.pace = timer{owner: s, fire: s.tick}
 	m.seq, m.ts = uint16(rand.Uint32()), rand.Uint32()
@@ -74,18 +73,11 @@ func (m *media) init(s *Session) {
 const (
 	defaultJitterMax = 200 * time.Millisecond
 	fixedDelay       = 60 * time.Millisecond // of decoded sound
-	longestGap       = 40 * time.Millisecond // that relayed packets wait for a missing one
 )
 
 // playoutDelay is how long decoded sound waits before it is mixed.
 func playoutDelay(c Config) time.Duration {
 	return min(max(fixedDelay, c.JitterMin), c.JitterMax)
-}
-
-// gapDepth is how long packets wait for a missing one before them: one packet
-// less than the delay, so that those behind the gap are still in time.
-func gapDepth(delay time.Duration) time.Duration {
-	return min(longestGap, max(delay-20*time.Millisecond, 0))
 }
 
 // attach is the session's first order.
@@ -114,6 +106,7 @@ func (s *Session) end(now int64) {
 		s.order.skip()
 		s.shard.giveBack(s.order.pop())
 	}
+	s.dropStray()
 	s.shard.dismiss(s)
 	s.bye(now)
 	s.shard.wait.remove(s.rtp)
