@@ -163,7 +163,7 @@ func listed(hs []sip.Header, word string) bool {
 // optionTags are all words of the headers of a name.
 func optionTags(m sip.Message, name string) []string {
 	var tags []string
-	for _, h := range m.GetHeaders(name) {
+	for _, h := range headersOf(m, name) {
 		for _, t := range strings.Split(h.Value(), ",") {
 			if t = strings.TrimSpace(t); t != "" {
 				tags = append(tags, t)

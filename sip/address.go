@@ -124,6 +124,34 @@ func routedFrom(to netip.Addr) netip.Addr {
 	return plain(a.AddrPort()).Addr()
 }
 
+// ours reports a URI that means the switch itself: our domain, or an address of
+// our own.
+func (e *Endpoint) ours(u *sip.Uri) bool {
+	if strings.EqualFold(u.Host, e.cfg.Domain) {
+		return true
+	}
+	a, ok := literal(u)
+	return ok && e.own(a.Addr())
+}
+
+// own reports an address that we listen on, or are known by.
+func (e *Endpoint) own(a netip.Addr) bool {
+	if slices.Contains(e.cfg.External, a) {
+		return true
+	}
+	for _, s := range e.udp {
+		if s.local.Addr() == a {
+			return true
+		}
+	}
+	for _, l := range slices.Concat(e.cfg.TCP, e.cfg.TLS) {
+		if at, ok := l.Addr().(*net.TCPAddr); ok && plain(at.AddrPort()).Addr() == a {
+			return true
+		}
+	}
+	return false
+}
+
 // advertised is what a peer is told of a local address: nat.external, unless
 // the peer is on our side of the NAT or the address is the loopback's.
 func (e *Endpoint) advertised(local, peer netip.Addr) netip.Addr {

@@ -5,9 +5,12 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/emiago/sipgo/sip"
 )
 
 // BenchmarkCall is a whole call through the endpoint as a B2BUA would make it
@@ -133,4 +136,52 @@ func answerer(c *net.UDPConn) {
 		}
 		_, _ = c.WriteToUDPAddrPort([]byte("SIP/2.0 200 OK\r\n"+head+"Content-Length: 0\r\n\r\n"), from)
 	}
+}
+
+// benchText is an INVITE as carriers send it.
+var benchText = []byte("INVITE sip:+14155550100@203.0.113.1:5060;user=phone SIP/2.0\r\n" +
+	"Via: SIP/2.0/UDP 198.51.100.9:5060;branch=z9hG4bK-524287-1---a1b2c3d4e5f6;rport\r\n" +
+	"Via: SIP/2.0/UDP 10.20.30.40:5060;branch=z9hG4bKac123456789;received=10.20.30.40\r\n" +
+	"Record-Route: <sip:198.51.100.9;lr;ftag=as5e6f>\r\nMax-Forwards: 68\r\n" +
+	"From: \"Bob Ray\" <sip:+14155550123@198.51.100.9;user=phone>;tag=as5e6f7a8b\r\n" +
+	"To: <sip:+14155550100@203.0.113.1;user=phone>\r\nContact: <sip:+14155550123@198.51.100.9:5060;transport=udp>\r\n" +
+	"Call-ID: 0a1b2c3d4e5f60718293a4b5c6d7e8f9@198.51.100.9\r\nCSeq: 102 INVITE\r\n" +
+	"Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, SUBSCRIBE, NOTIFY, INFO, PUBLISH, MESSAGE, UPDATE\r\n" +
+	"Supported: replaces, timer, 100rel\r\nP-Asserted-Identity: <sip:+14155550123@198.51.100.9>\r\n" +
+	"Date: Sat, 28 Nov 2026 20:00:00 GMT\r\nContent-Type: application/sdp\r\nContent-Length: " + strconv.Itoa(len(rigSDP)) + "\r\n\r\n" + rigSDP)
+
+// BenchmarkValidation is what the checks before every handler add to a
+// carrier's INVITE, beside what sipgo's parser takes for it.
+func BenchmarkValidation(b *testing.B) {
+	text := benchText
+	p := sip.NewParser(sip.WithHeadersParsers(headerParsers()))
+	parse := func() *sip.Request {
+		m, err := p.ParseSIP(text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return m.(*sip.Request)
+	}
+	b.Run("parser", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			parse()
+		}
+	})
+	b.Run("checks", func(b *testing.B) {
+		req := parse()
+		b.ReportAllocs()
+		for b.Loop() {
+			if f := lint(text); f.code != 0 {
+				b.Fatal(f)
+			}
+			repair(req)
+			if bad, _ := spoilt(req); bad != "" || !mandatory(req) {
+				b.Fatal(bad)
+			}
+			if v := validate(req, onUDP); v.code != 0 {
+				b.Fatal(v)
+			}
+		}
+	})
 }

@@ -196,8 +196,7 @@ func (c *clientTxs) stop() {
 // another branch of a fork).
 func (e *Endpoint) response(res *sip.Response, f *flow) {
 	repair(res)
-	_, whole := mandatory(res)
-	if bad, _ := spoilt(res); !whole || bad != "" {
+	if bad, _ := spoilt(res); !mandatory(res) || bad != "" {
 		e.count.malformed.Add(1)
 		return
 	}

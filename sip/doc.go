@@ -8,7 +8,7 @@
 //
 // # Shape
 //
-// A packet is read by its socket's goroutine, parsed, validated once (validate.go)
+// A packet is read by its socket's goroutine, checked (lint.go), parsed, validated (validate.go)
 // and put into the mailbox of its leg, in the order received (request.go,
 // client.go). Each leg has one goroutine, one mailbox and one timer (leg.go); its
 // verbs are in answer.go, dial.go, bye.go and reoffer.go, its dialog state (RFC

@@ -59,14 +59,17 @@ func sdpOf(m sip.Message) (sdp []byte, ok bool) {
 	if len(body) == 0 {
 		return nil, true
 	}
-	for _, h := range m.GetHeaders("content-encoding") {
+	for _, h := range headersOf(m, "Content-Encoding") {
 		if v := strings.TrimSpace(h.Value()); v != "" && !strings.EqualFold(v, "identity") {
 			return nil, false
 		}
 	}
-	ct := m.GetHeaders("content-type")
+	ct := headersOf(m, "Content-Type")
 	if len(ct) == 0 { // RFC 3261 §20.15 wants it; a body of an INVITE can be nothing else
 		return body, bytes.HasPrefix(body, []byte("v="))
+	}
+	if strings.EqualFold(ct[0].Value(), sdpType) {
+		return body, true
 	}
 	kind, params, err := mime.ParseMediaType(ct[0].Value())
 	switch {

@@ -25,32 +25,42 @@ func (e *Endpoint) receive(b []byte, f *flow) {
 		return
 	}
 	e.trace(true, f.scheme(), f.local(), f.source, b)
+	if wrong := lint(b); wrong.code != 0 {
+		e.malformed(b, f, known, wrong)
+		return
+	}
 	m, err := e.parser.ParseSIP(b)
 	if err != nil {
 		// Scar: sipgo logs such packets whole. The error text quotes them too.
-		e.count.malformed.Add(1)
-		e.grumble.say("SIP message not understood", "addr", f.source.String())
-		if req, ok := m.(*sip.Request); ok && known {
-			repair(req)
-			if _, lost := spoilt(req); !lost {
-				e.misread(req, f, "")
-			}
-		}
+		e.malformed(b, f, known, flaw{400, "Bad Request"})
 		return
 	}
 	e.count.received.Add(1)
 	switch m := m.(type) {
 	case *sip.Request:
+		// RFC 3261 §7.1: methods are case-sensitive, and sipgo's are not.
+		if method, _, _ := bytes.Cut(b, []byte(" ")); string(method) != string(m.Method) {
+			m.Method = sip.RequestMethod(method)
+		}
 		e.request(m, f, known)
 	case *sip.Response:
 		e.response(m, f)
 	}
 }
 
+// malformed counts what cannot be understood, and tells a known sender why.
+func (e *Endpoint) malformed(b []byte, f *flow, known bool, wrong flaw) {
+	e.count.malformed.Add(1)
+	e.grumble.say("SIP message not understood", "addr", f.source.String(), "err", wrong.what)
+	if known && !bytes.HasPrefix(b, []byte("SIP/")) {
+		e.salvage(b, f, wrong)
+	}
+}
+
 // looksLikeSIP costs nothing beside a parser: printable start line with a
 // SIP version in it.
 func looksLikeSIP(b []byte) bool {
-	if len(b) < 12 || b[0] < 'A' || b[0] > 'z' {
+	if len(b) < 12 || class[b[0]]&inToken == 0 {
 		return false
 	}
 	line := b[:min(len(b), 8192)]

@@ -41,7 +41,9 @@ func (e *Endpoint) invite(req *sip.Request, f *flow, key string) {
 		e.answer(key, f, e.makeReply(req, 483, "Too Many Hops"))
 	case e.legs.merged(req): // RFC 3261 §8.2.2.2
 		e.answer(key, f, e.makeReply(req, 482, "Loop Detected"))
-	case req.Contact() == nil || req.Contact().Address.Wildcard: // RFC 3261 §8.1.1.8
+	case e.looped(req): // RFC 3261 §16.3 step 4
+		e.answer(key, f, e.makeReply(req, 482, "Loop Detected"))
+	case wantsContact(req): // RFC 3261 §8.1.1.8
 		e.answer(key, f, e.makeReply(req, 400, "No Contact"))
 	default:
 		var can abilities
@@ -57,6 +59,27 @@ func (e *Endpoint) invite(req *sip.Request, f *flow, key string) {
 		}
 		e.open(req, f, key, from, replaces)
 	}
+}
+
+// looped: a request of ours has come back with our Via below another's.
+func (e *Endpoint) looped(req *sip.Request) bool {
+	for _, h := range req.GetHeaders("via") {
+		if v, ok := h.(*sip.ViaHeader); ok {
+			if b, _ := v.Params.Get("branch"); strings.HasPrefix(b, sip.RFC3261BranchMagicCookie+e.token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// wantsContact: an INVITE needs a Contact. One of RFC 2543 does not; its From
+// stands in.
+func wantsContact(req *sip.Request) bool {
+	if c := req.Contact(); c != nil {
+		return c.Address.Wildcard
+	}
+	return strings.HasPrefix(branch(req), sip.RFC3261BranchMagicCookie)
 }
 
 func (e *Endpoint) unavailable(req *sip.Request, f *flow, key string) {
@@ -107,6 +130,7 @@ func (e *Endpoint) open(req *sip.Request, f *flow, key string, from caller, repl
 	l.localSeq = 1
 	l.routes = routesOf(req)
 	l.in = &flow{udp: f.udp, tcp: f.tcp, remote: f.source, source: f.source}
+	l.target = *req.From().Address.Clone()
 	l.refresh(req.Contact())
 	l.contact = e.contact(l.in, req.Recipient.Scheme == "sips")
 	l.policy = e.policyOf(from.trunk)

@@ -95,6 +95,7 @@ func TestReloadKeepsPhonesOfAgentsThatStay(t *testing.T) {
 		}
 		ann.Static, ann.Name = []string{"sip:carol@192.0.2.7"}, "Ann L."
 		o.update([]Account{ann})
+		synctest.Wait() // who emits already takes these too
 		ev := o.events()
 		if len(ev) != 2 || ev[0].Account != "ann" || len(ev[0].Contacts) != 2 || len(ev[0].Bindings) != 1 || ev[0].Fresh {
 			t.Fatalf("got %+v, want ann's new phone told", ev)

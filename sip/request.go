@@ -2,6 +2,7 @@ package sip
 
 import (
 	"hash/maphash"
+	"slices"
 	"strconv"
 
 	"github.com/emiago/sipgo/sip"
@@ -13,7 +14,7 @@ import (
 func (e *Endpoint) request(req *sip.Request, f *flow, known bool) {
 	repair(req)
 	bad, lost := spoilt(req)
-	if _, whole := mandatory(req); !whole || bad != "" {
+	if !mandatory(req) || bad != "" {
 		e.count.malformed.Add(1)
 		if known && !lost {
 			e.misread(req, f, bad)
@@ -33,8 +34,10 @@ func (e *Endpoint) request(req *sip.Request, f *flow, known bool) {
 		return
 	}
 	if v := validate(req, f.over()); v.code != 0 {
-		e.count.refused.Add(1)
-		e.reply(req, f, v.code, v.reason, v.header)
+		if known || e.entitled(req, f, key) {
+			e.count.refused.Add(1)
+			e.reply(req, f, v.code, v.reason, v.header)
+		}
 		return
 	}
 	switch {
@@ -47,13 +50,30 @@ func (e *Endpoint) request(req *sip.Request, f *flow, known bool) {
 	}
 }
 
+// entitled reports whether an unknown source may learn what is wrong with its
+// request: its dialog's peer, or who proves himself first. Others are
+// challenged, or get nothing, as if nothing were wrong.
+func (e *Endpoint) entitled(req *sip.Request, f *flow, key string) bool {
+	tag := tagOf(req.To().Params)
+	switch {
+	case tag != "":
+		return e.legs.find(req.CallID().Value(), tag) != nil
+	case req.Method != sip.INVITE && req.Method != sip.REGISTER:
+		e.count.strangers.Add(1)
+		return false
+	}
+	v := e.phones.authenticate(req)
+	if v.response != nil {
+		e.turnAway(req, f, key, v.response)
+		return false
+	}
+	return true
+}
+
 // misread answers 400 to a request of which not all could be read, if what
 // could be is enough to answer. Never an ACK. bad is a header's name, or empty.
 func (e *Endpoint) misread(req *sip.Request, f *flow, bad string) {
-	if bad == "" {
-		bad = "Request"
-	}
-	if answerable, _ := mandatory(req); answerable && req.Method != sip.ACK {
+	if mandatory(req) && req.Method != sip.ACK {
 		e.reply(req, respondTo(req, f), 400, "Bad "+bad)
 	}
 }
@@ -175,6 +195,10 @@ func (e *Endpoint) outside(req *sip.Request, f *flow, key string, known bool) {
 	}
 	switch req.Method {
 	case sip.OPTIONS:
+		if hopsLeft(req) == 0 && !e.ours(&req.Recipient) { // RFC 4475 §3.3.11: we shall not pass it on
+			e.answer(key, f, e.makeReply(req, 483, "Too Many Hops"))
+			return
+		}
 		e.answer(key, f, e.capabilities(req))
 	case sip.BYE, sip.INFO, sip.UPDATE, sip.PRACK, sip.NOTIFY:
 		e.answer(key, f, e.makeReply(req, 481, "Call/Transaction Does Not Exist"))
@@ -194,6 +218,15 @@ func (e *Endpoint) capabilities(req *sip.Request) *sip.Response {
 }
 
 func (e *Endpoint) register(req *sip.Request, f *flow, key string) {
+	if _, carrier := e.carriers.whose(f.source.Addr()); carrier { // others learn nothing before they prove who they are
+		for _, h := range slices.Concat(req.GetHeaders("contact"), req.GetHeaders("m")) {
+			if c := (cursor{b: []byte(h.Value())}); !c.contacts() {
+				e.count.refused.Add(1)
+				e.reply(req, f, 400, "Bad Contact")
+				return
+			}
+		}
+	}
 	res := e.phones.register(req, f.local().String())
 	if res == nil {
 		return
@@ -217,7 +250,7 @@ func (e *Endpoint) challenged(req *sip.Request) {
 	}
 }
 
-// makeReply builds a response with the Server header, and Allow in a 405.
+// makeReply builds a response with the Server header, and Allow in a 405 or 501.
 func (e *Endpoint) makeReply(req *sip.Request, code int, reason string, more ...sip.Header) *sip.Response {
 	if code > 100 && tagOf(req.To().Params) == "" {
 		req.To().Params.Add("tag", e.steadyTag(req))
@@ -225,7 +258,7 @@ func (e *Endpoint) makeReply(req *sip.Request, code int, reason string, more ...
 	res := sip.NewResponseFromRequest(req, code, reason, nil)
 	res.SipVersion = "SIP/2.0" // Scar: SIP/7.0 got "SIP/7.0 200 OK"
 	e.dress(res)
-	if code == 405 {
+	if code == 405 || code == 501 {
 		res.AppendHeader(sip.NewHeader("Allow", widest.allow()))
 	}
 	for _, h := range more {

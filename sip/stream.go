@@ -24,6 +24,7 @@ type stream struct {
 	buf   []byte
 	from  int       // start of what is not consumed yet
 	begun time.Time // when the unfinished message began; zero: between messages
+	spoke bool      // a whole message has come, or we opened the connection
 }
 
 // room returns free space for a read.
@@ -50,10 +51,10 @@ func (s *stream) add(n int) { s.buf = s.buf[:len(s.buf)+n] }
 func (s *stream) deadline(now time.Time, friend bool) time.Time {
 	if len(s.buf) == s.from {
 		s.begun = time.Time{}
-		if friend {
+		if friend && s.spoke {
 			return now.Add(friendIdle)
 		}
-		return now.Add(strangerIdle)
+		return now.Add(silentFor)
 	}
 	if s.begun.IsZero() {
 		s.begun = now
@@ -92,7 +93,7 @@ func (s *stream) next() (msg []byte, ping bool, err error) {
 		return nil, false, nil
 	}
 	s.from += end + length
-	s.begun = time.Time{}
+	s.begun, s.spoke = time.Time{}, true
 	return rest[: end+length : end+length], false, nil
 }
 

@@ -16,12 +16,12 @@ import (
 // challenged REGISTER takes; whoever proved itself may stay, and a whole office
 // may be behind one address of his.
 const (
-	maxConns       = 32768 // fewer where the system allows fewer files
-	maxConnsOfHost = 128   // of a stranger's; a friend's: half of all
-	filesForOthers = 12000 // what RTP, the store and recordings may have open
-	strangerIdle   = 30 * time.Second
+	maxConns       = 32768            // fewer where the system allows fewer files
+	maxConnsOfHost = 128              // of a stranger's; a friend's: half of all
+	filesForOthers = 12000            // what RTP, the store and recordings may have open
+	silentFor      = 10 * time.Second // before the first message, and a stranger after it
 	friendIdle     = 2 * time.Hour
-	messageWithin  = 15 * time.Second // from a message's first byte to its last
+	messageWithin  = 10 * time.Second // from a message's first byte to its last
 	dialWithin     = 5 * time.Second
 	writeWithin    = 10 * time.Second
 	maxQueued      = 256 // messages waiting for a slow reader
@@ -103,6 +103,15 @@ func (t *tcpConn) write(b []byte) error {
 	default:
 		t.close()
 		return errSlow
+	}
+}
+
+// hangUp closes when all that was written before has left.
+func (t *tcpConn) hangUp() {
+	select {
+	case t.out <- nil:
+		<-t.done // the writer's deadline bounds it
+	default:
 	}
 }
 
@@ -307,6 +316,9 @@ func (t *tcpConn) writeLoop(conn net.Conn) {
 		case <-t.done:
 			return
 		case b := <-t.out:
+			if b == nil {
+				return
+			}
 			_ = conn.SetWriteDeadline(time.Now().Add(writeWithin))
 			t.e.trace(false, t.way.over.lower(), t.local, t.remote, b)
 			_, err := conn.Write(b)
@@ -323,7 +335,7 @@ func (t *tcpConn) readLoop(conn net.Conn) {
 	if !t.greet(conn) {
 		return
 	}
-	var s stream
+	s := stream{spoke: t.way.name != "" || t.cancel != nil}
 	for {
 		_ = conn.SetReadDeadline(s.deadline(time.Now(), t.friend.Load()))
 		n, err := conn.Read(s.room())
@@ -336,6 +348,10 @@ func (t *tcpConn) readLoop(conn net.Conn) {
 			if err != nil {
 				t.e.count.malformed.Add(1)
 				t.e.grumble.say("SIP stream without message boundaries", "addr", t.remote.String(), "err", err)
+				if t.e.known(t.remote.Addr()) {
+					t.e.salvage(s.buf[s.from:], &flow{tcp: t, remote: t.remote, source: t.remote}, flaw{400, "Bad Content-Length"})
+				}
+				t.hangUp()
 				return
 			}
 			if ping {

@@ -178,20 +178,26 @@ func TestSilentAndSlowTCPPeersAreCutOff(t *testing.T) {
 		l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
 		r := newRig(t, func(c *Config) { c.TCP = []net.Listener{l} })
 		defer r.close()
+		idle := "ACK sip:a@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP h\r\nFrom: <sip:a@b>\r\nTo: <sip:a@b>\r\nCall-ID: i\r\nCSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n"
 		for _, c := range []struct {
 			name, from, drip string
 			after            time.Duration
 		}{
-			{"silent stranger", "198.51.100.9", "", strangerIdle},
+			{"silent stranger", "198.51.100.9", "", silentFor},
+			{"silent trunk", "10.0.0.2", "", silentFor},
 			{"unfinished message of a stranger", "198.51.100.9", "INVITE sip:a@b SIP/2.0\r\n", messageWithin},
 			{"unfinished message of a trunk", "10.0.0.2", "INVITE sip:a@b SIP/2.0\r\n", messageWithin},
-			{"idle trunk", "10.0.0.2", "", friendIdle},
+			{"idle trunk", "10.0.0.2", idle, friendIdle},
+			{"idle stranger", "198.51.100.9", idle, silentFor},
 		} {
 			far := l.connect(c.from, 40000)
 			start := time.Now()
 			go func() {
 				for c.drip != "" {
 					if _, err := io.WriteString(far, c.drip); err != nil {
+						return
+					}
+					if c.drip == idle {
 						return
 					}
 					c.drip = "X: y\r\n"

@@ -47,43 +47,18 @@ func trimParams(ps sip.HeaderParams) {
 
 // mandatory reports whether the headers without which nothing can be answered
 // or matched are there (RFC 3261 §8.1.1). Parsers let their absence through
-// as nil.
-func mandatory(m sip.Message) (answerable, whole bool) {
-	answerable = m.Via() != nil && m.CSeq() != nil && m.From() != nil && m.To() != nil && m.CallID() != nil
-	if !answerable {
-		return m.Via() != nil, false
-	}
-	if tag, _ := m.From().Params.Get("tag"); tag == "" {
-		return true, false
-	}
-	return true, branch(m) != ""
+// as nil. A branch and a From tag may be missing: peers of RFC 2543 know neither
+// (§12.1.1, §17.2.3).
+func mandatory(m sip.Message) bool {
+	return m.Via() != nil && m.CSeq() != nil && m.From() != nil && m.To() != nil && m.CallID() != nil
 }
 
-// validate is the one check before every handler (RFC 3261 §8.2). It is never
-// asked about an ACK, which must not be answered.
+// validate is the second check before every handler (RFC 3261 §8.2); lint was
+// the first. It is never asked about an ACK, which must not be answered.
 func validate(req *sip.Request, over transport) verdictOf {
-	if req.SipVersion != "SIP/2.0" && !strings.EqualFold(req.SipVersion, "SIP/2.0") {
-		return verdictOf{code: 505, reason: "Version Not Supported"}
-	}
-	if req.CSeq().MethodName != req.Method {
-		return verdictOf{code: 400, reason: "CSeq method does not match"}
-	}
-	if bad, what := badLength(req); bad {
-		return verdictOf{code: 400, reason: what}
-	}
-	switch req.Recipient.Scheme {
-	case "sip", "tel":
-	case "sips": // RFC 3261 §26.2.2: not where others can read it
-		if over != onTLS {
-			return verdictOf{code: 416, reason: "Unsupported URI Scheme"}
-		}
-	default:
+	// RFC 3261 §26.2.2: not where others can read it.
+	if req.Recipient.Scheme == "sips" && over != onTLS {
 		return verdictOf{code: 416, reason: "Unsupported URI Scheme"}
-	}
-	if h := req.GetHeader("Max-Forwards"); h != nil {
-		if mf := req.MaxForwards(); mf == nil || *mf > 255 {
-			return verdictOf{code: 400, reason: "Bad Max-Forwards"}
-		}
 	}
 	if req.Method != sip.CANCEL {
 		if tags := required(req); tags != "" {
@@ -95,36 +70,48 @@ func validate(req *sip.Request, over transport) verdictOf {
 			return verdictOf{code: 415, reason: "Unsupported Media Type", header: sip.NewHeader("Accept", "application/sdp")}
 		}
 	}
+	if req.Method == sip.INVITE && !takesSDP(req) { // RFC 3261 §20.1
+		return verdictOf{code: 406, reason: "Not Acceptable"}
+	}
 	return verdictOf{}
 }
 
-// badLength finds two Content-Length headers that differ, or one that
-// promises more than the datagram holds (the parser refuses those).
-func badLength(req *sip.Request) (bool, string) {
-	n, seen := "", 0
-	for _, h := range req.Headers() {
-		if _, ok := h.(*sip.ContentLengthHeader); !ok {
-			continue
+// takesSDP reports whether the peer accepts the body of our answer.
+func takesSDP(req *sip.Request) bool {
+	all := headersOf(req, "Accept")
+	for _, h := range all {
+		for _, kind := range strings.Split(h.Value(), ",") {
+			kind, _, _ = strings.Cut(kind, ";")
+			switch strings.ToLower(strings.TrimSpace(kind)) {
+			case sdpType, "application/*", "*/*", "*", "":
+				return true
+			}
 		}
-		if v := h.Value(); seen > 0 && v != n {
-			return true, "Two Content-Length headers"
-		} else {
-			n = v
-		}
-		seen++
 	}
-	return false, ""
+	return len(all) == 0
 }
 
 // required lists the option tags of Require that no policy of ours supports.
 func required(req *sip.Request) string {
 	var tags []string
-	for _, t := range optionTags(req, "require") {
+	for _, t := range optionTags(req, "Require") {
 		if !understood(t) {
 			tags = append(tags, t)
 		}
 	}
 	return strings.Join(tags, ", ")
+}
+
+// headersOf lists a message's headers of a name. Unlike sipgo's GetHeaders it
+// allocates nothing when there are none.
+func headersOf(m sip.Message, name string) []sip.Header {
+	var found []sip.Header
+	for _, h := range m.(interface{ Headers() []sip.Header }).Headers() {
+		if n := h.Name(); len(n) == len(name) && strings.EqualFold(n, name) {
+			found = append(found, h)
+		}
+	}
+	return found
 }
 
 func branch(m sip.Message) string {

@@ -30,7 +30,11 @@ func (v invalid) text(i int) string {
 	head += def(v.to, "To: <sip:b@10.0.0.1>\r\n")
 	head += def(v.callID, fmt.Sprintf("Call-ID: v%d\r\n", i))
 	head += def(v.cseq, "CSeq: 1 "+v.method+"\r\n")
-	return head + "Contact: <sip:a@10.0.0.2>\r\nMax-Forwards: 70\r\n" + v.more + "Content-Length: 0\r\n\r\n"
+	head += "Contact: <sip:a@10.0.0.2>\r\n"
+	if !strings.Contains(v.more, "Max-Forwards") {
+		head += "Max-Forwards: 70\r\n"
+	}
+	return head + v.more + "Content-Length: 0\r\n\r\n"
 }
 
 var invalids = []struct {
@@ -45,11 +49,24 @@ var invalids = []struct {
 	{"required extension", invalid{more: "Require: nothingSupportsThis, nor-this\r\n"}, "420"},
 	{"two Content-Lengths", invalid{more: "Content-Length: 1\r\n"}, "400"},
 	{"no From", invalid{from: "-"}, "400"},
-	{"no tag in From", invalid{from: "From: <sip:a@b>\r\n"}, "400"},
+	{"two From", invalid{more: "f: <sip:a@10.0.0.2>;tag=1\r\n"}, "400"},
+	{"two hop counts", invalid{more: "Max-Forwards: 70\r\nMax-Forwards: 70\r\n"}, "400"},
 	{"no To", invalid{to: "-"}, "400"},
 	{"no Call-ID", invalid{callID: "-"}, "400"},
 	{"no CSeq", invalid{cseq: "-"}, "400"},
-	{"no branch", invalid{via: "Via: SIP/2.0/UDP 10.0.0.2:5060;rport\r\n"}, "400"},
+	{"method in lower case", invalid{method: "options"}, "501"},
+	{"our own Via come back", invalid{more: "Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bKTOKENxyz\r\n"}, "482"},
+	{"no hops left for another's", invalid{method: "OPTIONS", uri: "sip:a@elsewhere.example", more: "Max-Forwards: 0\r\n"}, "483"},
+	{"no hops left for us", invalid{method: "OPTIONS", uri: "sip:10.0.0.1", more: "Max-Forwards: 0\r\n"}, "200"},
+	{"answer of a kind that we have not", invalid{more: "Accept: text/plain, image/*;q=1\r\n"}, "406"},
+	{"REGISTER with a Contact that is none", invalid{method: "REGISTER", more: "m: sip:a@b?x=y\r\n"}, "400"},
+	{"URI with headers", invalid{uri: "sip:a@b?Route=x"}, "400"},
+	{"IPv6 without brackets", invalid{uri: "sip:a@2001:db8::1"}, "400"},
+	{"port too great", invalid{uri: "sip:a@b:70000"}, "400"},
+	{"half a quote", invalid{from: "From: \"a <sip:a@b>;tag=1\r\n"}, "400"},
+	{"a quote for an address", invalid{from: "From: \"sip:a@b\";tag=1\r\n"}, "400"},
+	{"a list for a From", invalid{from: "From: <sip:a@b>;tag=1, <sip:c@d>\r\n"}, "400"},
+	{"a Date of New York", invalid{more: "Date: Fri, 01 Jan 2010 16:00:00 EST\r\n"}, "400"},
 	{"no Via", invalid{via: "-"}, ""},
 	{"no hops left", invalid{more: "Max-Forwards: 0\r\n"}, "483"},
 	{"no hop left behind us", invalid{more: "Max-Forwards: 1\r\n"}, "483"},
@@ -88,20 +105,63 @@ func TestEveryRequestIsValidatedAndNoAckIsAnswered(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(r *rig) {
 				p := r.peer(rigTrunk)
-				p.send(c.msg.text(i))
+				p.send(strings.ReplaceAll(c.msg.text(i), "TOKEN", r.e.token))
 				if c.want == "" {
 					p.nothing(time.Minute)
 				} else if m := p.expect("SIP/2.0 "); !strings.HasPrefix(m.text, "SIP/2.0 "+c.want) {
 					t.Errorf("got %q, want %s", m.text, c.want)
 				} else if c.want == "420" && m.hdr("Unsupported") != "nothingSupportsThis, nor-this" {
 					t.Errorf("Unsupported: got %q", m.hdr("Unsupported"))
-				} else if c.want == "405" && m.hdr("Allow") != widest.allow() {
+				} else if (c.want == "405" || c.want == "501") && m.hdr("Allow") != widest.allow() {
 					t.Errorf("Allow: got %q, want %q", m.hdr("Allow"), widest.allow())
 				}
 				r.silent(time.Second)
 				if n := r.e.Stats().Panics; n != 0 {
 					t.Errorf("panics: got %d, want 0", n)
 				}
+			})
+		})
+	}
+}
+
+// What is unusual and legal is a call like any other, and its dialog works.
+func TestUnusualInvitesAreCalls(t *testing.T) {
+	for i, c := range []struct {
+		name string
+		msg  invalid
+	}{
+		{"no tag in From, as in RFC 2543", invalid{from: "From: <sip:a@10.0.0.2>\r\n"}},
+		{"no branch, as in RFC 2543", invalid{via: "Via: SIP/2.0/UDP 10.0.0.2:5060;rport\r\n"}},
+		{"the cookie alone for a branch", invalid{via: "Via: SIP/2.0/UDP 10.0.0.2:5060;rport;branch=z9hG4bK\r\n"}},
+		{"blanks around the tag", invalid{from: "From: A B\t<sip:a@10.0.0.2>\r\n ; tag\t= 1\r\n"}},
+		{"compact, folded, in capitals", invalid{from: "F:\r\n <sip:a@10.0.0.2>;TAG=1\r\n", to: "t : sip:b@10.0.0.1\r\n"}},
+		{"quotes in a name", invalid{from: "From: \"a \\\" <b>, c;\" <sip:a@10.0.0.2>;tag=1\r\n"}},
+		{"UTF-8 without quotes", invalid{from: "From: J\u00fcrgen (Sales) <sip:a@10.0.0.2>;tag=1\r\n"}},
+		{"parameters without a value", invalid{from: "From: <sip:a@10.0.0.2;x;y=>;tag=1;z=;z\r\n"}},
+		{"everything in Accept", invalid{more: "Accept: application/sdp;level=1, text/plain\r\n"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(r *rig) {
+				p := r.peer(rigTrunk)
+				p.send(c.msg.text(i))
+				p.expect("SIP/2.0 100")
+				ev := want[Invited](r)
+				if ev.From.User != "a" {
+					t.Errorf("From: got %q, want a", ev.From.User)
+				}
+				ev.Leg.Answer([]byte(rigSDP))
+				ok := p.expect("SIP/2.0 200")
+				ack := c.msg
+				ack.method, ack.to = "ACK", "To: "+ok.hdr("To")+"\r\n"
+				p.send(ack.text(i))
+				want[Confirmed](r)
+				ev.Leg.Hangup(0, Reason{})
+				bye := p.expect("BYE ")
+				if bye.hdr("Call-ID") != ok.hdr("Call-ID") || !strings.HasSuffix(bye.hdr("From"), ";tag="+ok.tag("To")) {
+					t.Errorf("got %q, want a BYE of the dialog", bye.text)
+				}
+				p.respond(bye, 200, "", "", "")
+				want[Ended](r)
 			})
 		})
 	}
@@ -150,10 +210,13 @@ func TestStrangersGetSilenceExceptForInviteAndRegister(t *testing.T) {
 		p := r.peer("10.9.9.9:5060")
 		for i, c := range invalids {
 			m := c.msg
-			if m.method == "" {
+			if m.method == "" || m.method == "REGISTER" {
 				m.method = "OPTIONS"
 			}
 			p.send(m.text(i))
+			if strings.HasPrefix(c.want, "4") && lint([]byte(c.msg.text(i))).code != 0 {
+				p.send(c.msg.text(i)) // malformed: nobody is challenged either
+			}
 		}
 		for _, junk := range []string{"", "\r\n\r\n", "\x00", "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01", strings.Repeat("A", 60000), "SIP/2.0 200 OK\r\n\r\n"} {
 			p.send(junk)
@@ -167,6 +230,10 @@ func TestStrangersGetSilenceExceptForInviteAndRegister(t *testing.T) {
 		b.wirePeer = q
 		b.invite()
 		m2 := q.expect("SIP/2.0 401")
+		for i, m := range []invalid{{more: "Require: x\r\n"}, {uri: "sips:ann@10.0.0.1"}, {more: "Accept: x/y\r\n"}, {method: "REGISTER", more: "Require: x\r\n"}} {
+			p.send(m.text(1000 + i))
+			p.expect("SIP/2.0 401") // what is wrong is for those who prove who they are
+		}
 		if len(m1.all("WWW-Authenticate")) == 0 || len(m1.all("WWW-Authenticate")) != len(m2.all("WWW-Authenticate")) {
 			t.Errorf("challenges differ: got %q and %q", m1.text, m2.text)
 		}

@@ -101,7 +101,8 @@ func live(t *testing.T, yaml string, f func(*story)) {
 }
 
 // open starts the house and the carrier. The ladder begins at the first call.
-func open(t *testing.T, yaml string) *story {
+// change may alter the world that it is given.
+func open(t *testing.T, yaml string, change ...func(*story, *world)) *story {
 	t.Helper()
 	s := &story{T: t, ctx: t.Context(), net: simnet.New(), log: &bytes.Buffer{}, hosts: 10}
 	s.net.Name(switchAddr.Addr(), "switch")
@@ -111,7 +112,11 @@ func open(t *testing.T, yaml string) *story {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(s.log, nil))
-	s.house, err = openHouse(cfg, s.world(), log)
+	w := s.world()
+	for _, f := range change {
+		f(s, &w)
+	}
+	s.house, err = openHouse(cfg, w, log)
 	if err != nil {
 		t.Fatal(err)
 	}
