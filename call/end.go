@@ -54,6 +54,9 @@ func (s *Switchboard) abandonTransfer(c *liveCall, outcome routing.Outcome) {
 	if t == nil {
 		return
 	}
+	if t.taken { // the carrier took the customer away without a last word
+		outcome = routing.OutcomeAccepted
+	}
 	s.dropThird(c, routing.OutcomeAbandoned)
 	c.transfer = nil
 	r := &c.record.Transfers[t.receipt]

@@ -32,6 +32,7 @@ const (
 	CauseRejected      Cause = "rejected"       // caller: the number was refused
 	CauseUnreachable   Cause = "unreachable"    // system: the agent called has no live phone (480)
 	CauseFailed        Cause = "failed"         // trunk: no trunk could reach the number
+	CauseTransferred   Cause = "transferred"    // agent: the carrier took the call over
 	CauseServed        Cause = "served"         // system: a code that an agent dialled was obeyed
 	CauseFlowEnd       Cause = "flow_end"       // flow: its last step, or a hangup step
 	CauseForwardFailed Cause = "forward_failed" // flow: nothing left after a forward that nobody took

@@ -36,6 +36,8 @@ func (s *Switchboard) legEvent(e sip.Event) {
 		s.referred(l, e)
 	case sip.Probed:
 		s.probed(l, e)
+	case sip.Transferring:
+		s.carrierTells(l, e)
 	case sip.Ended:
 		s.lineEnded(l, e)
 	}
@@ -66,6 +68,8 @@ func legOf(e sip.Event) (sip.LegID, bool) {
 	case sip.Referred:
 		return e.Leg, true
 	case sip.Probed:
+		return e.Leg, true
+	case sip.Transferring:
 		return e.Leg, true
 	case sip.Ended:
 		return e.Leg, true

@@ -49,6 +49,7 @@ type Trunk struct {
 	MediaFrom []netip.Prefix // further networks its RTP may come from
 	MaxCalls  int            // at once, both directions; 0: no limit
 	Believe   bool           // its P-Asserted-Identity and Remote-Party-ID name the caller
+	Refer     bool           // it makes blind transfers to numbers itself (REFER)
 	CallerID  desk.Number    // ours, shown on calls out
 }
 

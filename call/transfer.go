@@ -17,12 +17,14 @@ type transfer struct {
 	by  routing.AgentID
 	to  Destination
 
-	third   *line    // who answered; nil: nobody yet
-	outside *outside // a number: how it is dialled
-	queued  bool     // an agent or a team: waits in the router, or rings
-	due     time.Time
-	swapped bool // ask: the customer is talked to meanwhile
-	merged  bool // ask: all three hear each other
+	third     *line    // who answered; nil: nobody yet
+	outside   *outside // a number: how it is dialled
+	queued    bool     // an agent or a team: waits in the router, or rings
+	due       time.Time
+	byCarrier bool // a number: the carrier was asked to call it (REFER)
+	taken     bool // and has agreed to
+	swapped   bool // ask: the customer is talked to meanwhile
+	merged    bool // ask: all three hear each other
 
 	back    routing.TeamID  // the team whose queue the customer returns to
 	outcome routing.Outcome // of the last agent who was rung
@@ -53,7 +55,11 @@ func (s *Switchboard) transferBy(c *liveCall, l *line, to Destination, askFirst 
 			return err
 		}
 		t.outside = o
-		find = func() { s.transferTries(c) }
+		find = func() {
+			if !s.referOut(c) {
+				s.transferTries(c)
+			}
+		}
 	default:
 		if err := s.targetOnline(l, to); err != nil {
 			return err
@@ -381,7 +387,10 @@ func (s *Switchboard) someoneLeft(c *liveCall) bool {
 // transferDue gives up a transfer to agents who are all at their limits.
 func (s *Switchboard) transferDue(c *liveCall) {
 	why := c.transfer.outcome
-	if why == "" {
+	switch {
+	case c.transfer.byCarrier:
+		why = routing.OutcomeNoAnswer
+	case why == "":
 		why = routing.OutcomeBusy
 	}
 	s.transferFailed(c, why, 0)

@@ -177,9 +177,7 @@ func (r *reader) checkTrunks(c *Config) {
 		if t.SessionTimers != c.SessionTimers {
 			r.checkTimers(join(key, "session_timers"), t.SessionTimers)
 		}
-		if t.CallerID != "" && !e164.MatchString(t.CallerID) {
-			r.fail(join(key, "caller_id"), "%q is not a number in E.164: write it with plus and country code, such as \"+14155550100\"", t.CallerID)
-		}
+		r.ourNumber(join(key, "caller_id"), t.CallerID)
 		for i, p := range t.AcceptFrom {
 			if p.IsValid() && p.Bits() == 0 {
 				r.warn(index(join(key, "accept_from"), i), "%s is everybody: any host on the internet can call in as this trunk; name the carrier's networks", p)
@@ -243,4 +241,11 @@ func overlap(p netip.Prefix, all []netip.Prefix) (netip.Prefix, bool) {
 		}
 	}
 	return netip.Prefix{}, false
+}
+
+// ourNumber checks a number that is shown to the world; "" is none.
+func (r *reader) ourNumber(key, number string) {
+	if number != "" && !e164.MatchString(number) {
+		r.fail(key, "%q is not a number in E.164: write it with plus and country code, such as \"+14155550100\"", number)
+	}
 }

@@ -58,6 +58,7 @@ func (r *reader) checkAgent(c *Config, key string, a Agent) {
 	if a.Extension != "" && slices.Contains(c.Dial.Emergency, a.Extension) {
 		r.fail(join(key, "extension"), "%s is an emergency number: choose another", a.Extension)
 	}
+	r.ourNumber(join(key, "caller_id"), a.CallerID)
 	r.between(join(key, "call_limit"), a.CallLimit, 1, 100)
 	if len(a.Phones) > 5 {
 		r.fail(join(key, "phones"), "has %d phones: an agent has at most 5", len(a.Phones))
@@ -105,6 +106,7 @@ func (r *reader) checkTeam(c *Config, key string, t Team) {
 	if t.Presence == "desk" {
 		r.fail(join(key, "presence"), "desk needs the Help Desk, which is not available in this version, so nobody would ever be rung: write any")
 	}
+	r.ourNumber(join(key, "caller_id"), t.CallerID)
 	r.atLeast(join(key, "ring"), t.Ring, time.Second)
 	r.atLeast(join(key, "ring_start"), t.RingStart, 100*time.Millisecond)
 	if t.Ring > 10*time.Minute {

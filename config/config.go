@@ -159,6 +159,8 @@ type Trunk struct {
 	Prack string `yaml:"prack" jsonschema:"enum=off,enum=supported,enum=required"`
 	// Who calls, as this carrier says and is told it.
 	Identity Identity `yaml:"identity"`
+	// Who makes a blind transfer of this trunk's callers to a number: bridge (the switch, which keeps both legs) or refer (the carrier, and the switch where it will not).
+	Transfer string `yaml:"transfer" jsonschema:"enum=bridge,enum=refer"`
 	// Most calls at once over this trunk, both directions.
 	MaxCalls int `yaml:"max_calls"`
 	// Our E.164 number shown on calls that leave over this trunk.
@@ -219,6 +221,8 @@ type Agent struct {
 	Name string `yaml:"name"`
 	// Digest password of the phones, 12 characters or more. Required without phones.
 	Password Secret `yaml:"password"`
+	// Our E.164 number shown on this agent's calls out; empty: the team's.
+	CallerID string `yaml:"caller_id"`
 	// Short number that other agents dial.
 	Extension string `yaml:"extension"`
 	// Most calls at once.
@@ -252,6 +256,8 @@ type Team struct {
 	WrapUp time.Duration `yaml:"wrap_up"`
 	// Time to come back to a call after losing the phone.
 	Reclaim time.Duration `yaml:"reclaim"`
+	// Our E.164 number shown on its agents' calls out; empty: the trunk's.
+	CallerID string `yaml:"caller_id"`
 	// Record the team's calls.
 	Recording bool `yaml:"recording"`
 }

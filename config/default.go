@@ -63,6 +63,7 @@ func DefaultTrunk() Trunk {
 		MediaFrom:  []netip.Prefix{},
 		CalledFrom: []string{"uri", "to"},
 		Format:     Format{In: "auto", Out: "plus"},
+		Transfer:   "bridge",
 		MaxCalls:   30,
 
 		SessionTimers: defaultTimers,

@@ -114,7 +114,9 @@ func (l *Leg) onRequest(req *sip.Request, f *flow, key string) {
 		l.onPrack(req, f, key)
 	case sip.REFER:
 		l.onRefer(req, f, key)
-	case sip.NOTIFY, sip.SUBSCRIBE, sip.MESSAGE, sip.PUBLISH, sip.REGISTER:
+	case sip.NOTIFY:
+		l.onNotify(req, f, key)
+	case sip.SUBSCRIBE, sip.MESSAGE, sip.PUBLISH, sip.REGISTER:
 		l.respond(key, f, req, 405)
 	default:
 		l.respond(key, f, req, 501)

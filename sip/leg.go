@@ -45,6 +45,7 @@ type Leg struct {
 	queue  [][]byte // our offers behind it
 	theirs *theirs  // the peer's offer that we have not answered
 	refers []*referral
+	asked  *clientTx // our REFER, until its last NOTIFY
 	probe  *clientTx // our OPTIONS in the dialog
 
 	peer atomic.Pointer[string] // the peer's tag, for who looks for the dialog (RFC 3891)
@@ -210,7 +211,7 @@ func (l *Leg) depart(ev Ended) {
 	l.phase = leaving
 	l.queue = nil
 	l.refuseRefers()
-	l.probe = nil
+	l.probe, l.asked = nil, nil
 	clear(l.due[dueAnswer:dueLinger])
 	l.after(dueLinger, giveUp)
 	l.releaseBye()
@@ -313,6 +314,9 @@ func (l *Leg) response(t *clientTx, res *sip.Response) {
 	case l.ours != nil && t == l.ours.tx:
 		l.reofferResponse(t, res)
 	case res.StatusCode < 200:
+	case l.asked != nil && t == l.asked:
+		l.closeTx(t)
+		l.referAnswered(res.StatusCode)
 	case l.probe != nil && t == l.probe:
 		l.closeTx(t)
 		l.probed(res.StatusCode)
@@ -330,6 +334,8 @@ func (l *Leg) failure(t *clientTx, err error) {
 		l.dialFailure(err)
 	case l.ours != nil && t == l.ours.tx:
 		l.reofferFailure(err)
+	case l.asked != nil && t == l.asked:
+		l.referAnswered(0)
 	case l.probe != nil && t == l.probe:
 		l.probed(0)
 	}

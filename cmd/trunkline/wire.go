@@ -119,7 +119,11 @@ func setup(c *config.Config) (call.Setup, error) {
 		s.PauseTone = media.Beep()
 	}
 	s.Extensions = map[string]routing.AgentID{}
+	s.CallerIDs = map[routing.AgentID]desk.Number{}
 	for _, a := range c.Agents {
+		if a.CallerID != "" {
+			s.CallerIDs[routing.AgentID(a.ID)] = desk.Number(a.CallerID)
+		}
 		if a.Extension != "" {
 			s.Extensions[a.Extension] = routing.AgentID(a.ID)
 		}
@@ -130,11 +134,11 @@ func setup(c *config.Config) (call.Setup, error) {
 	for _, t := range c.Trunks {
 		s.Trunks[sip.TrunkID(t.ID)] = call.Trunk{
 			In: desk.Format(t.Format.In), Out: desk.Format(t.Format.Out), MediaFrom: t.MediaFrom,
-			MaxCalls: t.MaxCalls, CallerID: desk.Number(t.CallerID), Believe: t.Identity.Trust,
+			MaxCalls: t.MaxCalls, CallerID: desk.Number(t.CallerID), Refer: t.Transfer == "refer", Believe: t.Identity.Trust,
 		}
 	}
 	for _, t := range c.Teams {
-		s.Teams[routing.TeamID(t.ID)] = call.Team{Name: t.Name, Recording: t.Recording, Reclaim: t.Reclaim}
+		s.Teams[routing.TeamID(t.ID)] = call.Team{Name: t.Name, Recording: t.Recording, Reclaim: t.Reclaim, CallerID: desk.Number(t.CallerID)}
 	}
 	for _, n := range c.Numbers {
 		s.Numbers[desk.Number(n.Number)] = routing.FlowID(n.Flow)
