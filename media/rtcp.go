@@ -107,6 +107,7 @@ func (s *Session) control(b []byte, from netip.AddrPort, now int64) {
 		return
 	}
 	s.counts.rtcpReceived.Add(1)
+	s.watch.reported = now
 	if !s.terms.Mux && from.Addr() == s.latch.to.Addr() {
 		s.controlFrom = from
 	}

@@ -164,6 +164,7 @@ func (s *Session) Begin() {
 	s.shard.post(func(now int64) {
 		s.dormant = false
 		s.waiting, s.timedOut = now, false
+		s.watch.begin(now)
 		s.reroute(now)
 		s.rerouteTable(now)
 	})

@@ -22,6 +22,7 @@ type receiver struct {
 	epoch uint32 // counts its time lines: SSRC changes and jumps begin one
 
 	reception
+	watch watch
 }
 
 // receive takes one datagram, which is in the shard's packet.
@@ -47,6 +48,7 @@ func (s *Session) receive(sock *socket, from netip.AddrPort, n int, now int64) {
 	switch {
 	case how == stranger:
 		s.counts.strangers.Add(1)
+		s.watch.stranger, s.watch.whence = now, from
 		return
 	case how == candidate:
 		return
@@ -61,6 +63,7 @@ func (s *Session) receive(sock *socket, from netip.AddrPort, n int, now int64) {
 	if !s.heard || p.ssrc != s.who {
 		s.meet(p, now)
 	}
+	s.watch.note(s, p, now)
 	s.reception.note(p, &s.counts, now, p.steady)
 	if s.tap != nil {
 		s.record(p)

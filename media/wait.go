@@ -3,6 +3,7 @@ package media
 import (
 	"net"
 	"net/netip"
+	"sync/atomic"
 )
 
 // maxDatagram is the longest packet that is looked at: an Ethernet frame's
@@ -43,6 +44,8 @@ type socket struct {
 	owner   *Session
 	control bool // RTCP's own port
 	addr    netip.AddrPort
+
+	refusals atomic.Uint32 // ICMP said that nobody listens where we send
 
 	fd    int  // epoll: the descriptor
 	slot  int  // epoll: its place in the waiter's table

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -93,6 +94,9 @@ func (w *channelWaiter) read(s *socket) {
 				return
 			}
 			failures++
+			if errors.Is(err, syscall.ECONNREFUSED) {
+				s.refusals.Add(1)
+			}
 			continue
 		}
 		failures = 0

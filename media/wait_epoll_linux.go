@@ -35,6 +35,7 @@ type epollWaiter struct {
 
 	coarse bool // no epoll_pwait2 here: timeouts round up to 1 ms
 	from   unix.RawSockaddrAny
+	note   unix.Msghdr
 }
 
 const wakeSlot = -1 // the eventfd's place
@@ -75,12 +76,14 @@ func (w *epollWaiter) open(addr netip.AddrPort) (*socket, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	// Neither refusal makes the socket useless, so neither is an error.
+	// RECVERR has ICMP's refusals told, see failed. No refusal here makes the socket useless, so none is an error.
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, socketBuffer)
 	if a.Is4() {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, expedited)
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 1)
 	} else {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_TCLASS, expedited)
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
 	}
 	if err := unix.Bind(fd, sa); err != nil {
 		unix.Close(fd)
@@ -177,15 +180,31 @@ func (w *epollWaiter) receive(b []byte) (from netip.AddrPort, n int, sock *socke
 		if sock == nil || int32(sock.fd) != ev.Pad {
 			continue
 		}
+		if ev.Events&unix.EPOLLERR != 0 {
+			w.failed(sock)
+		}
 		size := uint32(unix.SizeofSockaddrAny)
 		r, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(sock.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
 			unix.MSG_DONTWAIT|unix.MSG_TRUNC, uintptr(unsafe.Pointer(&w.from)), uintptr(unsafe.Pointer(&size)))
 		if errno != 0 {
-			continue // EAGAIN, or an ICMP error of an earlier send: neither is a packet
+			continue // EAGAIN, or what failed has counted already: neither is a packet
 		}
 		return fromRaw(&w.from), int(r), sock, true
 	}
 	return netip.AddrPort{}, 0, nil, false
+}
+
+// failed takes what ICMP has said of packets that we sent: refused where nobody listens. It empties
+// the socket's queue of errors, or the wait would return for it at once for ever.
+func (w *epollWaiter) failed(s *socket) {
+	for range 16 {
+		w.note = unix.Msghdr{}
+		_, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&w.note)), unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
+		if errno != 0 {
+			return
+		}
+		s.refusals.Add(1)
+	}
 }
 
 // fromRaw reads the address of a received packet.
@@ -217,13 +236,22 @@ func (w *epollWaiter) send(s *socket, b []byte, to netip.AddrPort) {
 			return
 		}
 		sa := unix.RawSockaddrInet4{Family: unix.AF_INET, Port: swap16(to.Port()), Addr: to.Addr().As4()}
-		_, _, _ = unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
-			unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&sa)), unix.SizeofSockaddrInet4)
+		sendTo(s, b, unsafe.Pointer(&sa), unix.SizeofSockaddrInet4)
 		return
 	}
 	sa := unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: swap16(to.Port()), Addr: to.Addr().As16()}
-	_, _, _ = unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
-		unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&sa)), unix.SizeofSockaddrInet6)
+	sendTo(s, b, unsafe.Pointer(&sa), unix.SizeofSockaddrInet6)
+}
+
+// sendTo sends b. What an earlier packet's refusal stands in the way of is sent again.
+func sendTo(s *socket, b []byte, to unsafe.Pointer, size uintptr) {
+	for range 2 {
+		_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
+			unix.MSG_DONTWAIT, uintptr(to), size)
+		if errno != unix.ECONNREFUSED && errno != unix.EHOSTUNREACH {
+			return
+		}
+	}
 }
 
 func (w *epollWaiter) close() {

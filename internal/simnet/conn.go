@@ -20,6 +20,7 @@ type conn struct {
 	queue    []*flight  // arrived and not read: queue[head:]
 	head     int
 	closed   bool
+	refused  bool      // see Refusals
 	readBy   time.Time // zero: none
 	writeBy  time.Time
 	deadline *time.Timer // wakes blocked readers at readBy; armed only while one waits
@@ -59,6 +60,10 @@ func (c *conn) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 			return 0, netip.AddrPort{}, opError("read", c.addr, net.ErrClosed)
 		case !c.readBy.IsZero() && !time.Now().Before(c.readBy):
 			return 0, netip.AddrPort{}, opError("read", c.addr, os.ErrDeadlineExceeded)
+		}
+		if c.refused {
+			c.refused = false
+			return 0, netip.AddrPort{}, opError("read", c.addr, syscall.ECONNREFUSED)
 		}
 		if f := c.pop(); f != nil {
 			n, from := copy(b, f.payload), f.seenFrom
@@ -101,6 +106,14 @@ func (c *conn) pop() *flight {
 }
 
 // push queues a datagram that has arrived; false: closed or full.
+// refuse has the next read tell that a packet was refused.
+func (c *conn) refuse() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused = true
+	c.ready.Signal()
+}
+
 func (c *conn) push(f *flight) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -27,8 +27,9 @@ var ErrWildcard = errors.New("simnet: a wildcard address is not supported: liste
 
 // Net is one network. Its methods may be called from any goroutine.
 type Net struct {
-	seed    uint64
-	latency time.Duration
+	seed     uint64
+	refusals bool
+	latency  time.Duration
 
 	mu      sync.Mutex
 	conns   map[netip.AddrPort]*conn
@@ -72,6 +73,10 @@ type Option func(*Net)
 
 // Latency sets the one-way delay of every datagram; zero is allowed.
 func Latency(d time.Duration) Option { return func(n *Net) { n.latency = d } }
+
+// Refusals has who sends to a port that is not open told so, as by ICMP: its next read fails with
+// ECONNREFUSED.
+func Refusals() Option { return func(n *Net) { n.refusals = true } }
 
 // Seed sets the seed of all chance; the default is 1.
 func Seed(seed uint64) Option { return func(n *Net) { n.seed = seed } }

@@ -167,6 +167,9 @@ func (n *Net) deliver() {
 			n.counts.Lost++
 		case c == nil:
 			n.counts.Nobody++
+			if from := n.conns[f.from]; from != nil && n.refusals {
+				from.refuse()
+			}
 		case !c.push(f):
 			n.counts.Overflow++
 		default:
