@@ -25,6 +25,9 @@ type Status struct {
 // Counts are totals since the start of the process.
 type Counts = call.Counts
 
+// Sound is how a leg of a call sounds.
+type Sound = call.Sound
+
 // Trunk is one carrier's account.
 type Trunk struct {
 	ID       string `json:"id"`
@@ -79,6 +82,7 @@ type Call struct {
 	Agent   string    `json:"agent,omitempty"`
 	Since   time.Time `json:"since"` // of the state
 	Began   time.Time `json:"began"`
+	Sound   []Sound   `json:"sound,omitempty"` // of the legs that are up
 }
 
 // Card is what is kept of a call, with its sums in seconds; while the call
@@ -189,7 +193,7 @@ func statusView(s call.Status, version string) Status {
 	for _, c := range s.Calls {
 		out.Calls = append(out.Calls, Call{
 			ID: string(c.ID), Trunk: string(c.Trunk), Caller: c.Caller.String(), Dialled: c.Dialled,
-			State: string(c.State), Agent: string(c.Agent), Since: c.Since, Began: c.Began,
+			State: string(c.State), Agent: string(c.Agent), Since: c.Since, Began: c.Began, Sound: c.Sound,
 		})
 	}
 	return out

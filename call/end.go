@@ -85,6 +85,9 @@ func (s *Switchboard) close(c *liveCall, e Ending) {
 	s.live--
 	s.alarms.set(c, noTime)
 	c.record.end(s.now, e)
+	for _, l := range c.lines {
+		s.judge(l)
+	}
 	if c.trunk != "" {
 		s.trunkOf(c.trunk).calls--
 	}

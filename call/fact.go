@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"trunkline/desk"
+	"trunkline/media"
 	"trunkline/recorder"
 	"trunkline/routing"
 	"trunkline/sip"
@@ -48,6 +49,9 @@ const (
 	FactRecordingPaused  FactKind = "recording.paused" // Until: resumed by itself
 	FactRecordingResumed FactKind = "recording.resumed"
 	FactRecordingSealed  FactKind = "recording.sealed"
+	FactQuality          FactKind = "media.quality" // of a leg, at its end
+	FactOneWay           FactKind = "media.one_way" // a leg is not heard; Reason: the likely cause, a media.Cause
+	FactHeardAgain       FactKind = "media.resumed"
 	FactAgentStatus      FactKind = "agent.status"
 	FactAgentPhones      FactKind = "agent.phones"
 	FactContactMade      FactKind = "contact.made"
@@ -76,4 +80,5 @@ type Fact struct {
 	Until     time.Time       `json:"until,omitzero"`
 	Count     int             `json:"count,omitempty"`
 	Ending    *Ending         `json:"ending,omitempty"`
+	Quality   *media.Quality  `json:"quality,omitempty"`
 }

@@ -165,6 +165,16 @@ func (s *Switchboard) fromMedia(e media.Event) {
 			s.pressed(l, e.Digit)
 			s.rearm(l.call)
 		}
+	case media.OneWay:
+		if l := s.sessions[e.Session]; l != nil && !l.call.ended {
+			s.handling = l.call
+			s.unheard(l, e)
+		}
+	case media.HeardAgain:
+		if l := s.sessions[e.Session]; l != nil && !l.call.ended {
+			s.handling = l.call
+			s.heardAgain(l, e)
+		}
 	case media.TimedOut:
 		if l := s.sessions[e.Session]; l != nil && !l.call.ended && l.state == lineUp {
 			s.handling = l.call

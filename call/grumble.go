@@ -19,8 +19,9 @@ type complained struct {
 	limit int
 }
 
-// grumble says a complaint, at most once a second. limit is what was reached; 0: none.
-func (s *Switchboard) grumble(what string, trunk sip.TrunkID, limit int) {
+// grumble says a complaint, at most once a second. limit is what was
+// reached; 0: none. of are the log's attributes of the one that is said.
+func (s *Switchboard) grumble(what string, trunk sip.TrunkID, limit int, of ...any) {
 	key := complaint{what, trunk}
 	had, known := s.complaints[key]
 	if known && s.now.Sub(had.said) < time.Second {
@@ -28,11 +29,11 @@ func (s *Switchboard) grumble(what string, trunk sip.TrunkID, limit int) {
 		s.complaints[key] = had
 		return
 	}
-	s.say(key, complained{said: s.now, more: had.more + 1, limit: limit})
+	s.say(key, complained{said: s.now, more: had.more + 1, limit: limit}, of...)
 }
 
-func (s *Switchboard) say(key complaint, c complained) {
-	attrs := []any{"count", c.more}
+func (s *Switchboard) say(key complaint, c complained, of ...any) {
+	attrs := append(of, "count", c.more)
 	if key.trunk != "" {
 		attrs = append(attrs, "trunk", key.trunk)
 	}

@@ -367,6 +367,9 @@ func (s *Switchboard) forget(l *line) {
 		s.trunkOf(l.trunk).calls--
 	}
 	if l.session != nil {
+		if !c.ended {
+			s.judge(l)
+		}
 		l.session.Close()
 	}
 }

@@ -71,6 +71,7 @@ type line struct {
 	offerless bool // the peer's INVITE carried no offer: ours is in the 200, its answer in the ACK
 	reliable  bool // the peer wants its 18x acknowledged
 	held      bool // the peer holds us: it does not hear us
+	judged    bool // how it sounded is on the card
 
 	// What was ordered.
 	holding bool // this side holds the others

@@ -224,6 +224,6 @@ func (c *liveCall) status() CallStatus {
 	last := c.record.Segments[len(c.record.Segments)-1]
 	return CallStatus{
 		ID: c.id, Trunk: c.trunk, Caller: c.record.Caller, Dialled: c.record.Dialled,
-		State: last.Kind, Agent: last.Agent, Since: last.From, Began: c.record.Initiated,
+		State: last.Kind, Agent: last.Agent, Since: last.From, Began: c.record.Initiated, Sound: c.sounds(),
 	}
 }

@@ -43,6 +43,7 @@ type Record struct {
 
 	Transfers  []Transferred `json:"transfers,omitempty"`
 	Recordings []Recorded    `json:"recordings,omitempty"`
+	Sound      []Sound       `json:"sound,omitempty"` // of each leg that was spoken with
 }
 
 // CallerSource is the header that named a caller.
@@ -201,6 +202,10 @@ func (r *Record) clone() Record {
 	c.Segments = append([]Segment(nil), r.Segments...)
 	c.Transfers = append([]Transferred(nil), r.Transfers...)
 	c.Recordings = append([]Recorded(nil), r.Recordings...)
+	c.Sound = append([]Sound(nil), r.Sound...)
+	for i := range c.Sound {
+		c.Sound[i].Unheard = append([]Unheard(nil), c.Sound[i].Unheard...)
+	}
 	for i := range c.Recordings {
 		c.Recordings[i].Pauses = append([]Paused(nil), c.Recordings[i].Pauses...)
 	}

@@ -62,6 +62,7 @@ type CallStatus struct {
 	Agent   routing.AgentID `json:"agent,omitempty"`
 	Since   time.Time       `json:"since"` // of the state
 	Began   time.Time       `json:"began"`
+	Sound   []Sound         `json:"sound,omitempty"` // of the legs that are up
 }
 
 // Counts are totals since the start of the process.
@@ -69,5 +70,6 @@ type Counts struct {
 	Calls      uint64 `json:"calls"`
 	Refused    uint64 `json:"refused"` // new calls that were not taken, for whatever reason
 	Mismatches uint64 `json:"mismatches"`
-	Faults     uint64 `json:"faults"` // panics that cost a call
+	Faults     uint64 `json:"faults"`  // panics that cost a call
+	Unheard    uint64 `json:"unheard"` // legs that should have been heard and were not
 }

@@ -105,6 +105,9 @@ func showCard(w io.Writer, c api.Card, zone *time.Location) error {
 	if err := t.end(); err != nil {
 		return err
 	}
+	if err := showSound(w, c.Sound, zone); err != nil {
+		return err
+	}
 	for i, r := range c.Recordings {
 		if i == 0 {
 			fmt.Fprintln(w, "\nRecordings (left: the caller, right: the agent)")
