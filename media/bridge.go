@@ -12,7 +12,7 @@ import (
 type Bridge struct {
 	id     BridgeID
 	engine *Engine
-	shard  *shard // where all its sessions live
+	shard  *shard // where all who sit here live
 
 	mu       sync.Mutex
 	sessions map[*Session]struct{} // opened here and not closed yet: what Close must close
@@ -49,7 +49,7 @@ func (b *Bridge) NewSession(cfg SessionConfig) (*Session, error) {
 		b.sessions[s] = struct{}{}
 	}
 	b.mu.Unlock()
-	if refused || !s.shard.post(s.attach) {
+	if refused || !s.post(s.attach) {
 		s.discard()
 		return nil, fmt.Errorf("media session %s: %w", cfg.ID, ErrClosed)
 	}
@@ -57,28 +57,23 @@ func (b *Bridge) NewSession(cfg SessionConfig) (*Session, error) {
 }
 
 // Join gives the sessions seats: each hears the others. A session that sits
-// elsewhere leaves that seat. Sessions must live on the bridge's shard, as all
-// sessions of one call do; others are refused and logged.
+// elsewhere leaves that seat. One that lives on another shard moves to the
+// bridge's, and loses no packet by it.
 func (b *Bridge) Join(sessions ...*Session) {
 	for _, s := range sessions {
-		if s.shard != b.shard {
-			b.engine.log.Error("media: a session of another shard cannot be seated", "leg", string(s.id), "call", string(b.id))
-			continue
-		}
-		b.shard.post(func(now int64) { s.sit(b.table, now) })
+		s.moveTo(b.shard)
+		s.post(func(now int64) { s.sit(b.table, now) })
 	}
 }
 
 // Part takes the session's seat away: it hears its Background. A session that
 // does not sit here is left alone.
 func (b *Bridge) Part(s *Session) {
-	if s.shard == b.shard {
-		b.shard.post(func(now int64) {
-			if s.table == b.table {
-				s.sit(nil, now)
-			}
-		})
-	}
+	s.post(func(now int64) {
+		if s.table == b.table {
+			s.sit(nil, now)
+		}
+	})
 }
 
 // Close closes every session that was opened here. It may be called again.

@@ -1,8 +1,6 @@
 package media
 
 import (
-	"log/slog"
-	"strings"
 	"testing"
 )
 
@@ -45,21 +43,4 @@ func TestSessionMovesToAnotherBridgeOfItsShard(t *testing.T) {
 		a.oneStream(a.heard(), 25*ms)
 		other.Close()
 	})
-}
-
-func TestSessionOfAnotherShardIsRefusedAndSaid(t *testing.T) {
-	log := &lockedBuffer{}
-	inBubbleWith(t, Config{Shards: 2, Log: slog.New(slog.NewTextHandler(log, nil))}, func(r *rig) {
-		a := r.phone(PCMU, 20*ms)
-		other := r.engine.NewBridge("other")
-		if other.shard == r.bridge.shard {
-			t.Fatal("got two bridges on one of two shards, want the less loaded one taken")
-		}
-		other.Join(a.s)
-		other.Part(a.s)
-		a.next(5)
-	})
-	if !strings.Contains(log.String(), "another shard") {
-		t.Errorf("got log %q, want the refusal", log.String())
-	}
 }

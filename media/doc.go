@@ -4,8 +4,9 @@
 // # What it is
 //
 // An Engine has shards. A shard is one goroutine, locked to an OS thread, that
-// owns its sessions' sockets, buffers and timers; a bridge and all its sessions
-// live on one shard, so no packet meets a lock. Orders reach a shard through a
+// owns its sessions' sockets, buffers and timers; who sits at a bridge lives on
+// the bridge's shard, so no packet meets a lock. A session that is seated at a
+// bridge of another shard moves there between two packets. Orders reach a shard through a
 // lock-free list and a wake-up; what happened leaves it through Config.Emit.
 //
 // Two seats with one codec and packet time are relayed: a packet that comes in
@@ -30,10 +31,16 @@
 // # Caveats
 //
 // Config.Emit and Tap.Sound run on a shard's thread: one that blocks stops the
-// sound of every call there. Sessions do not move between shards yet: Join
-// refuses a session that lives on another. The jitter buffer has a fixed
-// depth: 60 ms before decoded sound is mixed, up to 40 ms for a missing packet
-// of a relayed one. Comfort noise (RFC 3389) is heard as silence.
+// sound of every call there. A Tap whose sessions are being moved to one shard
+// is called from several threads, for one side never from two at once.
+//
+// The jitter buffer of a relay never holds what comes in order, however much
+// its delay varies: the phone behind it has a buffer of its own, which knows
+// best, and a second one would only add to the first. It holds what is behind
+// a gap, as long as overtaken packets have lately had to be waited for (20 ms
+// to jitter_buffer.max), and not longer than the most delayed of them were.
+// Decoded sound is delayed by a fixed 60 ms. Comfort noise (RFC 3389) is heard
+// as silence.
 //
 // RFCs: 3550 and 3551 (RTP), 3264 (offer/answer), 8866 (SDP), 4733 (telephone
 // events), 5761 (RTCP on one port), 3246 (DSCP EF).

@@ -34,7 +34,7 @@ type Session struct {
 	id     SessionID
 	bridge *Bridge // that opened it
 	engine *Engine
-	shard  *shard
+	homes  homes
 	cfg    SessionConfig
 	ports  portPair
 	local  netip.AddrPort
@@ -55,7 +55,8 @@ func openSession(b *Bridge, cfg SessionConfig) (*Session, error) {
 	if !cfg.Advertise.IsValid() {
 		cfg.Advertise = cfg.Bind
 	}
-	s := &Session{id: cfg.ID, bridge: b, engine: e, shard: b.shard, cfg: cfg, ssrc: rand.Uint32()}
+	s := &Session{id: cfg.ID, bridge: b, engine: e, cfg: cfg, ssrc: rand.Uint32()}
+	s.shard, s.homes.last = b.shard, &stay{shard: b.shard, here: true}
 	var err error
 	if s.ports, s.rtp, s.rtcp, err = e.ports.open(b.shard.wait, cfg.Bind, e.now); err != nil {
 		return nil, err
@@ -132,7 +133,7 @@ func (s *Session) Answer(offer []byte) ([]byte, error) {
 // agree hands an agreement to the shard. The caller holds mu, so that two
 // agreements reach the shard in order.
 func (s *Session) agree(p Params) {
-	s.shard.post(func(now int64) { s.apply(p, now) })
+	s.post(func(now int64) { s.apply(p, now) })
 }
 
 // Prefer lists c first in offers to come.
@@ -161,7 +162,7 @@ func (s *Session) Held() bool {
 // Begin ends a Dormant session's sleep: sound may be sent, and Timeout runs
 // from now. On a session that is awake it restarts Timeout.
 func (s *Session) Begin() {
-	s.shard.post(func(now int64) {
+	s.post(func(now int64) {
 		s.dormant = false
 		s.waiting, s.timedOut = now, false
 		s.watch.begin(now)
@@ -173,19 +174,19 @@ func (s *Session) Begin() {
 // LimitUntilConfirmed lets at most 1 s of sound out until Confirm: before the
 // ACK nobody has proven that the address in the description wants it.
 func (s *Session) LimitUntilConfirmed() {
-	s.shard.post(func(int64) { s.limited = true })
+	s.post(func(int64) { s.limited = true })
 }
 
 // Confirm lifts LimitUntilConfirmed. A Play that had been stopped by the limit
 // goes on where it was.
 func (s *Session) Confirm() {
-	s.shard.post(func(int64) { s.limited = false })
+	s.post(func(int64) { s.limited = false })
 }
 
 // Play plays a clip once; Played follows. A Play that is still on is Cut.
 func (s *Session) Play(c *Clip, id PlayID) {
 	s.widen(c)
-	if !s.shard.post(func(now int64) { s.play(c, id, now) }) {
+	if !s.post(func(now int64) { s.play(c, id, now) }) {
 		s.engine.cfg.Emit(Played{Session: s.id, Play: id, Cut: true})
 	}
 }
@@ -199,7 +200,7 @@ func (s *Session) widen(c *Clip) {
 
 // StopPlay cuts the Play that is on: its next packet is of something else.
 func (s *Session) StopPlay() {
-	s.shard.post(func(now int64) { s.cut(now) })
+	s.post(func(now int64) { s.cut(now) })
 }
 
 // Background sets what the session hears when it has neither a Play nor
@@ -207,7 +208,7 @@ func (s *Session) StopPlay() {
 // share; nil is silence.
 func (s *Session) Background(c *Clip) {
 	s.widen(c)
-	s.shard.post(func(now int64) {
+	s.post(func(now int64) {
 		s.background = c
 		s.reroute(now)
 	})
@@ -215,7 +216,7 @@ func (s *Session) Background(c *Clip) {
 
 // Mute makes nobody hear the session, its recording included, or ends that.
 func (s *Session) Mute(on bool) {
-	s.shard.post(func(now int64) {
+	s.post(func(now int64) {
 		s.muted = on
 		s.reroute(now)
 		s.rerouteTable(now)
@@ -225,7 +226,7 @@ func (s *Session) Mute(on bool) {
 // Echo lets the session hear itself, whoever else is there; nobody else hears
 // it. It ends with the session.
 func (s *Session) Echo() {
-	s.shard.post(func(now int64) {
+	s.post(func(now int64) {
 		s.echo = true
 		s.sit(&table{}, now)
 	})
@@ -234,7 +235,7 @@ func (s *Session) Echo() {
 // Tap has t told what the session says while it is seated and not muted; nil
 // ends it. side is handed on to t.
 func (s *Session) Tap(t Tap, side int) {
-	s.shard.post(func(now int64) {
+	s.post(func(now int64) {
 		s.tap, s.side = t, side
 	})
 }
@@ -247,5 +248,5 @@ func (s *Session) Close() {
 		return
 	}
 	s.bridge.forget(s)
-	s.shard.post(s.end)
+	s.post(s.end)
 }

@@ -22,7 +22,8 @@ const (
 
 // media is what a session's shard knows of it.
 type media struct {
-	index     int // in shard.sessions
+	shard     *shard // where it lives
+	index     int    // in shard.sessions
 	rtp, rtcp *socket
 	ended     bool
 
@@ -84,10 +85,14 @@ func playoutDelay(c Config) time.Duration {
 func (s *Session) attach(now int64) {
 	s.waiting = now
 	s.shard.admit(s)
-	for _, sock := range []*socket{s.rtp, s.rtcp} {
-		if err := s.shard.wait.add(sock); err != nil {
-			s.engine.log.Error("media: a session cannot receive", "leg", string(s.id), "addr", sock.addr, "err", err)
-		}
+	s.listenAt(s.rtp)
+	s.listenAt(s.rtcp)
+}
+
+// listenAt begins to receive from a socket.
+func (s *Session) listenAt(sock *socket) {
+	if err := s.shard.wait.add(sock); err != nil {
+		s.engine.log.Error("media: a session cannot receive", "leg", string(s.id), "addr", sock.addr, "err", err)
 	}
 }
 
@@ -155,6 +160,18 @@ func (s *Session) sit(t *table, now int64) {
 	if s.ended || s.table == t {
 		return
 	}
+	s.cede(now)
+	if s.table = t; t == nil {
+		s.reroute(now)
+		return
+	}
+	t.seats = append(t.seats, s)
+	t.reroute(now)
+}
+
+// cede gives up the session's seat, if it has one; what it hears now is not
+// decided yet.
+func (s *Session) cede(now int64) {
 	if old := s.table; old != nil {
 		for i, one := range old.seats {
 			if one == s {
@@ -165,13 +182,7 @@ func (s *Session) sit(t *table, now int64) {
 		s.table = nil
 		old.reroute(now)
 	}
-	s.table, s.relayTo, s.isMixed = t, nil, false
-	if t == nil {
-		s.reroute(now)
-		return
-	}
-	t.seats = append(t.seats, s)
-	t.reroute(now)
+	s.relayTo, s.isMixed = nil, false
 }
 
 // play begins a Play.

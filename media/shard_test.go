@@ -24,6 +24,7 @@ func (w *deafWaiter) open(a netip.AddrPort) (*socket, error) { return &socket{ad
 func (w *deafWaiter) discard(*socket)                        {}
 func (w *deafWaiter) add(*socket) error                      { return nil }
 func (w *deafWaiter) remove(*socket)                         {}
+func (w *deafWaiter) yield(*socket, waiter)                  {}
 func (w *deafWaiter) doze()                                  {}
 func (w *deafWaiter) wake()                                  {}
 func (w *deafWaiter) wait(int64)                             {}
@@ -43,7 +44,8 @@ func (nowhereNet) ListenPacket(netip.AddrPort) (net.PacketConn, error) { return 
 
 // loneSession is a session with an agreement, driven by a test in the shard's place.
 func loneSession(e *Engine, sh *shard, change ...func(*Params)) *Session {
-	s := &Session{id: "leg", engine: e, shard: sh, ssrc: 7, bridge: &Bridge{}}
+	s := &Session{id: "leg", engine: e, ssrc: 7, bridge: &Bridge{}}
+	s.shard, s.homes.last = sh, &stay{shard: sh, here: true}
 	s.rtp, s.rtcp = &socket{owner: s}, &socket{owner: s, control: true}
 	s.media.init(s)
 	s.attach(0)

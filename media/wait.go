@@ -22,6 +22,9 @@ type waiter interface {
 	add(*socket) error
 	// remove ends that and closes the socket. Nothing of it is received afterwards.
 	remove(*socket)
+	// yield ends it too, and leaves the socket open for another shard's waiter:
+	// what has come and has not been received waits for to.add.
+	yield(s *socket, to waiter)
 	// doze is called before wait: from here on a wake is heard. The shard looks
 	// for orders once more between the two.
 	doze()
@@ -51,8 +54,11 @@ type socket struct {
 	slot  int  // epoll: its place in the waiter's table
 	inet6 bool // epoll: its address family
 
-	conn net.PacketConn // channels: the connection
-	over chan struct{}  // channels: closed by remove
+	conn  net.PacketConn                // channels: the connection
+	read  bool                          // channels: it has its reader
+	over  chan struct{}                 // channels: closed by remove
+	goes  atomic.Pointer[channelWaiter] // channels: whose its packets are
+	there atomic.Bool                   // channels: that one has added it
 }
 
 // socketBuffer is SO_RCVBUF: room for some 100 packets of 20 ms, 2 s, as the

@@ -27,7 +27,8 @@ type channelWaiter struct {
 
 	timer *time.Timer
 	first arrival // what ended the wait, when a packet did
-	left  int     // packets this turn may still take
+	stray strays
+	left  int // packets this turn may still take
 }
 
 // arrival is one packet on its way from a reader to the shard.
@@ -63,15 +64,66 @@ func (w *channelWaiter) open(addr netip.AddrPort) (*socket, error) {
 		bound := a.AddrPort()
 		s.addr = netip.AddrPortFrom(bound.Addr().Unmap(), bound.Port())
 	}
+	s.goes.Store(w)
 	return s, nil
 }
 
 func (w *channelWaiter) discard(s *socket) { s.conn.Close() }
 
 func (w *channelWaiter) add(s *socket) error {
-	w.readers.Go(func() { w.read(s) })
+	s.goes.Store(w)
+	s.there.Store(true)
+	if !s.read {
+		s.read = true
+		w.readers.Go(func() { w.read(s) })
+	}
 	return nil
 }
+
+// yield: its reader goes on, and brings what it reads to the other one.
+func (w *channelWaiter) yield(s *socket, to waiter) {
+	s.there.Store(false)
+	s.goes.Store(to.(*channelWaiter))
+}
+
+// strays are packets that have come to a waiter whose they are not any longer,
+// or not yet: those of a socket that moves.
+type strays struct {
+	count atomic.Int32
+	mu    sync.Mutex
+	list  []arrival
+}
+
+// adopt keeps a packet for a socket that is to come, or has.
+func (w *channelWaiter) adopt(a arrival) {
+	w.stray.mu.Lock()
+	w.stray.list = append(w.stray.list, a)
+	w.stray.count.Store(int32(len(w.stray.list)))
+	w.stray.mu.Unlock()
+	w.wake()
+}
+
+// adopted takes the first stray whose socket is here; without a socket: none.
+func (w *channelWaiter) adopted(take bool) (a arrival) {
+	if w.stray.count.Load() == 0 {
+		return a
+	}
+	w.stray.mu.Lock()
+	defer w.stray.mu.Unlock()
+	for i, one := range w.stray.list {
+		if w.has(one.sock) {
+			if take {
+				w.stray.list = append(w.stray.list[:i], w.stray.list[i+1:]...)
+				w.stray.count.Store(int32(len(w.stray.list)))
+			}
+			return one
+		}
+	}
+	return a
+}
+
+// has says whether a socket's packets are this waiter's to receive.
+func (w *channelWaiter) has(s *socket) bool { return s.goes.Load() == w && s.there.Load() }
 
 // failuresInARow is how many errors of one socket end its reader: each that is
 // not the end is an ICMP message at most.
@@ -106,7 +158,7 @@ func (w *channelWaiter) read(s *socket) {
 			a.from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 		}
 		select {
-		case w.packets <- a:
+		case s.goes.Load().packets <- a:
 		case <-s.over:
 			return
 		}
@@ -131,7 +183,7 @@ func (w *channelWaiter) wake() {
 
 func (w *channelWaiter) wait(d int64) {
 	w.left = packetsATurn
-	if d != 0 {
+	if d != 0 && w.adopted(false).sock == nil {
 		var timeout <-chan time.Time
 		if d > 0 {
 			w.timer.Reset(time.Duration(d))
@@ -154,11 +206,18 @@ func (w *channelWaiter) receive(b []byte) (from netip.AddrPort, n int, sock *soc
 		a := w.first
 		w.first = arrival{}
 		if a.sock == nil {
+			a = w.adopted(true)
+		}
+		if a.sock == nil {
 			select {
 			case a = <-w.packets:
 			default:
 				return netip.AddrPort{}, 0, nil, false
 			}
+		}
+		if !w.has(a.sock) {
+			a.sock.goes.Load().adopt(a)
+			continue
 		}
 		copy(b, a.buf[:a.n])
 		w.buffers.Put(a.buf)

@@ -120,6 +120,15 @@ func (w *epollWaiter) remove(s *socket) {
 	s.slot = -1
 }
 
+func (w *epollWaiter) yield(s *socket, _ waiter) {
+	_ = unix.EpollCtl(w.epfd, unix.EPOLL_CTL_DEL, s.fd, nil) // what is in the socket stays there
+	if s.slot >= 0 {
+		w.socks[s.slot] = nil
+		w.spare = append(w.spare, s.slot)
+	}
+	s.slot = -1
+}
+
 func (w *epollWaiter) wake() {
 	if w.asleep.Swap(false) {
 		one := [8]byte{1}
