@@ -72,6 +72,7 @@ const (
 	dueNoACK                   // the 2xx was never acknowledged
 	dueAnswer                  // Dial.AnswerWithin
 	dueEarly                   // say again that it rings
+	dueSevered                 // the peer's connection broke, and it had time to come back
 	dueProbe                   // our OPTIONS was not answered
 	dueGlare                   // send the re-INVITE again after a 491
 	dueBye                     // a BYE was held for an ACK long enough
@@ -262,6 +263,8 @@ func (l *Leg) tick(now time.Time) {
 			l.stillEarly()
 		case dueGlare:
 			l.tryReoffer()
+		case dueSevered:
+			l.doProbe()
 		case dueProbe:
 			l.probeOver()
 		case dueBye:

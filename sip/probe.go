@@ -39,6 +39,18 @@ func (l *Leg) doProbe() {
 	l.after(dueProbe, probeWait)
 }
 
+// reconnectWithin is how long a phone whose connection broke has to come back
+// before it is asked whether it is there.
+const reconnectWithin = 3 * time.Second
+
+// severed is the end of a connection. A phone in a call that came over it may
+// be lost, or only have lost its way for a moment.
+func (l *Leg) severed(t *tcpConn) {
+	if l.phone && l.phase == up && l.in.tcp == t {
+		l.after(dueSevered, reconnectWithin)
+	}
+}
+
 // probed is the end of a Probe. RFC 3261 §12.2.1.2: 481 and 408 say that the
 // dialog is no more; any other answer is a sign of life.
 func (l *Leg) probed(code int) {

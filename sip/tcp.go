@@ -193,6 +193,9 @@ func (c *connections) add(conn net.Conn, peer netip.AddrPort, w way, local netip
 }
 
 func (c *connections) drop(t *tcpConn) {
+	if t.friend.Load() {
+		defer c.e.legs.each(func(l *Leg) { l.post(func() { l.severed(t) }) })
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key := peerKey{t.remote, t.way}

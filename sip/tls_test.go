@@ -235,6 +235,37 @@ func TestPhoneOverTLSIsCalledOverItsConnectionAndNoOther(t *testing.T) {
 	}
 }
 
+// A phone in a call whose connection breaks is asked whether it is there, once
+// it has had time to come back.
+func TestPhoneWhoseConnectionBreaksInACallIsFoundLost(t *testing.T) {
+	ca := testca.New(t)
+	r := newKernelRig(t, withTLS(ca, "127.0.0.9"), func(c *Config) {
+		c.Accounts = []Account{{ID: "ann", Password: annPass, NoOptions: true}}
+	})
+	ann := r.dialTLS("127.0.0.5", ca)
+	ann.register("ann")
+	l := r.e.Dial(Dial{To: Target{Contact: r.e.Contacts("ann")[0].ID}, From: NameAddr{User: "1"}, Offer: []byte(rigSDP)})
+	inv := ann.expect("INVITE ")
+	ann.respond(inv, 200, rigSDP)
+	ann.expect("ACK ")
+	r.next()
+	l.Probe()
+	ann.respond(ann.expect("OPTIONS "), 200, "")
+	if ev, ok := r.next().(Probed); !ok || !ev.Alive {
+		t.Errorf("a phone that answers: got %+v, want it alive", ev)
+	}
+	l.Probe()
+	ann.respond(ann.expect("OPTIONS "), 481, "")
+	if ev, ok := r.next().(Probed); !ok || ev.Alive {
+		t.Errorf("a phone that has forgotten the call: got %+v, want it lost", ev)
+	}
+	began := time.Now()
+	_ = ann.Close()
+	if ev, ok := r.next().(Probed); !ok || ev.Alive || time.Since(began) < reconnectWithin/2 {
+		t.Errorf("a phone whose connection broke: got %+v after %v, want it lost after %v", ev, time.Since(began), reconnectWithin)
+	}
+}
+
 // register binds the connection to an account whose password is annPass.
 func (p *tcpPeer) register(user string) {
 	p.t.Helper()
