@@ -143,6 +143,12 @@ func (c *clientTxs) start(req *sip.Request, f *flow, owner txOwner) (*clientTx, 
 	return t, nil
 }
 
+func (c *clientTxs) len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.m)
+}
+
 func (c *clientTxs) get(key string) *clientTx {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -194,7 +194,7 @@ func (e *Endpoint) Contacts(a AccountID) []Contact { return e.phones.contacts(a)
 func (e *Endpoint) Stats() Stats {
 	c := &e.count
 	return Stats{
-		Legs: e.legs.len(), Received: c.received.Load(), Sent: c.sent.Load(),
+		Legs: e.legs.len(), Transactions: e.clients.len() + e.servers.len(), Received: c.received.Load(), Sent: c.sent.Load(),
 		Strangers: c.strangers.Load(), Malformed: c.malformed.Load(), Refused: c.refused.Load(),
 		Challenged: c.challenged.Load(), WrongPassword: c.wrongPassword.Load(),
 		Retransmitted: c.retransmitted.Load(), Repeated: c.repeated.Load(), Stray: c.stray.Load(),

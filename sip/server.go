@@ -93,6 +93,12 @@ func (s *serverTxs) open(e *Endpoint, req *sip.Request, f *flow, key string, l *
 	return i
 }
 
+func (s *serverTxs) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.m)
+}
+
 func (s *serverTxs) get(key string) *inviteTx {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -210,9 +210,10 @@ type Message struct {
 	Raw       []byte
 }
 
-// Stats are counters since New, except Legs.
+// Stats are counters since New, except Legs and Transactions.
 type Stats struct {
 	Legs          int    // alive now
+	Transactions  int    // without a final response, or whose refusal waits for its ACK, now
 	Received      uint64 // messages parsed
 	Sent          uint64 // messages written
 	Strangers     uint64 // packets of unknown sources dropped in silence

@@ -70,6 +70,9 @@ func (c *Call) provisional(code int, sdp []byte) {
 	if sdp != nil {
 		r.setBody("application/sdp", sdp)
 	}
+	if c.reliably && (listed(c.in.req, "Supported", "100rel") || listed(c.in.req, "Require", "100rel")) {
+		c.sendReliably(r, sdp != nil)
+	}
 	c.sendResponse(c.in, r)
 	c.progress = append(c.progress, r)
 	c.state = Ringing
@@ -120,6 +123,10 @@ func (c *Call) Answer() { c.p.do(c.answer) }
 
 func (c *Call) answer() {
 	if c.state >= Answered {
+		return
+	}
+	if c.rel != nil && c.rel.sdp { // RFC 3262 §3: not before its PRACK
+		c.answerWant = true
 		return
 	}
 	sdp, ok := c.respondSDP()

@@ -92,6 +92,14 @@ type Call struct {
 	holds       []Direction // what the peer's descriptions said, in order
 	forks       int         // further 2xx with other tags
 	twin        *Call
+
+	// Reliable provisional responses, see prack.go.
+	reliably   bool // send them so
+	rel        *reliable
+	rseq       uint32
+	answerWant bool              // when the PRACK comes
+	rseqs      map[string]uint32 // of the peer's, by To tag
+	agreed     bool              // offer and answer have passed before the 2xx
 }
 
 // Tags returns the tags of the dialog: the phone's own and the peer's.
@@ -252,7 +260,7 @@ func (c *Call) request(method string, num uint32) *Message {
 	return m
 }
 
-const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, NOTIFY"
+const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, MESSAGE, NOTIFY"
 
 // next is the next hop: RFC 3261 §12.2.1.1, loose routes.
 func (c *Call) next() netip.AddrPort {

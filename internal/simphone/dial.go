@@ -85,6 +85,9 @@ func (c *Call) responded(m *Message) {
 	if m.Code == 100 {
 		return
 	}
+	if !c.acknowledged(m) {
+		return
+	}
 	c.progress = append(c.progress, m)
 	c.state = Ringing
 	if len(m.Body) > 0 && c.weOffered && c.sess.accept(m.Body) == nil {
@@ -135,6 +138,7 @@ func (c *Call) establish(m *Message) {
 		err = c.sess.accept(m.Body)
 	case c.weOffered && len(c.progress) == 0:
 		err = errors.New("simphone: a 2xx without an answer")
+	case c.agreed:
 	case !c.weOffered && len(m.Body) == 0:
 		err = errors.New("simphone: a 2xx without an offer")
 	case !c.weOffered:

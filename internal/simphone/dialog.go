@@ -60,6 +60,8 @@ func (c *Call) requested(t *serverTx) {
 			c.sendResponse(c.in, c.in.req.reply(487, "", c.localTag))
 		}
 		c.finish(End{By: Theirs, Reason: m.Get("Reason")})
+	case m.Method == "PRACK":
+		c.prackArrived(t)
 	case c.end != nil:
 		t.respond(m.reply(481, "", c.localTag))
 	case m.Method == "INVITE" || m.Method == "UPDATE":

@@ -21,8 +21,8 @@
 // Methods that begin with Must take a T (a *testing.T will do) and fail it.
 //
 // Caveats: UDP only, G.711 and telephone-event only, IP literals only (a host
-// name in a Contact or Route is taken to be the configured peer), no PRACK, no
-// session timers, no RTCP.
+// name in a Contact or Route is taken to be the configured peer), no
+// session timers of its own, no RTCP.
 //
-// RFCs: 3261, 3264, 3550, 3551, 3581, 4566, 4733, 6026, 7616, 8760.
+// RFCs: 3261, 3262, 3264, 3550, 3551, 3581, 4566, 4733, 6026, 7616, 8760.
 package simphone

@@ -14,6 +14,8 @@ type Habits struct {
 	NoByeCrossed bool          // does not end a call whose 200 crossed its CANCEL: only the ACK goes out
 	NoByeForked  bool          // does not end the second of two forked answers
 
+	NoPrack bool // never acknowledges a reliable 18x
+
 	Silent  []string       // methods that get no answer at all: "OPTIONS", "BYE", "CANCEL"
 	Replies map[string]int // code for a method, in and out of dialogs: {"OPTIONS": 503}
 	// Reinvite is the code for re-INVITE and UPDATE of the peer; 0 answers them properly.

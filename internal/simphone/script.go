@@ -53,6 +53,13 @@ func (s Script) Progress(code int) Script { return s.do(func(c *Call) { c.ring(c
 // Early sends 183 with a description, and sound.
 func (s Script) Early() Script { return s.do((*Call).early) }
 
+// Reliably makes the provisional responses from here on reliable (RFC 3262), to
+// a caller that supports it; the 200 waits for the PRACK of a description.
+func (s Script) Reliably() Script { return s.do(func(c *Call) { c.reliably = true }) }
+
+// Reliably begins a Script with that.
+func Reliably() Script { return Script{}.Reliably() }
+
 // After waits before the next step.
 func (s Script) After(d time.Duration) Script {
 	return s.then(func(c *Call, next func()) { c.p.after(d, next) })
