@@ -57,7 +57,6 @@ func (s *Switchboard) forwardTries(c *liveCall) {
 // without a description does not end early media: who was told of it keeps it.
 func (s *Switchboard) forwardProgressed(l *line, e sip.Progressed) {
 	c := l.call
-	l.giveUp = noTime
 	if l.early(e) {
 		l.session.Begin()
 		c.caller.session.Begin()

@@ -1,7 +1,6 @@
 package call
 
 import (
-	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -92,7 +91,6 @@ type line struct {
 	// An outside number's line.
 	outside *outside
 	trunk   sip.TrunkID
-	giveUp  time.Time // when no 1xx by then, the next trunk is tried; zero: a 1xx has come
 }
 
 // liveCall is one customer's stay while it lasts.
@@ -190,9 +188,6 @@ func (s *Switchboard) rearm(c *liveCall) {
 	if !c.ended {
 		soonest(c.maximum)
 		soonest(c.flow.Deadline())
-		for _, l := range c.ringing {
-			soonest(l.giveUp)
-		}
 		if c.transfer != nil {
 			soonest(c.transfer.due)
 		}
@@ -220,11 +215,6 @@ func (s *Switchboard) alarm(c *liveCall) {
 		return
 	case due(c.flow.Deadline()):
 		s.flow(c, routing.FlowTick{})
-	}
-	for _, l := range slices.Clone(c.ringing) {
-		if due(l.giveUp) {
-			s.outsideSilent(l)
-		}
 	}
 	if c.transfer != nil && due(c.transfer.due) {
 		s.transferDue(c)

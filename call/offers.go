@@ -117,6 +117,7 @@ func (s *Switchboard) dial(l *line, d sip.Dial, sound media.SessionConfig) error
 	l.id = sip.LegID(s.newID())
 	sound.ID = media.SessionID(l.id)
 	sound.Bind, sound.Advertise = s.hands.Sip.MediaAddr(d.To)
+	d.Media = sound.Bind
 	sound.Timeout, sound.HeldTimeout, sound.Dormant = s.setup.RTPTimeout, s.setup.HeldTimeout, true
 	session, err := c.bridge.NewSession(sound)
 	if err != nil {
@@ -209,7 +210,7 @@ func (s *Switchboard) join(c *liveCall, l *line) {
 	s.answer(c)
 	s.stopPlay(c)
 	c.ringing = without(c.ringing, l)
-	c.far, l.state, l.giveUp = l, lineUp, noTime
+	c.far, l.state = l, lineUp
 	l.session.Begin()
 	c.bridge.Join(c.caller.session, l.session)
 	c.onHold = false

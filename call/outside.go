@@ -28,9 +28,6 @@ type outside struct {
 	line      *line         // nil: between two trunks
 }
 
-// outsideProgress is how long a trunk may be silent before the next is tried.
-const outsideProgress = 4 * time.Second
-
 // tryTrunk dials over the next trunk that has room; false: none is left.
 func (s *Switchboard) tryTrunk(c *liveCall, o *outside) bool {
 	for o.next < len(o.trunks) {
@@ -50,7 +47,6 @@ func (s *Switchboard) tryTrunk(c *liveCall, o *outside) bool {
 			continue
 		}
 		s.trunkOf(id).calls++
-		l.giveUp = s.now.Add(outsideProgress)
 		o.line = l
 		c.ringing = append(c.ringing, l)
 		s.rearm(c)
@@ -140,15 +136,4 @@ func (s *Switchboard) outsideFailed(l *line, f failure) {
 	case t != nil && o == t.outside:
 		s.transferTries(c)
 	}
-}
-
-// outsideSilent gives up a trunk that sent no 1xx in time: failover must not
-// wait for Timer B's 32 s.
-func (s *Switchboard) outsideSilent(l *line) {
-	if l.state != lineDialled {
-		return
-	}
-	l.state = lineLeaving
-	l.leg.Hangup(0, reasonSilentTrunk)
-	s.failed(l, failure{code: 408})
 }

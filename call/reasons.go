@@ -17,7 +17,6 @@ var (
 	reasonNoSound     = sip.Reason{Protocol: "SIP", Cause: 480, Text: "No sound received"}
 	reasonStopped     = sip.Reason{Protocol: "SIP", Cause: 503, Text: "Switch stopping"}
 	reasonFault       = sip.Reason{Protocol: "SIP", Cause: 500, Text: "Server internal error"}
-	reasonSilentTrunk = sip.Reason{Protocol: "SIP", Cause: 408, Text: "No progress in time"}
 )
 
 // passed is the Reason that a peer gave, as the other side and the call card

@@ -1,10 +1,15 @@
 package call
 
 import (
+	"time"
+
 	"trunkline/desk"
 	"trunkline/routing"
 	"trunkline/sip"
 )
+
+// carrierGrace is how much longer than we would wait the carrier may take.
+const carrierGrace = 4 * time.Second
 
 // referOut asks the customer's carrier to make the transfer in our place, where
 // the trunk says that it may; false: it is ours to make. Only a blind transfer
@@ -16,7 +21,7 @@ func (s *Switchboard) referOut(c *liveCall) bool {
 		return false
 	}
 	out := format(trunk.Out, desk.FormatPlus)
-	t.byCarrier, t.due = true, s.now.Add(s.transferRing()+outsideProgress)
+	t.byCarrier, t.due = true, s.now.Add(s.transferRing()+carrierGrace)
 	c.caller.leg.Refer(t.outside.number.Format(out, s.setup.Country), sip.NameAddr{User: string(t.by), Host: s.setup.Domain})
 	s.rearm(c)
 	return true

@@ -167,7 +167,6 @@ func (s *Switchboard) transferTries(c *liveCall) {
 // hears its early media.
 func (s *Switchboard) thirdProgressed(l *line, e sip.Progressed) {
 	c := l.call
-	l.giveUp = noTime
 	t := c.transfer
 	if t == nil || e.Code < 180 {
 		return
@@ -194,7 +193,7 @@ func (s *Switchboard) transferRang(c *liveCall) {
 func (s *Switchboard) transferAnswered(c *liveCall, l *line) {
 	t := c.transfer
 	c.ringing = without(c.ringing, l)
-	l.state, l.giveUp = lineUp, noTime
+	l.state = lineUp
 	l.session.Begin()
 	t.third, t.queued, t.due = l, false, noTime
 	if t.ask && c.far != nil {

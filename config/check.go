@@ -113,6 +113,7 @@ func (r *reader) checkHouse(c *Config) {
 		r.fail("timezone", "%q is not a time zone: write an IANA name such as America/New_York or Europe/Berlin", c.Timezone)
 	}
 	r.checkTLS(c)
+	r.checkDNS(c)
 	for i, a := range c.NAT.External {
 		if a.IsValid() && (a.IsUnspecified() || a.IsMulticast()) {
 			r.fail(index("nat.external", i), "%s cannot be our public address: write the address that the carrier sees", a)

@@ -71,7 +71,7 @@ func (r *reader) checkTLS(c *Config) {
 	for _, t := range c.Trunks {
 		key := join("trunks", t.ID)
 		r.checkAuthorities(c, join(key, "ca"), t.CA)
-		if t.CA != "" && t.Transport != "tls" {
+		if t.CA != "" && t.Transport != "tls" && t.Transport != "auto" {
 			r.warn(join(key, "ca"), "is not used: the transport is %s; write transport: tls", t.Transport)
 		}
 		if t.Transport == "tls" && !slices.ContainsFunc(c.Listen.SIP, func(url string) bool { return strings.HasPrefix(url, "tls://") }) {
@@ -166,9 +166,15 @@ func (r *reader) checkTrunks(c *Config) {
 			r.fail(join(key, "host"), "%q %s", t.Host, wrong)
 		}
 		r.checkTrunkPassword(key, t)
-		if t.Register {
-			r.warn(join(key, "register"), "outbound REGISTER is not available in this version: the trunk is known by its addresses; tell the carrier to send calls to ours")
+		if t.Register && t.Username == "" && !t.Password.Empty() {
+			r.fail(join(key, "username"), "is missing, and register: true needs it: write the user that the carrier gave")
 		}
+		r.lasts(join(key, "expires"), t.Expires, time.Minute, 24*time.Hour, "1h")
+		if t.Options != 0 {
+			r.lasts(join(key, "options"), t.Options, 5*time.Second, time.Hour, "30s, or 0s for none")
+		}
+		r.lasts(join(key, "trying"), t.Trying, 500*time.Millisecond, 32*time.Second, "4s")
+		r.lasts(join(key, "ring_start"), t.RingStart, t.Trying, 3*time.Minute, "40s")
 		if len(t.CalledFrom) == 0 {
 			r.fail(join(key, "called_from"), "is empty, so no number would be found: write [uri, to]")
 		}
@@ -185,6 +191,32 @@ func (r *reader) checkTrunks(c *Config) {
 		}
 	}
 	r.checkOverlaps(c)
+}
+
+// lasts checks a duration's bounds; such is what to write.
+func (r *reader) lasts(key string, d, least, most time.Duration, such string) {
+	if d < least || d > most {
+		r.fail(key, "%s is out of range: write %s to %s, such as %s", written(d), written(least), written(most), such)
+	}
+}
+
+// checkDNS checks the name servers.
+func (r *reader) checkDNS(c *Config) {
+	r.noRepeats("dns.servers", c.DNS.Servers)
+	for i, s := range c.DNS.Servers {
+		if _, err := NameServer(s); err != nil {
+			r.fail(index("dns.servers", i), "%q is not the address of a name server: write an IP address, or one with a port, such as 192.0.2.53:53", s)
+		}
+	}
+}
+
+// NameServer reads an entry of dns.servers.
+func NameServer(s string) (netip.AddrPort, error) {
+	if at, err := netip.ParseAddrPort(s); err == nil {
+		return at, nil
+	}
+	ip, err := netip.ParseAddr(s)
+	return netip.AddrPortFrom(ip, 53), err
 }
 
 // checkTimers wants what RFC 4028 allows.

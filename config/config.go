@@ -32,6 +32,8 @@ type Config struct {
 	NAT NAT `yaml:"nat"`
 	// Certificate of the encrypted listeners, and the authorities of the peers'.
 	TLS TLS `yaml:"tls"`
+	// Who is asked for the addresses of names.
+	DNS DNS `yaml:"dns"`
 	// Ports, codecs and time limits of the sound.
 	Media Media `yaml:"media"`
 	// Limits on calls.
@@ -73,6 +75,12 @@ type NAT struct {
 	External []netip.Addr `yaml:"external"`
 	// Networks on our side, whose peers are told our local address.
 	Local []netip.Prefix `yaml:"local"`
+}
+
+// DNS says who is asked for the addresses of names.
+type DNS struct {
+	// Name servers by address, or address:port; empty: those of the system (resolv.conf).
+	Servers []string `yaml:"servers"`
 }
 
 // TLS names the files of the certificate, relative to the configuration file.
@@ -135,12 +143,20 @@ type Trunk struct {
 
 	// The carrier's host, host:port or a name with SRV records. Required.
 	Host string `yaml:"host" jsonschema:"required"`
-	// Transport towards the carrier: udp, tcp or tls.
-	Transport string `yaml:"transport" jsonschema:"enum=udp,enum=tcp,enum=tls"`
+	// Transport towards the carrier: udp, tcp, tls, or auto (what its NAPTR and SRV records say, else udp).
+	Transport string `yaml:"transport" jsonschema:"enum=auto,enum=udp,enum=tcp,enum=tls"`
 	// Certificates in PEM of the authorities that sign this carrier's certificate; empty: those of tls.ca.
 	CA string `yaml:"ca"`
-	// Register with the carrier. Not in this version: the trunk is known by its addresses.
+	// Register with the carrier: it sends calls to where we are. Needs username and password.
 	Register bool `yaml:"register"`
+	// How long a registration is asked to last; the carrier has the last word, and it is refreshed before.
+	Expires time.Duration `yaml:"expires"`
+	// Time between two SIP OPTIONS to each of the carrier's addresses, to know whether it is there; 0s: none.
+	Options time.Duration `yaml:"options"`
+	// No response at all to a call by then: the carrier's next address is tried, then the next trunk.
+	Trying time.Duration `yaml:"trying"`
+	// No ringing by then, likewise.
+	RingStart time.Duration `yaml:"ring_start"`
 	// User for digest authentication.
 	Username string `yaml:"username"`
 	// Password for digest authentication.

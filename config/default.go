@@ -28,6 +28,7 @@ func Default() *Config {
 				netip.MustParsePrefix("192.168.0.0/16"),
 			},
 		},
+		DNS: DNS{Servers: []string{}},
 		Media: Media{
 			Ports:        PortRange{Min: 20000, Max: 29999},
 			Codecs:       []string{"PCMU", "PCMA"},
@@ -58,7 +59,11 @@ func Default() *Config {
 // DefaultTrunk is a trunk of which nothing but its name is written.
 func DefaultTrunk() Trunk {
 	return Trunk{
-		Transport:  "udp",
+		Transport:  "auto",
+		Expires:    time.Hour,
+		Options:    30 * time.Second,
+		Trying:     4 * time.Second,
+		RingStart:  40 * time.Second,
 		AcceptFrom: []netip.Prefix{},
 		MediaFrom:  []netip.Prefix{},
 		CalledFrom: []string{"uri", "to"},

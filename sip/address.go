@@ -1,7 +1,9 @@
 package sip
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -96,17 +98,17 @@ func (e *Endpoint) reaches(a netip.Addr, over transport) bool {
 	})
 }
 
-// addrOf is the address of a named peer, as far as it is known now: the first
+// addrOf is where a named peer is, as far as it is known now: the first place
 // that we have a socket for.
-func (e *Endpoint) addrOf(name string, over transport) (netip.Addr, error) {
-	ips, err := e.carriers.addrsOf(name)
+func (e *Endpoint) addrOf(q query) (netip.AddrPort, error) {
+	spots, err := e.carriers.spotsOf(q)
 	if err != nil {
-		return netip.Addr{}, err
+		return netip.AddrPort{}, err
 	}
-	if i := slices.IndexFunc(ips, func(a netip.Addr) bool { return e.reaches(a, over) }); i >= 0 {
-		return ips[i], nil
+	if i := slices.IndexFunc(spots, func(s spot) bool { return e.reaches(s.addr.Addr(), s.over) }); i >= 0 {
+		return spots[i].addr, nil
 	}
-	return ips[0], nil
+	return spots[0].addr, nil
 }
 
 // routedFrom asks the kernel which address of ours it would use; no packet is
@@ -155,13 +157,16 @@ func (e *Endpoint) own(a netip.Addr) bool {
 // advertised is what a peer is told of a local address: nat.external, unless
 // the peer is on our side of the NAT or the address is the loopback's.
 func (e *Endpoint) advertised(local, peer netip.Addr) netip.Addr {
-	if len(e.cfg.External) == 0 || local.IsLoopback() || peer.IsLoopback() || e.near(peer) {
+	if local.IsLoopback() || peer.IsLoopback() || e.near(peer) {
 		return local
 	}
 	for _, x := range e.cfg.External {
 		if x.Is4() == local.Is4() {
 			return x
 		}
+	}
+	if at := e.carriers.seenAs(peer); at.IsValid() && at.Addr().Is4() == local.Is4() {
+		return at.Addr()
 	}
 	return local
 }
@@ -180,8 +185,11 @@ func (e *Endpoint) via(f *flow) *sip.ViaHeader {
 // contact is our Contact towards the peer of f. A dialog that sips made is
 // told a sips URI (RFC 3261 §12.1.1), which needs no transport.
 func (e *Endpoint) contact(f *flow, sips bool) *sip.ContactHeader {
-	at := f.local()
-	u := sip.Uri{Scheme: "sip", User: "trunkline", Host: e.advertised(at.Addr(), f.remote.Addr()).String(), Port: int(at.Port())}
+	at := netip.AddrPortFrom(e.advertised(f.local().Addr(), f.remote.Addr()), f.local().Port())
+	if seen := e.carriers.seenAs(f.remote.Addr()); seen.Addr() == at.Addr() {
+		at = seen
+	}
+	u := sip.Uri{Scheme: "sip", User: "trunkline", Host: at.Addr().String(), Port: int(at.Port())}
 	switch {
 	case sips && f.over() == onTLS:
 		u.Scheme = "sips"
@@ -217,7 +225,11 @@ type destination struct {
 	prefer netip.Addr // our address to send from
 	phone  bool
 
-	user, password string // for the peer's challenges
+	places []spot    // a trunk's, in the order to try them; addr and over are set from the next
+	within           // how long each may take
+	routes []sip.Uri // Service-Route of where we are registered
+	routed bool      // the first of them says where to go
+	login  *login    // for the peer's challenges; nil: none
 }
 
 // resolve looks a target up in what is known now; it does not wait for DNS.
@@ -225,29 +237,53 @@ func (e *Endpoint) resolve(t Target) (destination, error) {
 	if t.Contact != "" {
 		return e.resolvePhone(t.Contact)
 	}
-	trunk, addrs, err := e.carriers.target(t.Trunk)
+	return e.resolveTrunk(t.Trunk)
+}
+
+func (e *Endpoint) resolveTrunk(id TrunkID) (destination, error) {
+	trunk, spots, err := e.carriers.target(id)
 	if err != nil {
 		return destination{}, err
 	}
-	if len(addrs) == 0 {
-		return destination{}, errors.New("trunk " + string(t.Trunk) + ": no address")
+	d := destination{login: e.loginOf(trunk), uri: uriOfTrunk(trunk), way: wayOfTrunk(trunk)}
+	d.within = within{cmp.Or(trunk.TryingWithin, tryingWithin), cmp.Or(trunk.RingingWithin, ringingWithin)}
+	for _, s := range spots { // a carrier's AAAA may come first, and we may have no IPv6
+		if e.reaches(s.addr.Addr(), s.over) {
+			d.places = append(d.places, s)
+		}
 	}
-	over := transportOf(trunk.Transport)
-	to := addrs[0]
-	if i := slices.IndexFunc(addrs, func(a netip.AddrPort) bool { return e.reaches(a.Addr(), over) }); i >= 0 {
-		to = addrs[i] // a carrier's AAAA may come first, and we may have no IPv6
+	if len(d.places) == 0 {
+		return destination{}, fmt.Errorf("trunk %s: %s: %w", id, spots[0].addr.Addr(), errNoSocket)
 	}
-	host, port := trunk.Host, ""
-	if h, p, err := net.SplitHostPort(trunk.Host); err == nil {
+	d.head(d.places[0])
+	e.serviceRoute(&d, id)
+	return d, nil
+}
+
+// head sets where a destination is now.
+func (d *destination) head(s spot) {
+	d.addr, d.over = s.addr, s.over
+}
+
+// uriOfTrunk is a trunk's Request-URI without the user. A transport that the
+// configuration does not name is not in it: its records say.
+func uriOfTrunk(t Trunk) sip.Uri {
+	host, port := t.Host, ""
+	if h, p, err := net.SplitHostPort(t.Host); err == nil {
 		host, port = h, p
 	}
-	d := destination{addr: to, way: way{over: over, name: strings.Trim(host, "[]"), roots: trunk.Authorities}, user: trunk.Username, password: trunk.Password}
-	d.uri = sip.Uri{Scheme: "sip", Host: host}
-	d.uri.Port, _ = strconv.Atoi(port)
-	if over != onUDP {
-		d.uri.UriParams = sip.HeaderParams{{K: "transport", V: over.lower()}}
+	u := sip.Uri{Scheme: "sip", Host: host}
+	u.Port, _ = strconv.Atoi(port)
+	if over := transportOf(t.Transport); over != onUDP {
+		u.UriParams = sip.HeaderParams{{K: "transport", V: over.lower()}}
 	}
-	return d, nil
+	return u
+}
+
+// wayOfTrunk is how a trunk is reached; its places say over what.
+func wayOfTrunk(t Trunk) way {
+	host, _ := splitHost(t.Host)
+	return way{over: transportOf(t.Transport), name: host, roots: t.Authorities}
 }
 
 var errNoPhone = errors.New("phone is not registered")
@@ -280,14 +316,10 @@ func (e *Endpoint) resolvePhone(id ContactID) (destination, error) {
 		d.addr = a
 		return d, nil
 	}
-	ip, err := e.addrOf(d.uri.Host, d.over)
+	var err error
+	d.addr, err = e.addrOf(uriQuery(&d.uri, d.over))
 	if err != nil {
 		return destination{}, err
 	}
-	port := d.over.port()
-	if d.uri.Port > 0 && d.uri.Port < 65536 {
-		port = uint16(d.uri.Port)
-	}
-	d.addr = netip.AddrPortFrom(ip, port)
 	return d, nil
 }

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ func TestANameIsCalledAtTheFirstAddressWeHaveASocketFor(t *testing.T) {
 		}
 		for _, trunk := range []TrunkID{"six", "sixtcp"} { // no way there at all: an error, not a panic
 			r.e.Dial(Dial{To: Target{Trunk: trunk}, User: "1"})
-			if ev := want[Ended](r); ev.By != Failed || ev.Err != errNoSocket {
+			if ev := want[Ended](r); ev.By != Failed || !errors.Is(ev.Err, errNoSocket) {
 				t.Errorf("%s: got %+v, want %v", trunk, ev, errNoSocket)
 			}
 		}

@@ -60,7 +60,7 @@ func (l *Leg) byeResponse(t *clientTx, res *sip.Response) {
 	req, f := l.request(t.req.Method)
 	req.Recipient = t.req.Recipient // of a PRACK: its early dialog's
 	req.ReplaceHeader(t.req.To())
-	if _, err := l.login.authorise(req, res, false); err != nil {
+	if err := l.login.authorise(req, res, new(proof), f.remote.Addr()); err != nil {
 		return
 	}
 	for _, name := range []string{"reason", "rack", "content-type"} {

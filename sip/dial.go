@@ -16,17 +16,19 @@ const maxTries = 3
 // dialState is an outbound leg until the final response.
 type dialState struct {
 	Dial
-	to   destination
-	flow *flow
-	tx   *clientTx
-	auth sip.Header    // credentials of the INVITE on its way
-	ask  *sip.Response // the challenge to answer with the next one
-	try  int           // INVITEs sent
-	why  Reason        // for the CANCEL and the BYE once hung up
-	end  Ended         // what Ended will say once hung up
-	rang bool          // a provisional response is in: a CANCEL may be sent
-	told bool          // the switchboard knows that somebody is there
-	gave bool          // CANCEL is out
+	to    destination
+	flow  *flow
+	tx    *clientTx
+	proof proof         // credentials of the INVITE on its way
+	ask   *sip.Response // the challenge to answer with the next one
+	try   int           // INVITEs sent to this place
+	next  int           // of to.places
+	why   Reason        // for the CANCEL and the BYE once hung up
+	end   Ended         // what Ended will say once hung up
+	rang  bool          // a provisional response is in: a CANCEL may be sent
+	early bool          // one that is more than 100 is in: the call has got somewhere
+	told  bool          // the switchboard knows that somebody is there
+	gave  bool          // CANCEL is out
 
 	seq    uint32 // CSeq of the INVITE on its way
 	raised int    // 422s obeyed
@@ -91,20 +93,28 @@ func (l *Leg) startDial() *Ended {
 		to.uri.User = escapeUser(c.User)
 	}
 	c.to = to
-	if c.flow, err = l.e.flowTo(to.addr, to.way, to.prefer); err != nil {
-		return &Ended{By: Failed, Code: 503, Text: err.Error(), Err: err}
-	}
-	l.e.befriend(c.flow)
 	l.policy = l.e.policyTo(c.To)
-	l.phone, l.device, l.in, l.target = to.phone, c.To.Contact, c.flow, to.uri
-	l.contact = l.e.contact(c.flow, to.uri.Scheme == "sips")
-	if to.user != "" {
-		l.login = &login{user: to.user, password: to.password}
-	}
+	l.phone, l.device, l.target, l.login = to.phone, c.To.Contact, to.uri, to.login
 	l.parties()
 	if c.AnswerWithin > 0 {
 		l.after(dueAnswer, c.AnswerWithin)
 	}
+	if len(to.places) > 0 {
+		return l.nextPlace(&Ended{By: Failed, Code: 503, Text: "no address that we have a socket for", Err: errNoSocket})
+	}
+	return l.attempt()
+}
+
+// attempt sends the INVITE to where it goes now.
+func (l *Leg) attempt() *Ended {
+	c := l.call
+	f, err := l.e.flowTo(c.to.addr, c.to.way, c.to.prefer)
+	if err != nil {
+		return &Ended{By: Failed, Code: 503, Text: err.Error(), Err: err}
+	}
+	c.flow, l.in = f, f
+	l.e.befriend(f)
+	l.contact = l.e.contact(f, c.to.uri.Scheme == "sips")
 	return l.sendInvite()
 }
 
@@ -136,6 +146,9 @@ func (l *Leg) sendInvite() *Ended {
 	c.seq, c.forks = l.localSeq, nil
 	req := sip.NewRequest(sip.INVITE, c.to.uri)
 	req.AppendHeader(l.e.via(c.flow))
+	for i := range c.to.routes { // RFC 3608 §6.2: what the registrar gave us
+		req.AppendHeader(&sip.RouteHeader{Address: c.to.routes[i]})
+	}
 	hops := maxForwards()
 	if c.MaxForwards > 0 {
 		*hops = sip.MaxForwardsHeader(c.MaxForwards)
@@ -154,17 +167,17 @@ func (l *Leg) sendInvite() *Ended {
 	l.identity(req)
 	setSDP(req, c.Offer)
 	if c.ask != nil {
-		h, err := l.login.authorise(req, c.ask, c.auth != nil)
-		if err != nil {
+		if err := l.login.authorise(req, c.ask, &c.proof, c.flow.remote.Addr()); err != nil {
 			return &Ended{By: Theirs, Code: c.ask.StatusCode, Text: err.Error(), Err: err}
 		}
-		c.auth, c.ask = h, nil
+		c.ask = nil
 	}
 	tx, err := l.send(req, c.flow)
 	if err != nil {
 		return &Ended{By: Failed, Code: 503, Text: "INVITE not sent", Err: err}
 	}
 	c.tx = tx
+	l.expectProgress()
 	return nil
 }
 
@@ -195,6 +208,7 @@ func (l *Leg) progressed(res *sip.Response) {
 		l.sendCancel(c.why) // RFC 3261 §9.1: only now may it be sent
 		return
 	}
+	l.gotProgress(res.StatusCode)
 	if res.StatusCode == 100 && c.told {
 		return
 	}
@@ -212,8 +226,9 @@ func (l *Leg) accepted(res *sip.Response) {
 	c := l.call
 	l.call = nil
 	l.due[dueAnswer] = time.Time{}
+	l.noProgress()
 	l.establish(res, c.flow)
-	l.acked = l.acknowledge(c.seq, c.auth)
+	l.acked = l.acknowledge(c.seq, c.proof.headers)
 	sdp, _ := sdpOf(res)
 	if k := c.forkOf(l.remoteTag); k != nil {
 		l.remoteSeq = k.remoteSeq
@@ -245,6 +260,10 @@ func (l *Leg) refused(res *sip.Response) {
 		l.depart(c.end)
 		return
 	}
+	if c.fails(res) {
+		l.moveOn(failureOf(res), waitAsked(res))
+		return
+	}
 	brief := res.StatusCode == 422 && c.raised < 2 && l.raise(res) // RFC 4028 §7.3
 	if brief {
 		c.raised++
@@ -259,6 +278,7 @@ func (l *Leg) refused(res *sip.Response) {
 		return
 	}
 	l.call = nil
+	l.noProgress()
 	ev := Ended{By: Theirs, Code: res.StatusCode, Text: res.Reason, Cause: reasonOf(res)}
 	if asks(res) {
 		ev.Err = errRefused
@@ -270,8 +290,8 @@ func (l *Leg) refused(res *sip.Response) {
 // 3261 §8.1.3.1 makes them 408 and 503.
 func (l *Leg) dialFailure(err error) {
 	c := l.call
-	l.call = nil
 	if l.phase != dialling {
+		l.call = nil
 		l.depart(c.end)
 		return
 	}
@@ -279,6 +299,13 @@ func (l *Leg) dialFailure(err error) {
 	if timedOut(err) {
 		ev.Code, ev.Text = 408, "no response"
 	}
+	if len(c.to.places) > 0 && !c.early {
+		c.tx = nil
+		l.moveOn(ev, 0)
+		return
+	}
+	l.call = nil
+	l.noProgress()
 	l.depart(ev)
 }
 
@@ -302,6 +329,7 @@ func (l *Leg) giveUpDialling(ev Ended, why Reason) {
 	c := l.call
 	c.why, c.end = why, ev
 	l.due[dueAnswer] = time.Time{}
+	l.noProgress()
 	if c.tx == nil {
 		l.call = nil
 		l.depart(ev)
@@ -324,18 +352,26 @@ func (l *Leg) sendCancel(why Reason) {
 		return
 	}
 	c.gave = true
-	inv := c.tx.req
+	l.cancel(c.tx, why)
+}
+
+// cancel sends the CANCEL of an INVITE.
+func (l *Leg) cancel(t *clientTx, why Reason) {
+	inv := t.req
 	req := sip.NewRequest(sip.CANCEL, inv.Recipient)
 	req.AppendHeader(inv.Via())
+	for _, h := range inv.GetHeaders("route") { // RFC 3261 §9.1
+		req.AppendHeader(h)
+	}
 	req.AppendHeader(maxForwards())
-	req.AppendHeader(l.from)
-	req.AppendHeader(l.to)
-	req.AppendHeader(l.callID)
+	req.AppendHeader(inv.From())
+	req.AppendHeader(inv.To())
+	req.AppendHeader(inv.CallID())
 	req.AppendHeader(&sip.CSeqHeader{SeqNo: inv.CSeq().SeqNo, MethodName: sip.CANCEL})
 	req.AppendHeader(sip.NewHeader("User-Agent", product))
 	if h := why.header(); h != nil {
 		req.AppendHeader(h)
 	}
 	req.SetBody(nil)
-	_, _ = l.send(req, c.flow)
+	_, _ = l.send(req, t.flow)
 }

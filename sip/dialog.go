@@ -112,10 +112,10 @@ func (l *Leg) establish(res *sip.Response, f *flow) {
 }
 
 // acknowledge builds, sends and returns the ACK of a 2xx.
-func (l *Leg) acknowledge(seq uint32, auth sip.Header) *sent {
+func (l *Leg) acknowledge(seq uint32, auth []sip.Header) *sent {
 	ack, f := l.requestSeq(sip.ACK, seq)
-	if auth != nil {
-		ack.AppendHeader(auth) // RFC 3261 §22.1: the same credentials as the INVITE
+	for _, h := range auth {
+		ack.AppendHeader(h) // RFC 3261 §22.1: the same credentials as the INVITE
 	}
 	ack.SetBody(nil)
 	s := &sent{seq: seq, raw: raw(ack), flow: f}

@@ -17,6 +17,15 @@
 // session_timer.go; what we say of ourselves (Allow, Supported, Require) is
 // decided in abilities.go alone.
 //
+// # Trunks
+//
+// Where a trunk is, its NAPTR, SRV and address records say (dns.go, locate.go:
+// RFC 3263); resolve.go knows it at every moment, so that nobody waits for a name
+// server. An INVITE goes from one of its places to the next (failover.go), and
+// what became of it is remembered (health.go). For each trunk that wants it a
+// goroutine registers (enrolment.go) and another sends OPTIONS (ping.go);
+// trunk_state.go says in a line what all that has come to.
+//
 // # What of sipgo is used
 //
 // Its parser (made more tolerant in parse.go), its messages, and its
@@ -33,7 +42,7 @@
 //
 // # Caveats
 //
-// No WebSocket or SRV records.
+// No WebSocket.
 // Messages above 1,300 bytes go out by UDP in fragments. Reliable order is that
 // of one peer on one transport.
 //

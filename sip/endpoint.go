@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/netip"
 	"runtime/debug"
 	"slices"
@@ -33,6 +32,7 @@ type Endpoint struct {
 
 	phones   *registrar
 	carriers *carriers
+	errands  *errands
 	clients  *clientTxs
 	servers  *serverTxs
 	memory   *memory
@@ -66,11 +66,6 @@ func New(c Config) (*Endpoint, error) {
 	if c.Log == nil {
 		c.Log = slog.New(mute{})
 	}
-	if c.Lookup == nil {
-		c.Lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
-			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-		}
-	}
 	e := &Endpoint{cfg: c, log: c.Log, parser: sip.NewParser(sip.WithHeadersParsers(headerParsers())), token: random(8), grumble: newGrumbler(c.Log)}
 	e.conns = newConnections(e)
 	e.clients = newClientTxs(e)
@@ -86,6 +81,9 @@ func New(c Config) (*Endpoint, error) {
 		e.udp = append(e.udp, s)
 	}
 	e.carriers = newCarriers(c)
+	e.carriers.six = e.reaches(netip.IPv6Loopback(), onTLS) || e.reaches(netip.IPv6Loopback(), onTCP)
+	e.errands = newErrands(e)
+	e.errands.update(c.Trunks)
 	e.phones = newRegistrar(c, e.ping)
 	for _, b := range c.Bindings {
 		e.friends.add(b.Source.Addr(), time.Now())
@@ -116,12 +114,20 @@ func (e *Endpoint) Serve(ctx context.Context) error {
 	e.spawn(func() { e.carriers.run(inner) })
 	e.spawn(func() { e.phones.run(inner) })
 
+	e.errands.run()
+
 	<-ctx.Done()
 	e.draining.Store(true)
+	goodbye := make(chan struct{})
+	go func() {
+		defer close(goodbye)
+		e.errands.stop()
+	}()
 	e.legs.wait(serveGrace)
 	e.legs.close()
 	e.legs.each(func(l *Leg) { l.post(l.abandon) })
 	e.legs.wait(serveGrace)
+	<-goodbye
 	cancel()
 	for _, l := range slices.Concat(e.cfg.TCP, e.cfg.TLS) {
 		_ = l.Close()
@@ -174,6 +180,7 @@ func (e *Endpoint) panicked(what string, r any) {
 // removed accounts are dropped.
 func (e *Endpoint) Update(trunks []Trunk, accounts []Account) {
 	e.carriers.update(trunks, accounts)
+	e.errands.update(trunks)
 	e.phones.update(accounts)
 }
 

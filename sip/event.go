@@ -140,11 +140,31 @@ type Devices struct {
 	Cause    string
 }
 
-// TrunkState tells whether a trunk's address is known.
+// TrunkCondition is what is true of a trunk.
+type TrunkCondition string
+
+// The conditions of a trunk. In the first three calls go out over it and come
+// in; the others are why not.
+const (
+	TrunkKnown        TrunkCondition = "known"        // its address is; nobody has asked whether somebody is there
+	TrunkAlive        TrunkCondition = "alive"        // it answers OPTIONS
+	TrunkRegistered   TrunkCondition = "registered"   // until Until
+	TrunkRegistering  TrunkCondition = "registering"  // the first REGISTER is out
+	TrunkUnregistered TrunkCondition = "unregistered" // the last REGISTER failed; it is tried again by itself
+	TrunkRefused      TrunkCondition = "refused"      // wrong credentials: not tried again before a reload
+	TrunkUnreachable  TrunkCondition = "unreachable"  // does not answer OPTIONS
+	TrunkUnresolved   TrunkCondition = "unresolved"   // its name leads to no address
+	TrunkGone         TrunkCondition = "gone"         // out of the configuration
+)
+
+// TrunkState tells how a trunk is, whenever that changes.
 type TrunkState struct {
-	Trunk TrunkID
-	Up    bool
-	Why   string
+	Trunk  TrunkID
+	Up     bool
+	State  TrunkCondition
+	Why    string    // in a line
+	Target string    // where its calls go first, as "udp:192.0.2.1:5060"; empty: nowhere
+	Until  time.Time // when registered: the end of it
 }
 
 func (Invited) event()     {}

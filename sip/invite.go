@@ -22,7 +22,10 @@ type caller struct {
 func (e *Endpoint) invite(req *sip.Request, f *flow, key string) {
 	req.To().Params.Add("tag", e.steadyTag(req))
 	var from caller
-	trunk, ok := e.carriers.whose(f.source.Addr())
+	trunk, ok := e.carriers.ours(req.Recipient.User, f.source.Addr())
+	if !ok {
+		trunk, ok = e.carriers.whose(f.source.Addr())
+	}
 	if ok && !e.hasOurCredentials(req) {
 		from.trunk = trunk
 	} else {
@@ -136,9 +139,7 @@ func (e *Endpoint) open(req *sip.Request, f *flow, key string, from caller, repl
 	l.policy = e.policyOf(from.trunk)
 	l.can.learn(req)
 	l.heard, _ = sdpOf(req)
-	if u := from.trunk.Username; u != "" {
-		l.login = &login{user: u, password: from.trunk.Password}
-	}
+	l.login = e.loginOf(from.trunk)
 	ev := e.describe(l, req, from)
 	ev.Replaces = replaces
 	if !e.legs.add(l) {
@@ -181,7 +182,9 @@ func dialled(req *sip.Request, t Trunk) string {
 		user := ""
 		switch w {
 		case "uri":
-			user = userOf(&req.Recipient)
+			if user = userOf(&req.Recipient); strings.HasPrefix(user, contactPrefix) {
+				user = "" // our registered Contact: it says which account, not which number
+			}
 		case "to":
 			user = userOf(&req.To().Address)
 		case "p-called-party-id": // RFC 7315 §4.2

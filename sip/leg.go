@@ -2,6 +2,7 @@ package sip
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,6 +41,7 @@ type Leg struct {
 	call    *dialState    // outbound: until the final response
 	rel     reliability   // inbound: of its 18x
 	acked   *sent         // our last ACK of a 2xx
+	behind  []*clientTx   // INVITEs to places that we moved on from
 
 	ours   *reoffer // our re-INVITE on its way
 	queue  [][]byte // our offers behind it
@@ -71,6 +73,8 @@ const (
 	dueRepeat   dueKind = iota // send the 2xx again
 	dueNoACK                   // the 2xx was never acknowledged
 	dueAnswer                  // Dial.AnswerWithin
+	dueTrying                  // no response at all: the next place
+	dueRinging                 // no ringing: the next place
 	dueEarly                   // say again that it rings
 	dueSevered                 // the peer's connection broke, and it had time to come back
 	dueProbe                   // our OPTIONS was not answered
@@ -259,6 +263,10 @@ func (l *Leg) tick(now time.Time) {
 			l.noAck()
 		case dueAnswer:
 			l.unanswered()
+		case dueTrying:
+			l.silent("no response")
+		case dueRinging:
+			l.silent("no ringing")
 		case dueEarly:
 			l.stillEarly()
 		case dueGlare:
@@ -293,6 +301,9 @@ func (l *Leg) linger() {
 		}
 		l.end(c.end)
 	}
+	for _, t := range l.behind { // their CANCELs were not heeded
+		l.closeTx(t)
+	}
 	l.phase = gone
 }
 
@@ -316,6 +327,8 @@ func (l *Leg) response(t *clientTx, res *sip.Response) {
 		l.dialResponse(t, res)
 	case l.ours != nil && t == l.ours.tx:
 		l.reofferResponse(t, res)
+	case slices.Contains(l.behind, t):
+		l.lateResponse(t, res)
 	case res.StatusCode < 200:
 	case l.asked != nil && t == l.asked:
 		l.closeTx(t)

@@ -15,7 +15,7 @@ type reoffer struct {
 	update  bool // an UPDATE: a refresh without an offer, or an offer in an early dialog
 	refresh bool // of the session: nobody asked for it
 	fork    *fork
-	auth    sip.Header    // its credentials
+	proof   proof         // its credentials
 	ask     *sip.Response // the challenge to answer with the next one
 	try     int           // requests sent
 	raised  bool          // a 422 was obeyed
@@ -90,13 +90,12 @@ func (l *Leg) sendReoffer() {
 	}
 	setSDP(req, o.offer)
 	if o.ask != nil {
-		h, err := l.login.authorise(req, o.ask, o.auth != nil)
-		if err != nil {
+		if err := l.login.authorise(req, o.ask, &o.proof, f.remote.Addr()); err != nil {
 			l.ours = nil
 			l.reofferDone(o, o.ask.StatusCode)
 			return
 		}
-		o.auth, o.ask = h, nil
+		o.ask = nil
 	}
 	t, err := l.send(req, f)
 	if err != nil {
@@ -161,7 +160,7 @@ func (l *Leg) reofferTaken(o *reoffer, t *clientTx, res *sip.Response) {
 		l.refresh(res.Contact())
 	}
 	if !o.update {
-		l.acked = l.acknowledge(t.req.CSeq().SeqNo, o.auth)
+		l.acked = l.acknowledge(t.req.CSeq().SeqNo, o.proof.headers)
 	}
 	if l.phase == up {
 		l.timerAnswered(res)

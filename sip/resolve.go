@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
@@ -13,29 +15,37 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/emiago/sipgo/sip"
 )
 
 const (
-	resolveEvery = 60 * time.Second // between two look-ups of a host
-	resolveRetry = 5 * time.Second  // after a first failure; doubles up to resolveEvery
-	resolveWait  = 5 * time.Second  // for one look-up
+	resolveMost  = time.Hour        // between two look-ups of a host, whatever its time to live
+	resolveLeast = 10 * time.Second // likewise
+	resolveRetry = 5 * time.Second  // after a first failure; doubles up to resolveSlow
+	resolveSlow  = 60 * time.Second
+	resolveWait  = 8 * time.Second  // for one look-up
 	maxLookups   = 8                // at once
 	maxHosts     = 1024             // names in all
-	forgetAfter  = 10 * time.Minute // a name that addrsOf was asked for, and is not any more
+	forgetAfter  = 10 * time.Minute // a name that spotsOf was asked for, and is not any more
 )
 
-// carriers knows the trunks and the addresses of their hosts (A and AAAA), and
-// those of static phones and other peers that are named. Look-ups happen on run's time: all
-// other methods answer at once from what is known, also before run.
+// carriers knows the trunks: where their hosts are (RFC 3263), and how they
+// are; and where static phones and other peers are that are named. Look-ups
+// happen on run's time: all other methods answer at once from what is known,
+// also before run; only locateNow waits.
 type carriers struct {
-	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
-	emit   func(Event)
-	log    *slog.Logger
-	now    atomic.Pointer[carrierTable]
-	wake   chan struct{} // holds one
+	names *nameServers
+	six   bool // we have a socket for IPv6
+	emit  func(Event)
+	log   *slog.Logger
+	now   atomic.Pointer[carrierTable]
+	wake  chan struct{} // holds one
 
-	mu    sync.Mutex
-	hosts map[string]*host
+	mu     sync.Mutex
+	hosts  map[query]*host
+	health map[place]*health
+	cond   map[TrunkID]condition
 
 	told map[TrunkID]TrunkState // run's own: what was emitted last
 }
@@ -43,26 +53,26 @@ type carriers struct {
 // carrierTable is what packets and dials look at. It is immutable.
 type carrierTable struct {
 	trunks []carrier // in the order of the configuration: it decides overlaps
-	addrs  map[string][]netip.Addr
-	errs   map[string]error // of the last look-up, beside an older address perhaps
+	found  map[query]located
+	errs   map[query]error // of the last look-up, beside older addresses perhaps
+	cond   map[TrunkID]condition
 }
 
 type carrier struct {
 	Trunk
-	host string
-	port uint16
+	query
 }
 
-// host is a name that is looked up again and again.
+// host is what is looked up again and again.
 type host struct {
-	addrs []netip.Addr // the last that were found; they outlive failures
-	err   error        // of the last look-up
-	tries int          // failures in a row
+	found located // the last that was; it outlives failures
+	err   error   // of the last look-up
+	tries int     // failures in a row
 	next  time.Time
 	busy  bool
 	fixed bool // a trunk's or a static phone's; others are forgotten
 
-	asked time.Time // by addrsOf, last
+	asked time.Time // by spotsOf, last
 }
 
 var (
@@ -74,13 +84,8 @@ var (
 // newCarriers takes the trunks, and the names among the static phones' hosts.
 func newCarriers(c Config) *carriers {
 	t := &carriers{
-		lookup: c.Lookup, emit: c.Emit, log: c.Log, wake: make(chan struct{}, 1),
-		hosts: map[string]*host{}, told: map[TrunkID]TrunkState{},
-	}
-	if t.lookup == nil {
-		t.lookup = func(ctx context.Context, name string) ([]netip.Addr, error) {
-			return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
-		}
+		names: newNameServers(c), six: true, emit: c.Emit, log: c.Log, wake: make(chan struct{}, 1),
+		hosts: map[query]*host{}, health: map[place]*health{}, cond: map[TrunkID]condition{}, told: map[TrunkID]TrunkState{},
 	}
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
@@ -99,27 +104,40 @@ func (t *carriers) update(trunks []Trunk, accounts []Account) {
 		h.fixed = false
 	}
 	list := make([]carrier, len(trunks))
+	there := map[TrunkID]bool{}
 	for i, tr := range trunks {
-		name, port := splitHost(tr.Host, transportOf(tr.Transport).port())
-		list[i] = carrier{Trunk: tr, host: name, port: port}
-		t.watch(name, true)
+		list[i] = carrier{Trunk: tr, query: queryOf(tr)}
+		there[tr.ID] = true
+		t.watch(list[i].query, true)
+	}
+	for id := range t.cond {
+		if !there[id] {
+			delete(t.cond, id)
+		}
 	}
 	for _, a := range accounts {
 		for _, uri := range a.Static {
-			t.watch(hostOf(uri), true)
+			t.watch(queryOfURI(uri), true)
 		}
 	}
 	t.publish(list)
 	t.nudge()
 }
 
+// queryOf is how a trunk's host is looked up.
+func queryOf(t Trunk) query {
+	q := query{over: transportOf(t.Transport), any: t.Transport == "auto"}
+	q.host, q.port = splitHost(t.Host)
+	return q
+}
+
 // publish makes a new table. The lock is held.
 func (t *carriers) publish(trunks []carrier) {
-	next := &carrierTable{trunks: trunks, addrs: map[string][]netip.Addr{}, errs: map[string]error{}}
-	for name, h := range t.hosts {
-		next.addrs[name] = h.addrs
+	next := &carrierTable{trunks: trunks, found: map[query]located{}, errs: map[query]error{}, cond: maps.Clone(t.cond)}
+	for q, h := range t.hosts {
+		next.found[q] = h.found
 		if h.err != nil {
-			next.errs[name] = h.err
+			next.errs[q] = h.err
 		}
 	}
 	t.now.Store(next)
@@ -138,64 +156,106 @@ func (t *carriers) whose(from netip.Addr) (Trunk, bool) {
 	return Trunk{}, false
 }
 
+// accepts reports whether calls from an address are this trunk's.
 func (c *carrier) accepts(table *carrierTable, from netip.Addr) bool {
+	if table.cond[c.ID].at.addr.Addr() == from {
+		return true
+	}
 	if len(c.AcceptFrom) > 0 {
 		return slices.ContainsFunc(c.AcceptFrom, func(p netip.Prefix) bool { return p.Contains(from) })
 	}
+	return c.serves(table, from)
+}
+
+// serves reports an address that the trunk's host resolves to.
+func (c *carrier) serves(table *carrierTable, from netip.Addr) bool {
 	if ip, literal := literalAddr(c.host); literal {
 		return ip == from
 	}
-	return slices.Contains(table.addrs[c.host], from)
+	return slices.ContainsFunc(table.found[c.query].spots, func(s spot) bool { return s.addr.Addr() == from })
 }
 
-// target is where a trunk's calls go: its addresses in the order to try them.
-// errUnresolved, with the reason, when none is known.
-func (t *carriers) target(id TrunkID) (Trunk, []netip.AddrPort, error) {
+// mayProve reports whether a trunk's password may be proved to an address:
+// only to one that the configuration names, where we are registered, or that
+// the registrar has named as our way.
+func (t *carriers) mayProve(id TrunkID, to netip.Addr) bool {
 	table := t.now.Load()
-	for i := range table.trunks {
-		c := &table.trunks[i]
-		if c.ID != id {
-			continue
-		}
-		addrs, err := table.addresses(c.host)
-		if len(addrs) == 0 {
-			return c.Trunk, nil, err
-		}
-		to := make([]netip.AddrPort, len(addrs))
-		for j, ip := range addrs {
-			to[j] = netip.AddrPortFrom(ip, c.port)
-		}
-		return c.Trunk, to, nil
-	}
-	return Trunk{}, nil, fmt.Errorf("%w: %s", errNoTrunk, id)
+	c := table.carrier(id)
+	return c != nil && (c.accepts(table, to) || c.serves(table, to) || table.cond[id].routes(to))
 }
 
-// addresses are a host's addresses with the error of the last look-up, which
-// may stand beside older addresses.
-func (table *carrierTable) addresses(name string) ([]netip.Addr, error) {
-	if ip, literal := literalAddr(name); literal {
-		return []netip.Addr{ip}, nil
+func (table *carrierTable) carrier(id TrunkID) *carrier {
+	for i := range table.trunks {
+		if table.trunks[i].ID == id {
+			return &table.trunks[i]
+		}
 	}
-	err, failed := table.errs[name]
-	if _, known := table.addrs[name]; !known {
+	return nil
+}
+
+// target is where a trunk's calls go: its places in the order to try them
+// now. errUnresolved, with the reason, when none is known.
+func (t *carriers) target(id TrunkID) (Trunk, []spot, error) {
+	table := t.now.Load()
+	c := table.carrier(id)
+	if c == nil {
+		return Trunk{}, nil, fmt.Errorf("%w: %s", errNoTrunk, id)
+	}
+	spots, err := table.spots(c.query)
+	if len(spots) == 0 {
+		return c.Trunk, nil, err
+	}
+	return c.Trunk, t.ordered(spots, table.cond[id].at), nil
+}
+
+// ordered is the order to try places in: where we are registered first (a
+// carrier's other machines may not know us), those in bad health last.
+func (t *carriers) ordered(spots []spot, at spot) []spot {
+	now := time.Now()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	bad := func(s spot) bool { return t.health[s.place()].bad(now) }
+	list := arrange(spots, rand.IntN, bad)
+	if !at.addr.IsValid() || bad(at) {
+		return list
+	}
+	list = slices.DeleteFunc(list, func(s spot) bool { return s.place() == at.place() })
+	return append([]spot{at}, list...)
+}
+
+// spots are where a query leads, with the error of the last look-up, which may
+// stand beside older places.
+func (table *carrierTable) spots(q query) ([]spot, error) {
+	if _, literal := literalAddr(q.host); literal {
+		return literally(q), nil
+	}
+	err, failed := table.errs[q]
+	if _, known := table.found[q]; !known {
 		err, failed = errNotYet, true
 	}
 	if failed {
-		err = fmt.Errorf("%w: %s: %w", errUnresolved, name, err)
+		err = fmt.Errorf("%w: %s: %w", errUnresolved, q.host, err)
 	}
-	return table.addrs[name], err
+	return table.found[q].spots, err
 }
 
-// addrsOf are the addresses of a peer's host, at least one. A name that was not
+// literally is where an address leads.
+func literally(q query) []spot {
+	w := &walk{}
+	_ = w.run(context.Background(), q) // an address waits for nobody and cannot fail
+	return w.spots
+}
+
+// spotsOf is where a peer is that is named, at least one place. What was not
 // asked for lately is errUnresolved the first time, and known soon after.
-func (t *carriers) addrsOf(name string) ([]netip.Addr, error) {
-	name = strings.ToLower(strings.Trim(name, "[]"))
-	if ip, literal := literalAddr(name); literal {
-		return []netip.Addr{ip}, nil
+func (t *carriers) spotsOf(q query) ([]spot, error) {
+	q.host = strings.ToLower(strings.Trim(q.host, "[]"))
+	if _, literal := literalAddr(q.host); literal {
+		return literally(q), nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	h, fresh := t.watch(name, false)
+	h, fresh := t.watch(q, false)
 	if fresh {
 		t.nudge()
 	}
@@ -203,24 +263,24 @@ func (t *carriers) addrsOf(name string) ([]netip.Addr, error) {
 		return nil, errUnresolved
 	}
 	h.asked = time.Now()
-	if len(h.addrs) > 0 {
-		return h.addrs, nil
+	if len(h.found.spots) > 0 {
+		return arrange(h.found.spots, rand.IntN, nil), nil
 	}
-	return nil, fmt.Errorf("%w: %s: %w", errUnresolved, name, h.err)
+	return nil, fmt.Errorf("%w: %s: %w", errUnresolved, q.host, h.err)
 }
 
-// watch has a name looked up from now on, unless it is an address or the
+// watch has a host looked up from now on, unless it is an address or the
 // table is full. The lock is held.
-func (t *carriers) watch(name string, fixed bool) (h *host, fresh bool) {
-	if _, literal := literalAddr(name); literal || name == "" {
+func (t *carriers) watch(q query, fixed bool) (h *host, fresh bool) {
+	if _, literal := literalAddr(q.host); literal || q.host == "" {
 		return nil, false
 	}
-	if h = t.hosts[name]; h == nil {
+	if h = t.hosts[q]; h == nil {
 		if len(t.hosts) >= maxHosts && !fixed {
 			return nil, false
 		}
 		h, fresh = &host{err: errNotYet}, true
-		t.hosts[name] = h
+		t.hosts[q] = h
 	}
 	h.fixed = h.fixed || fixed
 	return h, fresh
@@ -240,11 +300,10 @@ func literalAddr(name string) (netip.Addr, bool) {
 }
 
 // splitHost takes "host", "host:port", "[v6]:port" or "v6" apart; the port is
-// usual if none is given.
-func splitHost(s string, usual uint16) (name string, port uint16) {
-	port = usual
+// 0 if none is given.
+func splitHost(s string) (name string, port uint16) {
 	if _, err := netip.ParseAddr(s); err == nil {
-		return s, port
+		return s, 0
 	}
 	if h, p, err := net.SplitHostPort(s); err == nil {
 		if n, err := strconv.ParseUint(p, 10, 16); err == nil && n > 0 {
@@ -255,11 +314,22 @@ func splitHost(s string, usual uint16) (name string, port uint16) {
 	return strings.ToLower(strings.Trim(s, "[]")), port
 }
 
-// hostOf is the host of a SIP URI when it is a name; empty otherwise.
-func hostOf(uri string) string {
+// queryOfURI is how the host of a SIP URI is looked up when it is a name; the
+// zero query otherwise.
+func queryOfURI(text string) query {
 	var c contact
-	if c.setURI(uri) != nil || c.addr.IsValid() {
-		return ""
+	var u sip.Uri
+	if c.setURI(text) != nil || c.addr.IsValid() || sip.ParseUri(text, &u) != nil {
+		return query{}
 	}
-	return c.host
+	return uriQuery(&u, overOf(&u, onUDP))
+}
+
+// uriQuery is how the host of a URI is looked up.
+func uriQuery(u *sip.Uri, over transport) query {
+	q := query{host: strings.ToLower(strings.Trim(u.Host, "[]")), over: over}
+	if u.Port > 0 && u.Port < 65536 {
+		q.port = uint16(u.Port)
+	}
+	return q
 }

@@ -1,10 +1,10 @@
 package sip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -15,9 +15,9 @@ var errNoAddress = errors.New("the name has no address")
 
 // answer is the outcome of one look-up.
 type answer struct {
-	name  string
-	addrs []netip.Addr
-	err   error
+	query
+	located
+	err error
 }
 
 // run looks names up until ctx is done and emits TrunkState for every trunk at
@@ -39,10 +39,10 @@ func (t *carriers) run(ctx context.Context) {
 			t.learn(a, time.Now())
 		}
 		t.tell()
-		names, next := t.due(time.Now())
-		for _, name := range names {
+		queries, next := t.due(time.Now())
+		for _, q := range queries {
 			out.Go(func() {
-				a := t.ask(ctx, name)
+				a := t.ask(ctx, q, false)
 				select {
 				case answers <- a:
 				case <-ctx.Done():
@@ -57,91 +57,105 @@ func (t *carriers) run(ctx context.Context) {
 	}
 }
 
-// due lists the names to look up now, and when to come again for the others.
-func (t *carriers) due(now time.Time) (names []string, next time.Time) {
+// due lists what to look up now, and when to come again for the others.
+func (t *carriers) due(now time.Time) (queries []query, next time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	busy := 0
-	for name, h := range t.hosts {
+	for q, h := range t.hosts {
 		if !h.fixed && !h.busy && now.Sub(h.asked) >= forgetAfter {
-			delete(t.hosts, name)
+			delete(t.hosts, q)
 			continue
 		}
 		if h.busy {
 			busy++
 		}
 	}
-	for name, h := range t.hosts {
+	for q, h := range t.hosts {
 		switch {
 		case h.busy:
 		case !now.Before(h.next):
-			names = append(names, name)
+			queries = append(queries, q)
 		case next.IsZero() || h.next.Before(next):
 			next = h.next
 		}
 	}
 	// The rest comes when an answer is in.
-	slices.SortFunc(names, func(a, b string) int {
-		if c := t.hosts[a].next.Compare(t.hosts[b].next); c != 0 {
-			return c
-		}
-		return strings.Compare(a, b)
+	slices.SortFunc(queries, func(a, b query) int {
+		return cmp.Or(t.hosts[a].next.Compare(t.hosts[b].next), strings.Compare(a.host, b.host))
 	})
-	names = names[:min(len(names), maxLookups-busy)]
-	for _, name := range names {
-		t.hosts[name].busy = true
+	queries = queries[:min(len(queries), max(maxLookups-busy, 0))]
+	for _, q := range queries {
+		t.hosts[q].busy = true
 	}
-	return names, next
+	return queries, next
 }
 
-// ask looks one name up. A look-up that panics is one that failed.
-func (t *carriers) ask(ctx context.Context, name string) (a answer) {
+// ask looks one host up. A look-up that panics is one that failed.
+func (t *carriers) ask(ctx context.Context, q query, fresh bool) (a answer) {
 	defer func() {
 		if v := recover(); v != nil {
-			a = answer{name: name, err: fmt.Errorf("panic: %v", v)}
+			a = answer{query: q, err: fmt.Errorf("panic: %v", v)}
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, resolveWait)
 	defer cancel()
-	addrs, err := t.lookup(ctx, name)
-	if err == nil && len(addrs) == 0 {
-		err = errNoAddress
-	}
-	for i := range addrs {
-		addrs[i] = addrs[i].Unmap().WithZone("")
-	}
-	return answer{name, addrs, err}
+	found, err := t.names.locate(ctx, q, t.six, fresh)
+	return answer{q, found, err}
 }
 
-// learn takes an answer in. After a failure the last addresses stay: a carrier
+// locateNow looks a trunk's host up, whatever is remembered, and waits for it.
+// After a failure the places that were known stand beside the error.
+func (t *carriers) locateNow(ctx context.Context, id TrunkID) (a answer, spots []spot) {
+	c := t.now.Load().carrier(id)
+	if c == nil {
+		return answer{err: errNoTrunk}, nil
+	}
+	a = t.ask(ctx, c.query, true)
+	if ctx.Err() == nil {
+		t.learn(a, time.Now())
+		t.nudge()
+	}
+	spots, _ = t.now.Load().spots(c.query)
+	return a, t.ordered(spots, spot{})
+}
+
+// learn takes an answer in. After a failure the last places stay: a carrier
 // does not move because a name server is away.
 func (t *carriers) learn(a answer, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	h := t.hosts[a.name]
+	h := t.hosts[a.query]
 	if h == nil {
 		return
 	}
 	h.busy = false
 	if h.err = a.err; a.err != nil {
-		h.next = now.Add(min(resolveRetry<<min(h.tries, 8), resolveEvery))
+		h.next = now.Add(min(resolveRetry<<min(h.tries, 8), resolveSlow))
 		h.tries++
 	} else {
-		h.next, h.tries = now.Add(resolveEvery), 0
-		// The same addresses in another order are no change: name servers
-		// rotate them.
-		if !sameAddrs(h.addrs, a.addrs) {
-			h.addrs = slices.Clone(a.addrs)
+		h.next, h.tries = now.Add(min(max(a.ttl, resolveLeast), resolveMost)), 0
+		// The same places in another order are no change: name servers rotate
+		// addresses.
+		if !samePlaces(h.found.spots, a.spots) {
+			h.found = a.located
 		}
 	}
 	t.publish(t.now.Load().trunks)
 }
 
-func sameAddrs(a, b []netip.Addr) bool {
-	a, b = slices.Clone(a), slices.Clone(b)
-	slices.SortFunc(a, netip.Addr.Compare)
-	slices.SortFunc(b, netip.Addr.Compare)
-	return slices.Equal(a, b)
+func samePlaces(a, b []spot) bool {
+	plain := func(list []spot) []spot {
+		list = slices.Clone(list)
+		for i := range list {
+			list[i].server = 0
+		}
+		slices.SortFunc(list, func(a, b spot) int {
+			return cmp.Or(a.addr.Compare(b.addr), cmp.Compare(a.over, b.over), cmp.Compare(a.rank, b.rank), cmp.Compare(a.weight, b.weight))
+		})
+		return list
+	}
+	return slices.Equal(plain(a), plain(b))
 }
 
 // tell emits the trunks whose state is not what was told last.
@@ -151,10 +165,10 @@ func (t *carriers) tell() {
 	for i := range table.trunks {
 		c := &table.trunks[i]
 		there[c.ID] = true
-		if _, known := t.told[c.ID]; !known && errors.Is(table.errs[c.host], errNotYet) {
+		if _, known := t.told[c.ID]; !known && errors.Is(table.errs[c.query], errNotYet) {
 			continue // its first look-up is on its way
 		}
-		if s := table.state(c); t.told[c.ID] != s {
+		if s := t.state(table, c); t.told[c.ID] != s {
 			t.told[c.ID] = s
 			t.emit(s)
 		}
@@ -168,24 +182,6 @@ func (t *carriers) tell() {
 	slices.Sort(gone)
 	for _, id := range gone {
 		delete(t.told, id)
-		t.emit(TrunkState{Trunk: id, Why: "removed from the configuration"})
+		t.emit(TrunkState{Trunk: id, State: TrunkGone, Why: "removed from the configuration"})
 	}
-}
-
-// state says in a line whether a trunk's address is known.
-func (table *carrierTable) state(c *carrier) TrunkState {
-	addrs, err := table.addresses(c.host)
-	s := TrunkState{Trunk: c.ID, Up: len(addrs) > 0}
-	switch {
-	case err != nil && s.Up:
-		s.Why = fmt.Sprintf("%v; the last known address %s is used", err, addrs[0])
-	case err != nil:
-		s.Why = err.Error()
-	default:
-		s.Why = fmt.Sprintf("%s is %s", c.host, addrs[0])
-		if c.host == addrs[0].String() {
-			s.Why = "address " + c.host
-		}
-	}
-	return s
 }

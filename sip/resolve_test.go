@@ -88,7 +88,17 @@ func (x *exchange) goesTo(id TrunkID) string {
 	if err != nil {
 		return err.Error()
 	}
-	return fmt.Sprint(to)
+	var at []netip.AddrPort
+	for _, s := range to {
+		at = append(at, s.addr)
+	}
+	return fmt.Sprint(at)
+}
+
+// addrsOf are a named peer's addresses.
+func (x *exchange) addrsOf(name string) (ips []netip.Addr, err error) {
+	spots, err := x.spotsOf(query{host: name})
+	return located{spots: spots}.addrs(), err
 }
 
 func TestTrunkIsWhatItsHostResolvesTo(t *testing.T) {
@@ -97,7 +107,9 @@ func TestTrunkIsWhatItsHostResolvesTo(t *testing.T) {
 		x := connect(t, n, Trunk{ID: "acme", Host: "SIP.acme.example:5070"}, Trunk{ID: "fix", Host: "[2001:db8::9]:5080"}, Trunk{ID: "v4", Host: "192.0.2.5"})
 		defer x.stop()
 		want := []TrunkState{
-			{"fix", true, "address 2001:db8::9"}, {"v4", true, "address 192.0.2.5"}, {"acme", true, "sip.acme.example is 198.51.100.1"},
+			{Trunk: "fix", Up: true, State: TrunkKnown, Why: "address 2001:db8::9", Target: "udp:[2001:db8::9]:5080"},
+			{Trunk: "v4", Up: true, State: TrunkKnown, Why: "address 192.0.2.5", Target: "udp:192.0.2.5:5060"},
+			{Trunk: "acme", Up: true, State: TrunkKnown, Why: "sip.acme.example is 198.51.100.1", Target: "udp:198.51.100.1:5070"},
 		}
 		if got := x.told(); !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, want %+v", got, want)
@@ -118,7 +130,7 @@ func TestTrunkIsWhatItsHostResolvesTo(t *testing.T) {
 		}
 		// The carrier moves: seen within a minute.
 		n.set("sip.acme.example", "198.51.100.2")
-		time.Sleep(resolveEvery + time.Second)
+		time.Sleep(systemTTL + time.Second)
 		synctest.Wait()
 		if x.who("198.51.100.1") != "" || x.who("198.51.100.2") != "acme" || x.goesTo("acme") != "[198.51.100.2:5070]" {
 			t.Errorf("got %q, %q, %s, want the new address alone", x.who("198.51.100.1"), x.who("198.51.100.2"), x.goesTo("acme"))
@@ -159,7 +171,7 @@ func TestFailedLookupKeepsTheLastAddressAndIsTriedAgain(t *testing.T) {
 			t.Errorf("got %+v, want up after %v", got, resolveRetry)
 		}
 		n.set("sip.acme.example")
-		time.Sleep(resolveEvery + time.Second)
+		time.Sleep(systemTTL + time.Second)
 		got := x.told()
 		if len(got) != 1 || !got[0].Up || !strings.Contains(got[0].Why, "the last known address 198.51.100.1 is used") {
 			t.Errorf("got %+v, want up with a warning", got)
@@ -251,12 +263,12 @@ func TestRemovedTrunkIsToldAndStaticNamesAreKnownFromTheStart(t *testing.T) {
 		done := make(chan struct{})
 		go func() { c.run(ctx); close(done) }()
 		synctest.Wait()
-		if ips, err := c.addrsOf("desk.example"); err != nil || ips[0].String() != "192.0.2.3" {
-			t.Errorf("got %v, %v, want the address", ips, err)
+		if at, err := c.spotsOf(query{host: "desk.example", port: 5070}); err != nil || at[0].addr.String() != "192.0.2.3:5070" {
+			t.Errorf("got %v, %v, want the address", at, err)
 		}
 		c.update(nil, nil)
 		synctest.Wait()
-		if len(said) != 2 || said[1] != (TrunkState{"x", false, "removed from the configuration"}) {
+		if len(said) != 2 || said[1] != (TrunkState{Trunk: "x", State: TrunkGone, Why: "removed from the configuration"}) {
 			t.Errorf("got %+v, want it told", said)
 		}
 		cancel()

@@ -111,13 +111,8 @@ func literal(u *sip.Uri) (netip.AddrPort, bool) {
 func (e *Endpoint) nextHop(hop *sip.Uri, in *flow, routed, phone bool) *flow {
 	addr, ok := literal(hop)
 	if !ok && hop.Scheme != "tel" {
-		over := overOf(hop, in.over())
-		if ip, err := e.addrOf(hop.Host, over); err == nil {
-			port := over.port()
-			if hop.Port > 0 && hop.Port < 65536 {
-				port = uint16(hop.Port)
-			}
-			addr, ok = netip.AddrPortFrom(ip, port), true
+		if at, err := e.addrOf(uriQuery(hop, overOf(hop, in.over()))); err == nil {
+			addr, ok = at, true
 		}
 	}
 	if in.tcp != nil && (in.usable() || !ok) {

@@ -65,7 +65,14 @@ type Config struct {
 	// causes; nil: off. It must not block; Raw is a copy and may be kept.
 	Trace func(Message)
 
-	// Lookup resolves host names; nil: net.DefaultResolver.
+	// NameServers are asked for NAPTR, SRV and addresses (RFC 3263); none: those
+	// of resolv.conf. DialDNS reaches them; nil: the kernel.
+	NameServers []netip.AddrPort
+	DialDNS     func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// Lookup has the last word on the addresses of a host that the name servers
+	// do not know; nil: the hosts file first, and the system's resolver last. Given
+	// without NameServers it stands for all of them: there is no NAPTR nor SRV.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 
 	Log *slog.Logger // nil: discarded
@@ -75,16 +82,26 @@ type Config struct {
 type Trunk struct {
 	ID        TrunkID
 	Host      string // host or host:port
-	Transport string // "udp" (or ""), "tcp" or "tls"
+	Transport string // "udp" (or ""), "tcp", "tls", or "auto": what its NAPTR and SRV records say
 	Username  string // answers the carrier's digest challenges; empty: none
 	Password  string
+
+	Register bool          // keep our address registered there
+	Expires  time.Duration // asked for when registering; 0: an hour
+	Options  time.Duration // between two OPTIONS to each of its addresses; 0: none
+
+	// TryingWithin is how long an INVITE may stay without any response before
+	// the next address is tried, RingingWithin how long without ringing. 0: 4 s
+	// and 40 s.
+	TryingWithin, RingingWithin time.Duration
 
 	// Authorities sign the carrier's certificate; nil: Config.Authorities. The
 	// same pool means the same connection.
 	Authorities *x509.CertPool
 
 	// AcceptFrom lists who may send us calls as this trunk. Empty: the
-	// addresses Host resolves to, looked up again every 60 s.
+	// addresses Host resolves to, looked up again when their time is over. Where
+	// we are registered may do so too.
 	AcceptFrom []netip.Prefix
 
 	// CalledFrom says where the dialled number is looked for, in order: "uri",
@@ -168,6 +185,10 @@ type Dial struct {
 
 	Headers map[string]string // further headers: Diversion, Alert-Info, …
 	Offer   []byte            // SDP; nil: an offerless INVITE
+
+	// Media is our media address in the Offer: a trunk's addresses of the other
+	// family are not tried. Zero: that of the first one.
+	Media netip.Addr
 
 	// AnswerWithin ends the leg with 408 when it is not answered in time; 0:
 	// no limit. How long to wait for ringing is the switchboard's business.

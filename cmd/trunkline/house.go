@@ -158,7 +158,7 @@ func (h *house) openSip(w world, boot call.Boot) error {
 		Domain: c.Domain, UDP: sockets.UDP, TCP: sockets.TCP, TLS: sockets.TLS, External: c.NAT.External, Local: c.NAT.Local,
 		Certificate: h.trust.certificate, Authorities: h.trust.authorities,
 		Trunks: h.trunks(c), Accounts: sipAccounts(c), Timers: timers(c.SessionTimers), Bindings: boot.Bindings,
-		Emit: h.board.FromSip, Trace: w.trace, Lookup: w.lookup, Log: h.log,
+		Emit: h.board.FromSip, Trace: w.trace, NameServers: nameServers(c), Lookup: w.lookup, Log: h.log,
 	})
 	return err
 }

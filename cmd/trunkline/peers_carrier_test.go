@@ -96,7 +96,7 @@ func (s *site) forwarding(far realpeer.SippConfig) *realpeer.Sipp {
 	s.Helper()
 	far.IP, far.Listen, far.Calls = s.host(6), true, 1
 	f := s.sipp(far)
-	s.edit("trunks:\n", fmt.Sprintf("trunks:\n  beta: {host: \"%s\", register: false, accept_from: [%s/32], caller_id: \"+14155550177\"}\n", f.Addr(), f.Addr().Addr()))
+	s.edit("trunks:\n", fmt.Sprintf("trunks:\n  beta: {host: \"%s\", options: 0s, accept_from: [%s/32], caller_id: \"+14155550177\"}\n", f.Addr(), f.Addr().Addr()))
 	return f
 }
 

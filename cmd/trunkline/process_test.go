@@ -78,7 +78,7 @@ nat: {local: [127.0.0.0/8]}
 media: {ports: 20000-20399}
 calls: {max: 50}
 trunks:
-  acme: {host: %[3]s, register: false, accept_from: [%[3]s/32], caller_id: "+14155550100"}
+  acme: {host: %[3]s, options: 0s, accept_from: [%[3]s/32], caller_id: "+14155550100"}
 numbers: {"+14155550100": {flow: main}}
 agents:
   ann: {name: Ann Lee, password: ann-password-1}

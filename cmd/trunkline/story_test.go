@@ -64,8 +64,8 @@ country: US
 listen: {sip: ["udp://10.0.0.1:5060"], http: []}
 media: {ports: 20000-29999}
 trunks:
-  acme: {host: 10.0.0.9, register: false, accept_from: [10.0.0.9/32], caller_id: "+14155550100"}
-  spare: {host: 10.0.0.8, register: false, accept_from: [10.0.0.8/32], caller_id: "+14155550100"}
+  acme: {host: 10.0.0.9, options: 0s, accept_from: [10.0.0.9/32], caller_id: "+14155550100"}
+  spare: {host: 10.0.0.8, options: 0s, accept_from: [10.0.0.8/32], caller_id: "+14155550100"}
 numbers: {"+14155550100": {flow: main}}
 agents:
   ann: {name: Ann Lee, password: ann-password-1, options: false}

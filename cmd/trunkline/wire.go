@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 
@@ -41,6 +42,8 @@ func (h *house) trunks(c *config.Config) []sip.Trunk {
 		out[i] = sip.Trunk{
 			ID: sip.TrunkID(t.ID), Host: t.Host, Transport: t.Transport,
 			Username: t.Username, Password: t.Password.Reveal(),
+			Register: t.Register, Expires: t.Expires, Options: t.Options,
+			TryingWithin: t.Trying, RingingWithin: t.RingStart,
 			AcceptFrom: t.AcceptFrom, CalledFrom: t.CalledFrom,
 			Timers: timers(t.SessionTimers), Prack: sip.Reliability(t.Prack), Asserted: sip.Asserted(t.Identity.Send),
 		}
@@ -49,6 +52,17 @@ func (h *house) trunks(c *config.Config) []sip.Trunk {
 		}
 	}
 	return out
+}
+
+// nameServers are those of dns.servers, which Read has checked.
+func nameServers(c *config.Config) []netip.AddrPort {
+	var all []netip.AddrPort
+	for _, s := range c.DNS.Servers {
+		if at, err := config.NameServer(s); err == nil {
+			all = append(all, at)
+		}
+	}
+	return all
 }
 
 func timers(t config.SessionTimers) sip.Timers {

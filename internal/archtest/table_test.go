@@ -89,6 +89,7 @@ type dependency struct {
 // dependencies is by the beginning of the import path. What is not here is refused.
 var dependencies = map[string]dependency{
 	"github.com/emiago/sipgo":               {by: []string{"sip"}, why: "its traps are known and cured in one place"},
+	"github.com/miekg/dns":                  {by: []string{"sip"}, why: "where a carrier is (RFC 3263) is signalling's business"},
 	"github.com/icholy/digest":              {by: []string{"sip"}, why: "credentials are computed where they are checked"},
 	"github.com/pion":                       {by: []string{"media"}, why: "RTP and RTCP have one reader and one writer"},
 	"github.com/zaf/g711":                   {by: []string{"media"}, why: "codecs have one place"},
