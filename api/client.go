@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"trunkline/flight"
 )
 
 // ErrNotRunning says that no switch runs on the data folder.
@@ -61,6 +63,11 @@ func (c *Client) Calls(ctx context.Context, most int) (cards []Card, err error) 
 // Call asks for one call card.
 func (c *Client) Call(ctx context.Context, id string) (one Card, err error) {
 	return one, c.do(ctx, http.MethodGet, "/calls/"+url.PathEscape(id), nil, &one)
+}
+
+// Ladder asks for what is kept of a recent call's messages.
+func (c *Client) Ladder(ctx context.Context, id string) (kept flight.Call, err error) {
+	return kept, c.do(ctx, http.MethodGet, "/calls/"+url.PathEscape(id)+"/ladder", nil, &kept)
 }
 
 // SetAgent sets an agent active, or away with a reason.

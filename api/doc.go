@@ -9,6 +9,7 @@
 //	GET  /status                  trunks, agents and phones, queues, calls
 //	GET  /calls?max=20            call cards, newest first
 //	GET  /calls/{id}              one call card
+//	GET  /calls/{id}/ladder       what its legs said, while it is kept
 //	POST /agents/{name}/status    {"active": false, "reason": "lunch"}
 //	POST /reload                  read the configuration again
 //	POST /test-call               a credential for one test call

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"trunkline/call"
+	"trunkline/flight"
 	"trunkline/routing"
 )
 
@@ -32,6 +33,7 @@ func (s *Server) control() http.Handler {
 	handle(mux, "GET /status", s.status)
 	handle(mux, "GET /calls", s.cards)
 	handle(mux, "GET /calls/{id}", s.card)
+	handle(mux, "GET /calls/{id}/ladder", s.ladder)
 	handle(mux, "POST /agents/{name}/status", s.setAgent)
 	handle(mux, "POST /reload", func(r *http.Request) (Changes, error) { return s.cfg.Reload(r.Context()) })
 	handle(mux, "POST /test-call", s.testCall)
@@ -147,6 +149,18 @@ func (s *Server) card(r *http.Request) (Card, error) {
 		return Card{}, &Error{Status: http.StatusNotFound, What: "there is no call " + strconv.Quote(string(id)), Cure: "trunkline calls lists them"}
 	}
 	return CardOf(record, time.Now()), nil
+}
+
+// ladder is what is kept of a recent call's messages.
+func (s *Server) ladder(r *http.Request) (flight.Call, error) {
+	id := r.PathValue("id")
+	if kept, there := s.cfg.Ladder(id); there {
+		return kept, nil
+	}
+	if _, err := s.card(r); err != nil {
+		return flight.Call{}, err
+	}
+	return flight.Call{}, &Error{Status: http.StatusNotFound, What: "the messages of call " + id + " are not kept any more", Cure: "they are in memory, for an hour after the call's end and until a restart"}
 }
 
 // agentStatus is the body of POST /agents/{name}/status.

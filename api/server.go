@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"trunkline/call"
+	"trunkline/flight"
 )
 
 // Limits of what a client may cost.
@@ -36,6 +37,8 @@ type Config struct {
 	Cards func(most int) ([]call.Record, error)
 	// Card gives one of them, and whether it is there.
 	Card func(call.ID) (call.Record, bool, error)
+	// Ladder gives what is kept of a recent call's messages, and whether any is.
+	Ladder func(call string) (flight.Call, bool)
 	// Reload reads the configuration again; an *Error of it is shown as it is.
 	Reload func(ctx context.Context) (Changes, error)
 	// TestCall admits one test call to a number; "" is the first configured.

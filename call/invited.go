@@ -40,9 +40,11 @@ func (s *Switchboard) invited(in sip.Invited, late bool) {
 	}
 	s.counts.Calls++
 	c := s.arrive(in)
-	if r := s.admit(c, in); r != nil {
+	refused := s.admit(c, in)
+	s.tell(c.caller)
+	if refused != nil {
 		s.counts.Refused++
-		s.refuse(c, *r)
+		s.refuse(c, *refused)
 		return
 	}
 	s.log.Info("call arrived", "call", c.id, "trunk", c.trunk, "number", c.record.Caller, "flow", c.record.Flow)

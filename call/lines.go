@@ -366,6 +366,7 @@ func (s *Switchboard) forget(l *line) {
 	if l.outside != nil {
 		s.trunkOf(l.trunk).calls--
 	}
+	s.tellLeft(l)
 	if l.session != nil {
 		if !c.ended {
 			s.judge(l)

@@ -17,6 +17,7 @@ import (
 // event, and Ended comes exactly once, last. Hangup is legal in any state.
 type Leg interface {
 	ID() sip.LegID
+	CallID() string
 	Progress(code int, sdp []byte)
 	Answer(sdp []byte)
 	Reject(code int, reason string)

@@ -132,6 +132,7 @@ func (s *Switchboard) dial(l *line, d sip.Dial, sound media.SessionConfig) error
 	d.ID, d.Offer, d.MaxForwards = l.id, session.Offer(), c.hops-1
 	s.seat(l)
 	l.leg = s.hands.Sip.Dial(d)
+	s.tell(l)
 	return nil
 }
 

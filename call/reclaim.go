@@ -210,6 +210,7 @@ func (s *Switchboard) seatPhone(c *liveCall, in sip.Invited) (*line, []byte, err
 	l.session = session
 	if in.Offer == nil {
 		s.seat(l)
+		s.tell(l)
 		return l, session.Offer(), nil
 	}
 	answer, err := session.Answer(in.Offer)
@@ -219,6 +220,7 @@ func (s *Switchboard) seatPhone(c *liveCall, in sip.Invited) (*line, []byte, err
 	}
 	l.held = session.Held()
 	s.seat(l)
+	s.tell(l)
 	return l, answer, nil
 }
 

@@ -24,6 +24,8 @@ type Hands struct {
 	// Sync waits until all that was appended before it is on disk; orders are
 	// answered after it, never the loop. Nil: nothing waits.
 	Sync func(context.Context) error
+	// Watch is told of what comes and goes.
+	Watch Watch
 	// Repaired are the recordings that a crash left open, as they are now.
 	Repaired []recorder.Repaired
 }
@@ -145,6 +147,9 @@ func (s *Switchboard) Run(ctx context.Context, hands Hands) error {
 		case <-timer.C:
 		}
 		letters = s.box.take(letters)
+		if s.hands.Watch.Behind != nil && len(letters) > 0 {
+			s.hands.Watch.Behind(time.Since(letters[0].at))
+		}
 		for i := range letters {
 			s.guard(func() { s.handle(&letters[i]) })
 		}

@@ -25,6 +25,7 @@ func (r *reader) check(c *Config) {
 	r.checkHouse(c)
 	r.checkListen(c)
 	r.checkMedia(c)
+	r.checkHEP(c)
 	r.checkTrunks(c)
 	r.checkNumbers(c)
 	r.checkDial(c)

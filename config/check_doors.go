@@ -92,6 +92,20 @@ func (r *reader) checkAuthorities(c *Config, key, file string) {
 	}
 }
 
+// checkHEP checks the collector's address.
+func (r *reader) checkHEP(c *Config) {
+	switch scheme, port := r.socket("hep.to", c.HEP.To, "udp://homer.example:9060"); {
+	case scheme != "" && scheme != "udp":
+		r.fail("hep.to", "%q is no way to a collector: write udp://host:port", scheme)
+	case scheme == "udp" && port == 0:
+		r.fail("hep.to", "the port 0 is nowhere: write that of the collector, such as 9060")
+	}
+	r.between("hep.id", c.HEP.ID, 0, 1<<32-1)
+	if !c.HEP.Password.Empty() && c.HEP.To == "" {
+		r.warn("hep.password", "has no collector: write hep.to, such as udp://homer.example:9060")
+	}
+}
+
 // socket takes scheme://host:port apart; the scheme is empty when it is wrong,
 // which has been said then.
 func (r *reader) socket(key, url, example string) (scheme string, port int) {

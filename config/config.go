@@ -40,6 +40,8 @@ type Config struct {
 	Calls Calls `yaml:"calls"`
 	// How long things are kept.
 	Retention Retention `yaml:"retention"`
+	// The Homer collector that gets a copy of the signalling.
+	HEP HEP `yaml:"hep"`
 	// Session timers (RFC 4028) of the phones, and of trunks that say nothing else.
 	SessionTimers SessionTimers `yaml:"session_timers"`
 
@@ -134,6 +136,16 @@ type Retention struct {
 	Recordings time.Duration `yaml:"recordings"`
 	// What happened, as numbered facts.
 	Facts time.Duration `yaml:"facts"`
+}
+
+// HEP is the Homer collector (HEP3 over UDP).
+type HEP struct {
+	// Where it listens, as udp://host:port; empty: nothing is sent.
+	To string `yaml:"to"`
+	// Our number as a capture agent.
+	ID int `yaml:"id"`
+	// What the collector asks for, if it does.
+	Password Secret `yaml:"password"`
 }
 
 // Trunk is one carrier's account.

@@ -3,6 +3,14 @@ package sip
 // ID returns the leg's identifier.
 func (l *Leg) ID() LegID { return l.id }
 
+// CallID returns the leg's Call-ID, by which its messages are known.
+func (l *Leg) CallID() string {
+	if l.callID == nil {
+		return ""
+	}
+	return string(*l.callID)
+}
+
 // Progress sends a provisional response to an inbound leg that is not
 // answered: 180 (nil sdp), 183 with a description, …
 func (l *Leg) Progress(code int, sdp []byte) { l.post(func() { l.doProgress(code, sdp) }) }

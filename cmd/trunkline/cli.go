@@ -28,6 +28,7 @@ type cli struct {
 	Call    callCmd    `cmd:"" help:"Place a test call into the running switch, and report its signalling and sound."`
 	Status  statusCmd  `cmd:"" help:"Show trunks, agents and their phones, queues and calls."`
 	Calls   callsCmd   `cmd:"" help:"Show call cards: the newest, or one in full."`
+	Ladder  ladderCmd  `cmd:"" help:"Draw what the legs of a recent call said: SIP, decisions, sound."`
 	Agent   agentCmd   `cmd:"" help:"Set an agent active or away."`
 	Reload  reloadCmd  `cmd:"" help:"Have the configuration read again. Calls are not touched; a bad file changes nothing."`
 	Version versionCmd `cmd:"" help:"Show the version."`
@@ -148,7 +149,11 @@ func (c *callsCmd) Run(t *terminal) error {
 			}
 			return showCards(t.out, cards, time.Local)
 		}
-		card, err := c.one(ctx, client)
+		id, err := callID(ctx, client, c.ID)
+		if err != nil {
+			return err
+		}
+		card, err := client.Call(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -162,29 +167,29 @@ func (c *callsCmd) Run(t *terminal) error {
 // idLength is the length of a call's ID, a ULID.
 const idLength = 26
 
-// one finds a card by its ID, or by the end of it among the newest.
-func (c *callsCmd) one(ctx context.Context, client *api.Client) (api.Card, error) {
-	id := strings.ToUpper(c.ID)
+// callID finds a call's ID by the end of it, among the newest.
+func callID(ctx context.Context, client *api.Client, end string) (string, error) {
+	id := strings.ToUpper(end)
 	if len(id) >= idLength {
-		return client.Call(ctx, id)
+		return id, nil
 	}
 	cards, err := client.Calls(ctx, 1000)
 	if err != nil {
-		return api.Card{}, err
+		return "", err
 	}
-	var found []api.Card
+	var found []string
 	for _, card := range cards {
 		if strings.HasSuffix(string(card.ID), id) {
-			found = append(found, card)
+			found = append(found, string(card.ID))
 		}
 	}
 	switch len(found) {
 	case 0:
-		return api.Card{}, fmt.Errorf("no call among the newest 1000 ends in %s: trunkline calls lists them", id)
+		return "", fmt.Errorf("no call among the newest 1000 ends in %s: trunkline calls lists them", id)
 	case 1:
 		return found[0], nil
 	}
-	return api.Card{}, fmt.Errorf("%d calls end in %s: give more of the ID", len(found), id)
+	return "", fmt.Errorf("%d calls end in %s: give more of the ID", len(found), id)
 }
 
 // agentCmd sets an agent's status.

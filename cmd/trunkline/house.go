@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"trunkline/call"
 	"trunkline/config"
+	"trunkline/flight"
 	"trunkline/media"
 	"trunkline/recorder"
 	"trunkline/sip"
@@ -26,6 +28,7 @@ type world struct {
 	listen  func(urls []string) (sip.Sockets, error)                     // nil: sip.Listen
 	network media.Network                                                // nil: the kernel
 	lookup  func(ctx context.Context, host string) ([]netip.Addr, error) // nil: the system's resolver
+	hep     func(ctx context.Context, to string) (net.Conn, error)       // nil: UDP of the kernel
 	trace   func(sip.Message)                                            // nil: off
 	shards  int                                                          // 0: one a CPU
 }
@@ -41,6 +44,8 @@ type house struct {
 	booted *config.Config // what needs a restart is in force as it was at start
 
 	trust    *trust
+	flight   *flight.Box
+	hep      *flight.Sender // nil: no collector
 	store    *store.Store
 	recorder *recorder.Recorder
 	repaired []recorder.Repaired
@@ -83,6 +88,7 @@ func openHouse(cfg *config.Config, w world, log *slog.Logger) (_ *house, err err
 	if err != nil {
 		return nil, err
 	}
+	h.openWatchers(w)
 	h.board = call.New(call.Config{Setup: set, Boot: boot, Log: log})
 	if err := h.openSound(w); err != nil {
 		return nil, err
@@ -158,7 +164,7 @@ func (h *house) openSip(w world, boot call.Boot) error {
 		Domain: c.Domain, UDP: sockets.UDP, TCP: sockets.TCP, TLS: sockets.TLS, External: c.NAT.External, Local: c.NAT.Local,
 		Certificate: h.trust.certificate, Authorities: h.trust.authorities,
 		Trunks: h.trunks(c), Accounts: sipAccounts(c), Timers: timers(c.SessionTimers), Bindings: boot.Bindings,
-		Emit: h.board.FromSip, Trace: w.trace, NameServers: nameServers(c), Lookup: w.lookup, Log: h.log,
+		Emit: h.board.FromSip, Trace: h.tracer(w.trace), NameServers: nameServers(c), Lookup: w.lookup, Log: h.log,
 	})
 	return err
 }
@@ -172,9 +178,13 @@ func (h *house) start() {
 		defer close(h.looped)
 		_ = h.board.Run(loop, call.Hands{
 			Sip: h.sip, Media: h.media, Recorder: h.recorder,
-			Append: h.store.Append, Sync: h.store.Sync, Repaired: h.repaired,
+			Append: h.append, Watch: h.watch(), Sync: h.store.Sync, Repaired: h.repaired,
 		})
 	})
+	h.tasks.Go(func() { h.flight.Run(edge) })
+	if h.hep != nil {
+		h.tasks.Go(func() { h.hep.Run(edge) })
+	}
 	h.tasks.Go(func() {
 		if err := h.sip.Serve(edge); err != nil && !errors.Is(err, context.Canceled) {
 			h.log.Error("SIP ended", "err", err)

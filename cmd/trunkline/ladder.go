@@ -42,7 +42,7 @@ func (l *ladder) say(text string) {
 func (l *ladder) message(m sip.Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	text := summary(m.Raw)
+	text := label(m.Raw, true)
 	if !l.on || strings.Contains(text, "OPTIONS") || strings.Contains(text, "REGISTER") {
 		return
 	}
@@ -57,13 +57,16 @@ func (l *ladder) message(m sip.Message) {
 	fmt.Fprintf(l.out, "%7.3fs  %-7s -> %-7s  %s\n", m.At.Sub(l.began).Seconds(), from, to, text)
 }
 
-// summary is a SIP message in a line: a request's method and URI, a
-// response's status and method, whether it carries a session description,
-// and why a call was given up.
-func summary(raw []byte) string {
+// label is a SIP message in a line: a request's method, with its URI if
+// wanted, a response's status and method, whether it carries a session
+// description, and why a call was given up.
+func label(raw []byte, uri bool) string {
 	head, body, _ := strings.Cut(string(raw), "\r\n\r\n")
 	lines := strings.Split(head, "\r\n")
 	text := strings.TrimSuffix(lines[0], " SIP/2.0")
+	if !uri && !strings.HasPrefix(text, "SIP/2.0 ") {
+		text, _, _ = strings.Cut(text, " ")
+	}
 	response, isResponse := strings.CutPrefix(text, "SIP/2.0 ")
 	for _, h := range lines[1:] {
 		name, value, _ := strings.Cut(h, ":")

@@ -92,6 +92,7 @@ func (p *switchProcess) server() *api.Server {
 			}
 			return r, err == nil, err
 		},
+		Ladder:   h.flight.Call,
 		Reload:   p.reload,
 		TestCall: p.admit,
 		Explain: func(ctx context.Context, q api.Question) (api.Explanation, error) {

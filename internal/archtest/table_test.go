@@ -27,6 +27,7 @@ var rooms = map[string]room{
 		"media": "it satisfies media.Tap structurally; the proof is in call",
 	}},
 	"desk":   {why: leaf},
+	"flight": {why: leaf + "; what it keeps, cmd/trunkline hands in"},
 	"config": {why: leaf},
 
 	"call": {
@@ -51,7 +52,7 @@ var rooms = map[string]room{
 		why: "the contract that every store must keep knows the types that are stored, and how one asks for them",
 	},
 	"api": {
-		may:   []string{"call", "store", "routing", "desk"},
+		may:   []string{"call", "store", "routing", "desk", "flight"},
 		tests: []string{"sip"},
 		why:   "the door gives orders to the switchboard and reads the store",
 		except: map[string]string{
@@ -61,7 +62,7 @@ var rooms = map[string]room{
 		},
 	},
 	"cmd/trunkline": {
-		may: []string{"api", "store", "call", "sip", "media", "routing", "recorder", "desk", "config", "internal/simphone", "internal/simnet"},
+		may: []string{"api", "store", "call", "sip", "media", "routing", "recorder", "desk", "flight", "config", "internal/simphone", "internal/simnet"},
 		why: "of internal/ the binary has only the simulated phones, for demo and call",
 	},
 
