@@ -169,6 +169,9 @@ func (s *Switchboard) fromMedia(e media.Event) {
 		if l := s.sessions[e.Session]; l != nil && !l.call.ended {
 			s.handling = l.call
 			s.unheard(l, e)
+			if silent := e.Cause == media.CauseStopped || e.Cause == media.CauseNoPackets || e.Cause == media.CauseRefused; silent && l.role == roleAgent && l.state == lineUp {
+				l.leg.Probe() // it may be lost: product §5
+			}
 		}
 	case media.HeardAgain:
 		if l := s.sessions[e.Session]; l != nil && !l.call.ended {

@@ -305,7 +305,9 @@ func (s *Switchboard) callerEnded(c *liveCall, was lineState, e sip.Ended) {
 
 // spoke says whether an agent of the call spoke with a customer, so that
 // wrap-up is due (product rule 6.1).
-func (c *liveCall) spoke() bool { return c.caller.confirmed && c.record.Direction != Internal }
+func (c *liveCall) spoke() bool {
+	return c.caller != nil && c.caller.confirmed && c.record.Direction != Internal && !c.consult()
+}
 
 // giveBack returns a caller whom nobody has to the front of the queue: the
 // flow's last one, or, of a call that came to the agent otherwise, the team's.
@@ -326,8 +328,10 @@ func (s *Switchboard) giveBack(c *liveCall, team routing.TeamID) {
 func (s *Switchboard) release(c *liveCall, l *line) {
 	s.stopTape(c)
 	c.far = nil
-	c.bridge.Part(c.caller.session)
-	c.caller.session.Background(s.setup.Music)
+	if c.caller != nil {
+		c.bridge.Part(c.caller.session)
+		c.caller.session.Background(s.setup.Music)
+	}
 	s.leave(c, l)
 }
 

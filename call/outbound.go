@@ -35,6 +35,7 @@ type outgoing struct {
 	agent     routing.AgentID
 	team      routing.TeamID // the agent's first
 	emergency bool
+	consult   bool            // a word about a customer who is on hold
 	callee    routing.AgentID // of an internal call
 	number    string          // as it was dialled
 
@@ -161,13 +162,30 @@ func (s *Switchboard) connected(c *liveCall, l *line) {
 	c.record.enter(s.now, Segment{Kind: SegmentTalk, Team: l.team, Agent: l.agent})
 	s.log.Info("call connected", "call", c.id, "agent", l.agent, "team", l.team)
 	s.callFact(c, Fact{Kind: FactConnected, Agent: l.agent, Team: l.team, Leg: l.id})
-	if s.setup.Teams[l.team].Recording && c.record.Direction != Internal {
+	if c.out != nil {
+		c.out.consult = s.asks(c)
+	}
+	if s.setup.Teams[l.team].Recording && c.record.Direction != Internal && !c.consult() {
 		s.startTape(c, l)
 	}
 	s.arrange(c)
 	s.keep(c)
 	s.rearm(c)
 }
+
+// asks says whether an agent's own call is a word with somebody about a
+// customer who is on hold: that is not recorded (product §5).
+func (s *Switchboard) asks(c *liveCall) bool {
+	for _, other := range s.calls {
+		if other != c && !other.ended && other.onHold && other.far != nil && other.far.agent == c.out.agent {
+			return true
+		}
+	}
+	return false
+}
+
+// consult says whether the call is one: not recorded, and without wrap-up.
+func (c *liveCall) consult() bool { return c.out != nil && c.out.consult }
 
 // numberFailed refuses the agent's call with what became of it.
 func (s *Switchboard) numberFailed(c *liveCall, code int) {

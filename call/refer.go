@@ -19,14 +19,19 @@ func (s *Switchboard) referred(l *line, e sip.Referred) {
 	c := l.call
 	refuse := func(code int) { l.leg.AnswerRefer(e.ID, code) }
 	switch {
-	case c.ended || l.role != roleAgent || l.state != lineUp || c.far != l:
+	case c.ended || l.role != roleAgent || l.state != lineUp:
 		refuse(491)
 		return
 	case e.Unknown:
 		refuse(481)
 		return
-	case e.Replaces != "": // the two calls of an agent are not joined yet
-		refuse(501)
+	case e.Replaces != "":
+		if code := s.attended(l, e); code != 0 {
+			refuse(code)
+		}
+		return
+	case c.far != l:
+		refuse(491)
 		return
 	}
 	err := s.transferBy(c, l, s.destination(e.To.User), false, &referral{leg: l.leg, id: e.ID})

@@ -76,6 +76,30 @@ func (b *Bridge) Part(s *Session) {
 	})
 }
 
+// Adopt takes over a session that was opened at another bridge: it leaves its
+// seat there, and is closed with this one. It fails with ErrClosed.
+func (b *Bridge) Adopt(s *Session) error {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return fmt.Errorf("media session %s: %w", s.id, ErrClosed)
+	}
+	if b.sessions == nil {
+		b.sessions = make(map[*Session]struct{})
+	}
+	b.sessions[s] = struct{}{}
+	b.mu.Unlock()
+	if old := s.bridge.Swap(b); old != b {
+		old.Part(s)
+		old.forget(s)
+	}
+	s.moveTo(b.shard)
+	if s.closed.Load() { // it was closed meanwhile, by a ledger that it had left
+		b.forget(s)
+	}
+	return nil
+}
+
 // Close closes every session that was opened here. It may be called again.
 func (b *Bridge) Close() {
 	b.mu.Lock()

@@ -32,7 +32,7 @@ type SessionConfig struct {
 // the peer holds us.
 type Session struct {
 	id     SessionID
-	bridge *Bridge // that opened it
+	bridge atomic.Pointer[Bridge] // whose Close closes it
 	engine *Engine
 	homes  homes
 	cfg    SessionConfig
@@ -55,7 +55,8 @@ func openSession(b *Bridge, cfg SessionConfig) (*Session, error) {
 	if !cfg.Advertise.IsValid() {
 		cfg.Advertise = cfg.Bind
 	}
-	s := &Session{id: cfg.ID, bridge: b, engine: e, cfg: cfg, ssrc: rand.Uint32()}
+	s := &Session{id: cfg.ID, engine: e, cfg: cfg, ssrc: rand.Uint32()}
+	s.bridge.Store(b)
 	s.shard, s.homes.last = b.shard, &stay{shard: b.shard, here: true}
 	var err error
 	if s.ports, s.rtp, s.rtcp, err = e.ports.open(b.shard.wait, cfg.Bind, e.now); err != nil {
@@ -247,6 +248,6 @@ func (s *Session) Close() {
 	if s.closed.Swap(true) {
 		return
 	}
-	s.bridge.forget(s)
+	s.bridge.Load().forget(s)
 	s.post(s.end)
 }

@@ -44,7 +44,8 @@ func (nowhereNet) ListenPacket(netip.AddrPort) (net.PacketConn, error) { return 
 
 // loneSession is a session with an agreement, driven by a test in the shard's place.
 func loneSession(e *Engine, sh *shard, change ...func(*Params)) *Session {
-	s := &Session{id: "leg", engine: e, ssrc: 7, bridge: &Bridge{}}
+	s := &Session{id: "leg", engine: e, ssrc: 7}
+	s.bridge.Store(&Bridge{})
 	s.shard, s.homes.last = sh, &stay{shard: sh, here: true}
 	s.rtp, s.rtcp = &socket{owner: s}, &socket{owner: s, control: true}
 	s.media.init(s)

@@ -144,6 +144,9 @@ var tones = map[routing.AgentID]float64{"ann": annTone, "bob": bobTone, "carol":
 // in talk the customer left and the agent right, in hold nobody.
 func (s *story) wantRecorded(r call.Record) {
 	s.Helper()
+	if r.Direction == call.Outbound && r.Ending.Cause == call.CauseTransferred { // a consult
+		return
+	}
 	next := -1
 	var began time.Time
 	var sound kept

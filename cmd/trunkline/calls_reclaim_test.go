@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"testing"
 	"time"
 
@@ -185,6 +186,91 @@ func TestReferThenByeAtOnce(t *testing.T) {
 			t.Errorf("receipt: got %+v, want it accepted", tr)
 		}
 		s.bye(c)
+		s.ended(b)
+	})
+}
+
+// refersWith has an agent's phone leave one call's party with the other's.
+func (s *story) refersWith(on, with *simphone.Call) error {
+	s.Helper()
+	own, peer := with.Tags()
+	replaces := url.QueryEscape(with.ID() + ";to-tag=" + peer + ";from-tag=" + own)
+	_, err := on.Request(s.within(5*time.Second), "REFER", simphone.WithHeader("Refer-To", "<sip:x@pbx.example.com?Replaces="+replaces+">"))
+	return err
+}
+
+// A desk phone's own way to ask first: it holds the customer, calls a
+// colleague or a number, and joins the two (RFC 3891).
+func TestPhoneJoinsItsTwoCalls(t *testing.T) {
+	for _, c := range []struct {
+		name, dial string
+		other      bool // the REFER comes on the call with who was asked
+		tone       float64
+	}{
+		{"colleague", "102", false, bobTone},
+		{"number", number, false, farTone},
+		{"on-the-other", "102", true, bobTone},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			narrate(t, "refer-replaces-"+c.name, outsideFlow, func(s *story) {
+				bob := s.agent("bob", bobTone, simphone.Ring().After(time.Second).Answer())
+				s.set("bob", false)
+				far := s.outside(simphone.Ring().After(time.Second).Answer())
+				ann := s.agent("ann", annTone, simphone.Ring().Answer())
+				cust := s.dial()
+				a := s.gets(ann)
+				s.hear(cust, annTone)
+				s.does(a.Hold(s.within(5*time.Second), simphone.HoldSendOnly))
+				s.set("bob", true)
+				asks := ann.Dial(c.dial)
+				asked := bob
+				if c.tone == farTone {
+					asked = far
+				}
+				third := s.gets(asked)
+				s.answered(asks)
+				s.hear(asks, c.tone)
+				s.wantHears(cust, "music")
+				on, with := a, asks
+				if c.other {
+					on, with = asks, a
+				}
+				s.does(s.refersWith(on, with))
+				s.ended(a)
+				s.ended(asks)
+				s.hear(cust, c.tone)
+				s.hear(third, customerTone)
+				if got := frags(ann); len(got) == 0 || got[len(got)-1] != "termin SIP/2.0 200 OK\r\n" {
+					t.Errorf("NOTIFYs: got %q, want the last to say 200", got)
+				}
+				s.bye(cust)
+				s.ended(third)
+				if v := s.agentNow("ann"); v.Reason != "Call wrap up" || len(v.Open) != 0 {
+					t.Errorf("ann: got %+v, want her free, in wrap-up", v)
+				}
+			})
+		})
+	}
+}
+
+func TestPhoneJoinsOnlyItsOwnCalls(t *testing.T) {
+	live(t, supportTeam+queueFlow, func(s *story) {
+		ann := s.agent("ann", annTone, simphone.Ring().Answer())
+		bob := s.agent("bob", bobTone, simphone.Ring().Answer())
+		c := s.dial()
+		a := s.gets(ann)
+		c2 := s.carrier.Dial(ourNumber, simphone.From("+14155550124"))
+		b := s.gets(bob)
+		s.hear(c, annTone)
+		for _, with := range []*simphone.Call{b, a} {
+			if err := s.refersWith(a, with); err == nil {
+				t.Error("REFER with a call that is another's, or the same: got it taken, want it refused")
+			}
+		}
+		s.hear(c, annTone)
+		s.bye(c)
+		s.bye(c2)
+		s.ended(a)
 		s.ended(b)
 	})
 }
