@@ -18,7 +18,8 @@ const provenBy = 4
 // the described address until provenBy packets in sequence have come from an
 // accepted source: the described IP or a trusted network, never a third IP.
 // From then on it stays, unless a new agreement opens it again or the same
-// SSRC comes from another port of the same IP (a NAT that forgot). A stranger
+// SSRC comes from another port of the same IP (a NAT that forgot), or the
+// described address itself speaks up against another port of its IP. A stranger
 // can neither be heard nor draw the sound away (RTP bleed).
 type latch struct {
 	trust []netip.Prefix // besides the described address
@@ -49,6 +50,24 @@ func (l *latch) agree(told netip.AddrPort, moved bool) {
 	}
 }
 
+// admits says whether a source of that SSRC could be the peer at all: hear would not call it a
+// stranger. It changes nothing.
+func (l *latch) admits(from netip.AddrPort, ssrc uint32) bool {
+	switch {
+	case l.proven && (from == l.to || from.Addr() == l.to.Addr() && ssrc == l.ssrc):
+		return true
+	case !l.proven, l.open, l.reclaims(from):
+		return l.accepts(from.Addr())
+	}
+	return false
+}
+
+// reclaims says whether a source is the described address itself where another port of its IP was
+// taken for the peer's: somebody behind the same NAT, or on the same host, was quicker.
+func (l *latch) reclaims(from netip.AddrPort) bool {
+	return from == l.told && l.to.Addr() == l.told.Addr()
+}
+
 // hear judges a packet's source, and moves to it when it has proven itself.
 func (l *latch) hear(from netip.AddrPort, ssrc uint32, seq uint16) hearing {
 	if l.proven && from == l.to {
@@ -64,7 +83,7 @@ func (l *latch) hear(from netip.AddrPort, ssrc uint32, seq uint16) hearing {
 		}
 		return accepted
 	}
-	if l.proven && !l.open || !l.accepts(from.Addr()) {
+	if l.proven && !l.open && !l.reclaims(from) || !l.accepts(from.Addr()) {
 		return stranger
 	}
 	if l.proves(from, ssrc, seq) {

@@ -41,6 +41,7 @@ func TestLatch(t *testing.T) {
 		{"it follows its SSRC to another port", []burst{{natted, 1, 1, 4, accepted, natted}, {nattedP2, 1, 5, 3, accepted, natted}, {nattedP2, 1, 8, 1, accepted, nattedP2}}},
 		{"but not another SSRC", []burst{{natted, 1, 1, 4, accepted, natted}, {nattedP2, 2, 5, 100, stranger, natted}}},
 		{"nor its SSRC to another IP", []burst{{told, 1, 1, 4, accepted, told}, {natted, 1, 5, 100, stranger, told}}},
+		{"the described address wins over another port of its IP", []burst{{otherPrt, 9, 1, 50, accepted, otherPrt}, {told, 1, 1, 3, candidate, otherPrt}, {told, 1, 4, 1, accepted, told}, {otherPrt, 9, 51, 50, stranger, told}}},
 		{"the proven source may change its SSRC", []burst{{told, 1, 1, 4, accepted, told}, {told, 2, 900, 1, accepted, told}, {otherPrt, 2, 901, 4, accepted, otherPrt}}},
 	}
 	for _, test := range tests {

@@ -27,6 +27,9 @@ type Params struct {
 	EventSendPT uint8 // its payload type in what we send
 	EventRecvPT uint8 // its payload type in what the peer sends
 
+	// Keying is what the sound is encrypted with; zero: it is plain RTP.
+	Keying Keying
+
 	Ptime time.Duration // of the packets we send: 10 to 60 ms in steps of 10 ms
 
 	Send    bool // we may send: the peer listens
@@ -60,6 +63,7 @@ type NegotiationConfig struct {
 	RTP     uint16     // our port for RTP
 	RTCP    uint16     // our port for RTCP; 0: RTP + 1
 	Codecs  []Codec    // what we do, in order of preference; empty: PCMU, PCMA
+	SRTP    SRTP       // whether the sound is encrypted
 	Prefer  *Codec     // listed first in offers, taken from offers that have it; nil: none
 }
 
@@ -87,6 +91,8 @@ type Negotiation struct {
 	// Payload types: a number keeps its meaning for the session's life (RFC 3264 §8.3.2).
 	bound   [128]string // encoding; "": free
 	eventPT uint8       // of telephone-event in what we receive
+
+	keys keyring // of SRTP
 
 	// Our offer that an answer belongs to.
 	offered     bool
@@ -137,7 +143,7 @@ func (n *Negotiation) Offer() []byte {
 		n.offerSend, n.offerRecv, n.offerMux = n.params.Send, n.params.Receive, n.params.Mux
 	}
 	if len(n.layout) == 0 {
-		n.layout, n.audio = []section{{kind: "audio", proto: "RTP/AVP"}}, 0
+		n.layout, n.audio = []section{{kind: "audio", proto: n.firstProto()}}, 0
 	}
 	n.offerEvents = n.freeEventPT()
 	n.bound[n.offerEvents] = telephoneEvent
@@ -146,7 +152,7 @@ func (n *Negotiation) Offer() []byte {
 		formats = append(formats, format{c.PayloadType(), c.String() + "/8000"})
 	}
 	formats = append(formats, format{n.offerEvents, telephoneEvent})
-	return n.describe(n.layout, n.audio, n.section(formats, n.offerSend, n.offerRecv, n.offerMux))
+	return n.describe(n.layout, n.audio, n.section(formats, n.offerSend, n.offerRecv, n.offerMux, n.offerKeys()))
 }
 
 // SetAnswer takes the peer's answer to the last Offer. It may be called again with a later answer
@@ -169,7 +175,7 @@ func (n *Negotiation) SetAnswer(answer []byte) (Params, error) {
 		// What we did not offer cannot be answered: an answer without a direction to an offer of
 		// recvonly is no end of the hold.
 		Send: n.offerSend && a.receives, Receive: n.offerRecv && a.sends,
-		Mux: n.offerMux && a.mux,
+		Mux: n.offerMux && a.mux, Keying: n.answeredKeys(a),
 	}
 	if e, ok := findEvents(a.formats); ok {
 		p.Events, p.EventSendPT, p.EventRecvPT = true, e.pt, n.offerEvents
@@ -219,6 +225,8 @@ func (n *Negotiation) Answer(offer []byte) ([]byte, Params, error) {
 		Send: a.receives, Receive: a.sends, // RFC 3264 §6.1
 		Mux: a.mux,
 	}
+	var keys []cryptoLine
+	p.Keying, keys = n.takeKeys(a)
 	f.encoding = codec.String() + "/8000"
 	formats := []format{f}
 	if e, ok := findEvents(a.formats); ok {
@@ -235,7 +243,7 @@ func (n *Negotiation) Answer(offer []byte) ([]byte, Params, error) {
 	if isTiming(d.timing) {
 		n.timing = d.timing // RFC 3264 §6: the answer's t= equals the offer's
 	}
-	answer := n.describe(n.layout, n.audio, n.section(formats, p.Send, p.Receive, p.Mux))
+	answer := n.describe(n.layout, n.audio, n.section(formats, p.Send, p.Receive, p.Mux, keys))
 	return answer, n.agree(p, a), nil
 }
 
@@ -249,21 +257,32 @@ func (n *Negotiation) agree(p Params, a audio) Params {
 	if now := [2]netip.AddrPort{p.Remote, p.RemoteRTCP}; p.Remote.IsValid() && now != n.remote {
 		p.Moved, n.remote = true, now
 	}
+	n.keys.used(n.params.Keying.Suite, p.Keying.Suite)
 	n.params, n.agreed = p, true
 	return p
 }
 
-// acceptable returns the first audio of an offer that we can do. When there is none, the error is
-// about the first audio line.
+// acceptable returns the first audio of an offer that we can do, an encrypted one before a plain
+// one where we encrypt. When there is none, the error is about the first audio line.
 func (n *Negotiation) acceptable(d *description) (audio, error) {
 	reason, about := fmt.Errorf("%w: no m= line", ErrNoCodec), -1
+	var plain *audio
 	for i := range d.sections {
 		a, err := d.readAudio(i)
 		if err == nil {
 			err = n.usable(&d.sections[i], a)
 		}
 		if err == nil {
+			err = n.protected(&d.sections[i], a, false)
+		}
+		switch {
+		case err == nil && (n.config.SRTP == SRTPOff || len(a.keys) > 0):
 			return a, nil
+		case err == nil:
+			if plain == nil {
+				plain = &a
+			}
+			continue
 		}
 		if errors.Is(err, ErrMalformed) {
 			return audio{}, err
@@ -271,6 +290,9 @@ func (n *Negotiation) acceptable(d *description) (audio, error) {
 		if about < 0 || d.sections[i].isAudio() && !d.sections[about].isAudio() {
 			reason, about = err, i
 		}
+	}
+	if plain != nil {
+		return *plain, nil
 	}
 	return audio{}, reason
 }
@@ -295,7 +317,10 @@ func (n *Negotiation) answered(d *description) (audio, error) {
 			a.formats[i].encoding = telephoneEvent
 		}
 	}
-	return a, n.usable(&d.sections[i], a)
+	if err := n.usable(&d.sections[i], a); err != nil {
+		return audio{}, err
+	}
+	return a, n.protected(&d.sections[i], a, true)
 }
 
 // usable says whether we can do the peer's audio.

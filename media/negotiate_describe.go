@@ -22,7 +22,8 @@ func (n *Negotiation) codecs() []Codec {
 }
 
 // section makes our audio section.
-func (n *Negotiation) section(formats []format, send, receive, mux bool) section {
+func (n *Negotiation) section(formats []format, send, receive, mux bool, keys []cryptoLine) section {
+	n.keys.lines = keys
 	s := section{port: n.config.RTP}
 	attr := func(value string) { s.lines = append(s.lines, line{'a', value}) }
 	for _, f := range formats {
@@ -32,6 +33,9 @@ func (n *Negotiation) section(formats []format, send, receive, mux bool) section
 		if f.encoding == telephoneEvent {
 			attr("fmtp:" + pt + " 0-15")
 		}
+	}
+	for _, k := range keys {
+		attr(k.attribute())
 	}
 	attr("ptime:" + strconv.Itoa(int(n.ptime/time.Millisecond)))
 	if n.config.RTCP != n.config.RTP+1 {

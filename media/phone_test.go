@@ -1,6 +1,7 @@
 package media
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -154,6 +155,10 @@ type phone struct {
 	ssrc  uint32
 	saids int
 
+	proto string    // in its description; "": RTP/AVP
+	lines string    // further ones in it, each with its end
+	seal  *testSeal // nil: plain RTP
+
 	control  bool // RTCP comes here too
 	controls [][]byte
 }
@@ -209,9 +214,9 @@ func (p *phone) addr() netip.AddrPort { return p.conn.LocalAddr().(*net.UDPAddr)
 
 // sdp is the phone's description.
 func (p *phone) sdp(at netip.AddrPort, direction string) []byte {
-	return []byte(fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 %v\r\ns=-\r\nc=IN IP4 %v\r\nt=0 0\r\nm=audio %d RTP/AVP %d 96\r\n"+
-		"a=rtpmap:96 telephone-event/8000\r\na=ptime:%d\r\na=%s\r\n",
-		at.Addr(), at.Addr(), at.Port(), p.codec.PayloadType(), p.ptime.Milliseconds(), direction))
+	return []byte(fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 %v\r\ns=-\r\nc=IN IP4 %v\r\nt=0 0\r\nm=audio %d %s %d 96\r\n"+
+		"a=rtpmap:96 telephone-event/8000\r\na=ptime:%d\r\na=%s\r\n%s",
+		at.Addr(), at.Addr(), at.Port(), cmp.Or(p.proto, "RTP/AVP"), p.codec.PayloadType(), p.ptime.Milliseconds(), direction, p.lines))
 }
 
 // offer has the phone offer a direction.
@@ -251,7 +256,7 @@ func (p *phone) listen() {
 		if muxed {
 			continue
 		}
-		if !h.parse(n) {
+		if n = p.seal.open(h.buf[:], n); !h.parse(n) {
 			p.r.Errorf("got %d bytes that are no RTP", n)
 			continue
 		}
@@ -311,7 +316,10 @@ func (p *phone) send(pt uint8, marker bool, ts uint32, payload []byte) {
 	p.raw(b)
 }
 
-func (p *phone) raw(b []byte) { _, _ = p.conn.WriteTo(b, net.UDPAddrFromAddrPort(p.to)) }
+func (p *phone) raw(b []byte) { p.bare(p.seal.close(b)) }
+
+// bare sends bytes as they are.
+func (p *phone) bare(b []byte) { _, _ = p.conn.WriteTo(b, net.UDPAddrFromAddrPort(p.to)) }
 
 // heard copies what has been received.
 func (p *phone) heard() []heardPacket {

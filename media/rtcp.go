@@ -76,6 +76,9 @@ func (s *Session) sendControl(compound []rtcp.Packet) {
 		s.engine.log.Error("media: RTCP", "leg", string(s.id), "err", err)
 		return
 	}
+	if b, err = s.sealControl(b); err != nil {
+		return
+	}
 	s.shard.wait.send(sock, b, to)
 	s.counts.rtcpSent.Add(1)
 }
@@ -99,6 +102,10 @@ func (s *Session) controlTo() (netip.AddrPort, *socket) {
 func (s *Session) control(b []byte, from netip.AddrPort, now int64) {
 	if !s.agreed || from.Addr() != s.latch.to.Addr() && !s.latch.accepts(from.Addr()) {
 		s.counts.strangers.Add(1)
+		return
+	}
+	b, ok := s.unsealControl(b)
+	if !ok {
 		return
 	}
 	packets, err := rtcp.Unmarshal(b)

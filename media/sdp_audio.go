@@ -28,6 +28,10 @@ type audio struct {
 	rtcp netip.AddrPort // invalid with rtp, or when there is no such port
 	mux  bool           // a=rtcp-mux is there
 
+	secure bool         // RTP/SAVP: it will be encrypted or nothing
+	crypto bool         // there is an a=crypto, whatever it says
+	keys   []cryptoLine // those that we can use, in the sender's order
+
 	sends, receives bool // what its sender will do
 	ptime           time.Duration
 }
@@ -56,20 +60,31 @@ func (s *section) refused(why string) error {
 	return fmt.Errorf("%w: line %d %q: %s", ErrNoCodec, s.number, "m="+s.kind+" "+strconv.Itoa(int(s.port))+" "+s.proto, why)
 }
 
-// isAudio says whether the section is audio over plain RTP. AVPF is AVP with more feedback than
-// anybody must send (RFC 4585 §3.1); SAVP would be encrypted.
+// unprotected returns an ErrNoKeys that names the section's line.
+func (s *section) unprotected(why string) error {
+	return fmt.Errorf("%w: line %d %q: %s", ErrNoKeys, s.number, "m="+s.kind+" "+strconv.Itoa(int(s.port))+" "+s.proto, why)
+}
+
+// isAudio says whether the section is audio over RTP, plain or encrypted with keys of the
+// description's. AVPF is AVP with more feedback than anybody must send (RFC 4585 §3.1).
 func (s *section) isAudio() bool {
-	return strings.EqualFold(s.kind, "audio") &&
-		(strings.EqualFold(s.proto, "RTP/AVP") || strings.EqualFold(s.proto, "RTP/AVPF"))
+	return strings.EqualFold(s.kind, "audio") && (s.isSecure() ||
+		strings.EqualFold(s.proto, "RTP/AVP") || strings.EqualFold(s.proto, "RTP/AVPF"))
+}
+
+// isSecure says whether the section asks for SRTP (RFC 3711 §12, RFC 5124).
+func (s *section) isSecure() bool {
+	return strings.EqualFold(s.proto, "RTP/SAVP") || strings.EqualFold(s.proto, "RTP/SAVPF")
 }
 
 // readAudio reads section i. ErrNoCodec means that this section cannot be used, another may.
 func (d *description) readAudio(i int) (audio, error) {
 	s := &d.sections[i]
 	if !s.isAudio() {
-		return audio{}, s.refused("want m=audio with RTP/AVP")
+		return audio{}, s.refused("want m=audio with RTP/AVP or RTP/SAVP")
 	}
-	a := audio{index: i, ptime: s.ptime()}
+	a := audio{index: i, ptime: s.ptime(), secure: s.isSecure()}
+	a.keys, a.crypto = s.cryptoLines()
 	var err error
 	if a.formats, err = s.readFormats(); err != nil {
 		return audio{}, err

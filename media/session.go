@@ -13,6 +13,7 @@ type SessionConfig struct {
 	ID              SessionID
 	Bind, Advertise netip.Addr     // our address: where to listen, what the peer is told (zero: Bind)
 	Trust           []netip.Prefix // where sound may come from besides the description's address
+	SRTP            SRTP           // whether its sound is encrypted
 	PreferCodec     *Codec         // listed first; nil: the engine's order
 	Timeout         time.Duration  // without RTP until TimedOut; zero: never
 	HeldTimeout     time.Duration  // the same while held; zero: never
@@ -66,7 +67,7 @@ func openSession(b *Bridge, cfg SessionConfig) (*Session, error) {
 	s.local = s.rtp.addr
 	s.neg = NewNegotiation(NegotiationConfig{
 		ID: uint64(rand.Int64() >> 1), Address: cfg.Advertise.Unmap(), RTP: s.ports.rtp, RTCP: s.ports.rtp + 1,
-		Codecs: e.cfg.Codecs, Prefer: cfg.PreferCodec,
+		Codecs: e.cfg.Codecs, Prefer: cfg.PreferCodec, SRTP: cfg.SRTP,
 	})
 	s.media.init(s)
 	return s, nil

@@ -36,6 +36,12 @@ func (s *Session) receive(sock *socket, from netip.AddrPort, n int, now int64) {
 		s.control(p.buf[:n], from, now)
 		return
 	}
+	if s.seal != nil {
+		var ok bool
+		if n, ok = s.unseal(p, from, n); !ok {
+			return
+		}
+	}
 	if !p.parse(n) || s.agreed && !s.known(p.pt) {
 		s.counts.garbage.Add(1)
 		return

@@ -149,7 +149,7 @@ func (s *Session) hear(due int64) []int16 {
 // send writes the header before the payload in b, and sends both.
 func (s *Session) send(h outHeader, b []byte, now int64) {
 	h.write(b)
-	s.shard.wait.send(s.rtp, b, s.latch.to)
+	s.transmit(b)
 	s.last = now
 	n := len(b) - headerSize
 	s.octets += uint32(n)

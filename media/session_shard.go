@@ -53,6 +53,8 @@ type media struct {
 	relayTo *Session // who is relayed this session's packets, or nil
 	isMixed bool     // somebody mixes this session
 
+	seal *seal // nil: plain RTP
+
 	receiver
 	sender
 	reports
@@ -66,7 +68,7 @@ func (m *media) init(s *Session) {
 	m.order.init(int64(s.engine.cfg.JitterMin), int64(s.engine.cfg.JitterMax))
 	m.gap = timer{owner: s, fire: s.giveUp}
 	m.pace = timer{owner: s, fire: s.tick}
-	m.seq, m.ts = uint16(rand.Uint32()), rand.Uint32()
+	m.seq, m.ts = uint16(rand.Uint32()>>17), rand.Uint32() // RFC 3711 §3.3.1: below 2^15, lest a first loss hides a wrap
 	m.phase = int64(s.ports.index%20) * slot
 }
 
@@ -144,6 +146,7 @@ func (s *Session) apply(p Params, now int64) {
 	}
 	s.period = int64(s.frame) * int64(perSample)
 	s.latch.agree(p.Remote, p.Moved)
+	s.sealWith(p.Keying, p.Moved)
 	if p.Moved {
 		s.controlFrom = p.RemoteRTCP
 	}

@@ -23,7 +23,8 @@ type shard struct {
 	in       *packet    // what is received into
 	spare    *packet    // free packets
 	mix      mixer
-	out      [headerSize + maxPayload]byte // what is sent from, on the PCM path
+	out      [headerSize + maxPayload]byte  // what is sent from, on the PCM path
+	sealed   [maxDatagram + longestTag]byte // what is sent from, encrypted
 	bench    bench
 	chores   int64    // when the next round of chores is due
 	subject  *Session // whom the work at hand is for: pays for a panic

@@ -15,6 +15,8 @@ type Stats struct {
 	Duplicate               uint64
 	Reordered               uint64 // came out of order, in time
 	Strangers               uint64 // from an address that is not accepted
+	Forged                  uint64 // SRTP and SRTCP packets that the agreed keys did not make, plain RTP among them
+	Replayed                uint64 // SRTP and SRTCP packets that had come before, or are too old to tell
 	Garbage                 uint64 // not RTP, too long, or of a payload type that was not negotiated
 	Resyncs                 uint64 // the peer changed its SSRC or jumped in sequence
 	SkippedFrames           uint64 // not sent because the shard woke too late
@@ -44,6 +46,7 @@ type counters struct {
 	gaps                                                    atomic.Uint64 // runs of packets that are missing
 	spoken                                                  atomic.Uint32 // the codec agreed on + 1; 0: none yet
 	peerSays                                                atomic.Bool   // its RTCP has told of our packets
+	forged, replayed                                        atomic.Uint64
 	jitter                                                  atomic.Uint64 // in RTP units × 16
 	ssrc                                                    atomic.Uint32
 	last                                                    atomic.Int64 // engine time + 1; 0: none
@@ -66,6 +69,7 @@ func (s *Session) Stats() Stats {
 		Lost: c.lost.Load(), Late: c.late.Load(), Duplicate: c.duplicate.Load(), Reordered: c.reordered.Load(),
 		Strangers: c.strangers.Load(), Garbage: c.garbage.Load(), Resyncs: c.resyncs.Load(),
 		SkippedFrames: c.skipped.Load(), Panics: c.panics.Load(), Digits: c.digits.Load(),
+		Forged: c.forged.Load(), Replayed: c.replayed.Load(),
 		Jitter: samplesToDuration(c.jitter.Load() >> 4),
 		SSRC:   c.ssrc.Load(), OwnSSRC: s.ssrc, Local: s.local,
 		RTCPReceived: c.rtcpReceived.Load(), RTCPSent: c.rtcpSent.Load(),
