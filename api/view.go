@@ -83,6 +83,8 @@ type Call struct {
 	Since   time.Time `json:"since"` // of the state
 	Began   time.Time `json:"began"`
 	Sound   []Sound   `json:"sound,omitempty"` // of the legs that are up
+
+	SRTP []call.Secured `json:"srtp,omitempty"` // its legs whose sound is or was encrypted
 }
 
 // Card is what is kept of a call, with its sums in seconds; while the call
@@ -194,6 +196,7 @@ func statusView(s call.Status, version string) Status {
 		out.Calls = append(out.Calls, Call{
 			ID: string(c.ID), Trunk: string(c.Trunk), Caller: c.Caller.String(), Dialled: c.Dialled,
 			State: string(c.State), Agent: string(c.Agent), Since: c.Since, Began: c.Began, Sound: c.Sound,
+			SRTP: c.SRTP,
 		})
 	}
 	return out

@@ -28,6 +28,7 @@ func (s *Switchboard) reoffered(l *line, e sip.Reoffered) {
 	}
 	l.leg.AnswerReoffer(sdp)
 	l.held = l.session.Held()
+	s.secured(l)
 	s.arrange(l.call)
 }
 
@@ -42,6 +43,7 @@ func (s *Switchboard) reconfirmed(l *line, e sip.Reconfirmed) {
 		return // the session goes on as it was
 	}
 	l.held = l.session.Held()
+	s.secured(l)
 	s.arrange(l.call)
 }
 
@@ -53,5 +55,6 @@ func (s *Switchboard) refreshed(l *line, e sip.Refreshed) {
 		return // the session goes on as it was
 	}
 	l.held = l.session.Held()
+	s.secured(l)
 	s.arrange(l.call)
 }

@@ -185,6 +185,7 @@ func (s *Switchboard) sound(c *liveCall, in sip.Invited, trunk Trunk) *refusal {
 	session, err := c.bridge.NewSession(media.SessionConfig{
 		ID: media.SessionID(c.caller.id), Bind: in.Bind, Advertise: in.Advertise, Trust: trunk.MediaFrom,
 		Timeout: s.setup.RTPTimeout, HeldTimeout: s.setup.HeldTimeout, Dormant: true,
+		SRTP: s.protectIn(c.caller, in),
 	})
 	if err != nil {
 		s.log.Error("no sound for a call, call refused", "call", c.id, "trunk", c.trunk, "err", err)
@@ -204,6 +205,7 @@ func (s *Switchboard) sound(c *liveCall, in sip.Invited, trunk Trunk) *refusal {
 		return &refusal{CauseBadOffer, 400, "Bad Session Description"}
 	}
 	c.caller.held = session.Held()
+	s.secured(c.caller)
 	return nil
 }
 

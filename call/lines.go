@@ -120,6 +120,7 @@ func (s *Switchboard) lineAnswered(l *line, e sip.Answered) {
 		return
 	}
 	l.held = l.session.Held()
+	s.secured(l)
 	switch l.errand {
 	case returns:
 		s.reclaimed(l.call, l)
@@ -191,6 +192,7 @@ func (s *Switchboard) pracked(l *line, e sip.Pracked) {
 	}
 	l.offerless = false
 	l.held = l.session.Held()
+	s.secured(l)
 	s.arrange(l.call)
 }
 
@@ -228,6 +230,7 @@ func (s *Switchboard) confirmed(l *line, e sip.Confirmed) {
 			return
 		}
 		l.held = l.session.Held()
+		s.secured(l)
 		s.arrange(l.call)
 	}
 	l.confirmed = true

@@ -119,6 +119,7 @@ func (s *Switchboard) dial(l *line, d sip.Dial, sound media.SessionConfig) error
 	sound.Bind, sound.Advertise = s.hands.Sip.MediaAddr(d.To)
 	d.Media = sound.Bind
 	sound.Timeout, sound.HeldTimeout, sound.Dormant = s.setup.RTPTimeout, s.setup.HeldTimeout, true
+	sound.SRTP = s.protect(l, d.To)
 	session, err := c.bridge.NewSession(sound)
 	if err != nil {
 		return err

@@ -225,5 +225,6 @@ func (c *liveCall) status() CallStatus {
 	return CallStatus{
 		ID: c.id, Trunk: c.trunk, Caller: c.record.Caller, Dialled: c.record.Dialled,
 		State: last.Kind, Agent: last.Agent, Since: last.From, Began: c.record.Initiated, Sound: c.sounds(),
+		SRTP: append([]Secured(nil), c.record.SRTP...),
 	}
 }

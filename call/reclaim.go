@@ -203,6 +203,7 @@ func (s *Switchboard) seatPhone(c *liveCall, in sip.Invited) (*line, []byte, err
 	session, err := c.bridge.NewSession(media.SessionConfig{
 		ID: media.SessionID(l.id), Bind: in.Bind, Advertise: in.Advertise, Trust: host(in.Source.Addr()),
 		Timeout: s.setup.RTPTimeout, HeldTimeout: s.setup.HeldTimeout, Dormant: true,
+		SRTP: s.protectIn(l, in),
 	})
 	if err != nil {
 		return nil, nil, err
@@ -219,6 +220,7 @@ func (s *Switchboard) seatPhone(c *liveCall, in sip.Invited) (*line, []byte, err
 		return nil, nil, err
 	}
 	l.held = session.Held()
+	s.secured(l)
 	s.seat(l)
 	s.tell(l)
 	return l, answer, nil

@@ -41,6 +41,7 @@ type Record struct {
 	Offers   []Offered `json:"offers,omitempty"`
 	Segments []Segment `json:"segments"`
 
+	SRTP       []Secured     `json:"srtp,omitempty"` // the legs whose sound was encrypted; all others' was not
 	Transfers  []Transferred `json:"transfers,omitempty"`
 	Recordings []Recorded    `json:"recordings,omitempty"`
 	Sound      []Sound       `json:"sound,omitempty"` // of each leg that was spoken with
@@ -202,6 +203,7 @@ func (r *Record) clone() Record {
 	c.Segments = append([]Segment(nil), r.Segments...)
 	c.Transfers = append([]Transferred(nil), r.Transfers...)
 	c.Recordings = append([]Recorded(nil), r.Recordings...)
+	c.SRTP = append([]Secured(nil), r.SRTP...)
 	c.Sound = append([]Sound(nil), r.Sound...)
 	for i := range c.Sound {
 		c.Sound[i].Unheard = append([]Unheard(nil), c.Sound[i].Unheard...)

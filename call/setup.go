@@ -30,6 +30,7 @@ type Setup struct {
 	Keys         Keys                       // pressed by agents during a call
 	Codes        Codes                      // dialled by agents
 	Extensions   map[string]routing.AgentID // short numbers of agents
+	SRTP         map[routing.AgentID]Protection
 	Dial         DialRules
 	CallerIDs    map[routing.AgentID]desk.Number // shown on an agent's calls out; missing: the team's
 	DialTrunks   []sip.TrunkID                   // over which agents' numbers are dialled, in order
@@ -51,6 +52,8 @@ type Trunk struct {
 	Believe   bool           // its P-Asserted-Identity and Remote-Party-ID name the caller
 	Refer     bool           // it makes blind transfers to numbers itself (REFER)
 	CallerID  desk.Number    // ours, shown on calls out
+	SRTP      Protection
+	Private   bool // its signalling goes over TLS
 }
 
 // Team is what the switchboard needs to know of a team beyond routing's part.

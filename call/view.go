@@ -63,6 +63,7 @@ type CallStatus struct {
 	Since   time.Time       `json:"since"` // of the state
 	Began   time.Time       `json:"began"`
 	Sound   []Sound         `json:"sound,omitempty"` // of the legs that are up
+	SRTP    []Secured       `json:"srtp,omitempty"`  // its legs whose sound is or was encrypted
 }
 
 // Counts are totals since the start of the process.

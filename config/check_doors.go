@@ -68,11 +68,20 @@ func (r *reader) checkTLS(c *Config) {
 		}
 	}
 	r.checkAuthorities(c, "tls.ca", c.TLS.CA)
+	private := slices.ContainsFunc(c.Listen.SIP, func(url string) bool { return strings.HasPrefix(url, "tls://") })
+	for _, a := range c.Agents {
+		if (a.SRTP == "optional" || a.SRTP == "required") && !private {
+			r.warn(join(join("agents", a.ID), "srtp"), "is %s, and the keys cross in the clear: add a tls:// socket to listen.sip, and have the phones use it", a.SRTP)
+		}
+	}
 	for _, t := range c.Trunks {
 		key := join("trunks", t.ID)
 		r.checkAuthorities(c, join(key, "ca"), t.CA)
 		if t.CA != "" && t.Transport != "tls" && t.Transport != "auto" {
 			r.warn(join(key, "ca"), "is not used: the transport is %s; write transport: tls", t.Transport)
+		}
+		if (t.SRTP == "optional" || t.SRTP == "required") && t.Transport != "tls" {
+			r.warn(join(key, "srtp"), "is %s, and the keys cross in the clear: the transport is %s; write transport: tls", t.SRTP, t.Transport)
 		}
 		if t.Transport == "tls" && !slices.ContainsFunc(c.Listen.SIP, func(url string) bool { return strings.HasPrefix(url, "tls://") }) {
 			r.warn(join(key, "transport"), "is tls, and listen.sip has no tls:// listener: the carrier can call us only over the connection that we open")

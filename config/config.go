@@ -189,6 +189,8 @@ type Trunk struct {
 	Identity Identity `yaml:"identity"`
 	// Who makes a blind transfer of this trunk's callers to a number: bridge (the switch, which keeps both legs) or refer (the carrier, and the switch where it will not).
 	Transfer string `yaml:"transfer" jsonschema:"enum=bridge,enum=refer"`
+	// Encrypt the sound (SRTP, keys by SDES): off, auto, optional, required.
+	SRTP string `yaml:"srtp" jsonschema:"enum=off,enum=auto,enum=optional,enum=required"`
 	// Most calls at once over this trunk, both directions.
 	MaxCalls int `yaml:"max_calls"`
 	// Our E.164 number shown on calls that leave over this trunk.
@@ -257,6 +259,8 @@ type Agent struct {
 	CallLimit int `yaml:"call_limit"`
 	// SIP addresses of phones that cannot register: they are always there.
 	Phones []string `yaml:"phones"`
+	// Encrypt the sound of the phones (SRTP, keys by SDES): off, auto, optional, required.
+	SRTP string `yaml:"srtp" jsonschema:"enum=off,enum=auto,enum=optional,enum=required"`
 	// Ask registered phones every 30 s whether they live (SIP OPTIONS).
 	Options bool `yaml:"options"`
 }

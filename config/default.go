@@ -74,13 +74,14 @@ func DefaultTrunk() Trunk {
 
 		SessionTimers: defaultTimers,
 		Prack:         "supported",
+		SRTP:          "off",
 		Identity:      Identity{Send: "none"},
 	}
 }
 
 // DefaultAgent is an agent of whom nothing but the name is written.
 func DefaultAgent() Agent {
-	return Agent{CallLimit: 1, Phones: []string{}, Options: true}
+	return Agent{CallLimit: 1, Phones: []string{}, SRTP: "auto", Options: true}
 }
 
 // DefaultTeam is a team of which nothing but its name is written.

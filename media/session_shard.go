@@ -268,6 +268,7 @@ func (s *Session) reroute(now int64) {
 	}
 	if s.course != was {
 		s.turned = true
+		s.from = nil // what was not sent meanwhile leaves no hole
 	}
 }
 

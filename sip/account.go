@@ -70,14 +70,14 @@ func (a *account) room() int { return max(1, maxPhones-len(a.static)) }
 func (a *account) contacts() []Contact {
 	var list []Contact
 	for _, s := range a.static {
-		list = append(list, Contact{ID: s.id, URI: s.contact.uri, Static: true, Since: s.since})
+		list = append(list, Contact{ID: s.id, URI: s.contact.uri, Static: true, Since: s.since, Private: s.contact.transport == "tls"})
 	}
 	for _, b := range a.bindings {
 		if b.dead || a.isStatic(b.Contact) {
 			continue
 		}
 		list = append(list, Contact{
-			ID: b.Contact, URI: b.URI, UserAgent: b.UserAgent, Since: b.since, Source: b.Source,
+			ID: b.Contact, URI: b.URI, UserAgent: b.UserAgent, Since: b.since, Source: b.Source, Private: b.Transport == "tls",
 		})
 	}
 	return list

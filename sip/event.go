@@ -38,6 +38,7 @@ type Invited struct {
 	Reliable bool
 
 	Source    netip.AddrPort
+	Private   bool // it came over TLS
 	CallID    string
 	Bind      netip.Addr // our media address for this leg
 	Advertise netip.Addr // what the peer is told of it

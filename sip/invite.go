@@ -160,7 +160,7 @@ func (e *Endpoint) describe(l *Leg, req *sip.Request, from caller) Invited {
 	ev := Invited{
 		Leg: l, Trunk: from.trunk.ID, Account: from.account, Once: from.once,
 		Dialled: dialled(req, from.trunk),
-		Source:  l.in.source, CallID: l.callID.Value(),
+		Source:  l.in.source, Private: l.in.over() == onTLS, CallID: l.callID.Value(),
 		Bind: bind, Advertise: e.advertised(bind, l.in.source.Addr()),
 		MaxForwards: hopsLeft(req), Offer: offer, At: time.Now(),
 		Reliable: requires(req, tagReliable) || l.policy.prack == ReliableRequired,

@@ -219,6 +219,7 @@ type Contact struct {
 	Static    bool
 	Since     time.Time
 	Source    netip.AddrPort // zero for a static phone
+	Private   bool           // it is reached over TLS
 }
 
 // Message is one SIP message as it crossed the wire.

@@ -83,6 +83,9 @@ func showCard(w io.Writer, c api.Card, zone *time.Location) error {
 	if c.Contact != "" {
 		t.row("contact", string(c.Contact))
 	}
+	if text := encrypted(c.SRTP); text != "" {
+		t.row("srtp", text)
+	}
 	ended := cmp.Or(c.EndedReason, "in progress")
 	if c.Ending.Reason != "" {
 		ended += ", " + c.Ending.Reason
@@ -124,6 +127,15 @@ func showCard(w io.Writer, c api.Card, zone *time.Location) error {
 		}
 	}
 	return nil
+}
+
+// encrypted names the legs of a call whose sound is encrypted, and with what.
+func encrypted(legs []call.Secured) string {
+	texts := make([]string, len(legs))
+	for i, l := range legs {
+		texts[i] = cmp.Or(string(l.Agent), string(l.Trunk)) + " " + l.Suite
+	}
+	return strings.Join(texts, ", ")
 }
 
 func over(c api.Card) string {

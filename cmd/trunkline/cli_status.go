@@ -152,7 +152,7 @@ func callRows(t *table, s api.Status) {
 		if c.Agent != "" {
 			who += " " + c.Agent
 		}
-		t.row(c.ID, c.Trunk, orAnonymous(c.Caller)+" → "+c.Dialled, who, short(s.At.Sub(c.Since)), scores(c.Sound))
+		t.row(c.ID, c.Trunk, orAnonymous(c.Caller)+" → "+c.Dialled, who, short(s.At.Sub(c.Since)), scores(c.Sound), encrypted(c.SRTP))
 	}
 }
 

@@ -142,6 +142,10 @@ func setup(c *config.Config) (call.Setup, error) {
 			s.Extensions[a.Extension] = routing.AgentID(a.ID)
 		}
 	}
+	s.SRTP = map[routing.AgentID]call.Protection{}
+	for _, a := range c.Agents {
+		s.SRTP[routing.AgentID(a.ID)] = call.Protection(a.SRTP)
+	}
 	for _, id := range dialTrunks(c) {
 		s.DialTrunks = append(s.DialTrunks, sip.TrunkID(id))
 	}
@@ -149,6 +153,7 @@ func setup(c *config.Config) (call.Setup, error) {
 		s.Trunks[sip.TrunkID(t.ID)] = call.Trunk{
 			In: desk.Format(t.Format.In), Out: desk.Format(t.Format.Out), MediaFrom: t.MediaFrom,
 			MaxCalls: t.MaxCalls, CallerID: desk.Number(t.CallerID), Refer: t.Transfer == "refer", Believe: t.Identity.Trust,
+			SRTP: call.Protection(t.SRTP), Private: t.Transport == "tls",
 		}
 	}
 	for _, t := range c.Teams {

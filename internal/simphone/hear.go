@@ -90,6 +90,10 @@ func (s *session) packet(b []byte, from netip.AddrPort, now time.Time) {
 	if len(b) >= 2 && b[0]>>6 == 2 && b[1] >= 192 && b[1] <= 223 {
 		return // RTCP on the same port, RFC 5761 §4
 	}
+	if b = s.keys.open(b); b == nil {
+		h.Garbage++
+		return
+	}
 	payload, ok := rtpPayload(b)
 	if !ok {
 		h.Garbage++

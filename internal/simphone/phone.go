@@ -48,6 +48,7 @@ type Config struct {
 	Codecs    []Codec    // in order of preference; nil: PCMU, PCMA
 	Tone      float64    // what it says: Hz; 0 is silence
 	Level     float64    // of the tone in dBFS; 0 means -13
+	SRTP      SRTP       // how it encrypts
 
 	T1, T2, T4 time.Duration // RFC 3261 timers; zero: 500 ms, 4 s, 5 s
 	Habits     Habits
@@ -168,6 +169,9 @@ func (p *Phone) Close() error {
 // Die makes the phone stop answering anything and saying anything, RTP included,
 // as if its power was cut. Revive ends that; state is as it was.
 func (p *Phone) Die() { p.setDead(true) }
+
+// Encrypt sets how the phone encrypts the calls to come.
+func (p *Phone) Encrypt(how SRTP) { p.do(func() { p.cfg.SRTP = how }) }
 
 // Revive gives a dead phone its power back.
 func (p *Phone) Revive() { p.setDead(false) }

@@ -47,6 +47,9 @@ type description struct {
 	codecs  []Codec
 	events  int // payload type of telephone-event; -1: none
 	version string
+	secure  bool   // RTP/SAVP
+	tag     string // of the a=crypto that we can use
+	key     string // in it; "": none
 }
 
 func parseSDP(b []byte) (description, error) {
@@ -66,6 +69,7 @@ func parseSDP(b []byte) (description, error) {
 			if inAudio = len(f) >= 4 && f[0] == "audio" && d.codecs == nil; inAudio {
 				port, _ = strconv.Atoi(f[1])
 				d.codecs = payloadTypes(f[3:])
+				d.secure = strings.HasPrefix(f[2], "RTP/SAVP")
 			}
 		case "c":
 			f := strings.Fields(value)
@@ -111,6 +115,11 @@ func (d *description) attribute(v string) {
 	case SendRecv, SendOnly, RecvOnly, Inactive:
 		d.dir, d.hasDir = dir, true
 	}
+	if rest, ok := strings.CutPrefix(v, "crypto:"); ok && d.key == "" {
+		if tag, key, ok := cryptoOf(rest); ok {
+			d.tag, d.key = tag, key
+		}
+	}
 	if rest, ok := strings.CutPrefix(v, "rtpmap:"); ok {
 		pt, name, _ := strings.Cut(rest, " ")
 		if n, err := strconv.Atoi(pt); err == nil && strings.HasPrefix(strings.ToLower(name), "telephone-event/8000") {
@@ -128,6 +137,8 @@ type offerText struct {
 	events      int // -1: none
 	dir         Direction
 	noDir, zero bool
+	secure      bool   // RTP/SAVP
+	crypto      string // a line, or ""
 }
 
 func (o offerText) bytes() []byte {
@@ -139,6 +150,10 @@ func (o offerText) bytes() []byte {
 	if o.zero {
 		conn = "0.0.0.0"
 	}
+	proto := "RTP/AVP"
+	if o.secure {
+		proto = "RTP/SAVP"
+	}
 	var pts, maps strings.Builder
 	for _, c := range o.codecs {
 		fmt.Fprintf(&pts, " %d", c)
@@ -148,8 +163,8 @@ func (o offerText) bytes() []byte {
 		fmt.Fprintf(&pts, " %d", o.events)
 		fmt.Fprintf(&maps, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\n", o.events, o.events)
 	}
-	s := fmt.Sprintf("v=0\r\no=- %d %d IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\nm=audio %d RTP/AVP%s\r\n%sa=ptime:20\r\n",
-		o.id, o.version, family, o.ip, family, conn, o.port, pts.String(), maps.String())
+	s := fmt.Sprintf("v=0\r\no=- %d %d IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\nm=audio %d %s%s\r\n%s%sa=ptime:20\r\n",
+		o.id, o.version, family, o.ip, family, conn, o.port, proto, pts.String(), maps.String(), o.crypto)
 	if !o.noDir || o.dir != SendRecv {
 		s += "a=" + string(o.dir) + "\r\n"
 	}

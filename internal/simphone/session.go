@@ -36,6 +36,10 @@ type session struct {
 	zero        bool      // c=0.0.0.0
 	id, version uint64
 	written     []byte // last description, to see whether a new one differs
+	srtp        SRTP
+	keys        *sdes // nil: it knows nothing of SRTP
+	secure      bool  // RTP/SAVP, as the peer's offer had it or ours has
+	tag         string
 	// What was agreed.
 	peer   netip.AddrPort
 	codec  Codec
@@ -84,6 +88,9 @@ func (p *Phone) newSession(o *options) (*session, error) {
 			s.tone = *o.tone
 		}
 	}
+	if s.srtp = p.cfg.SRTP; s.srtp != NoSRTP {
+		s.keys, s.secure, s.tag = newSDES(), s.srtp == SRTPOrNobody, "1"
+	}
 	s.dead = p.dead
 	p.wg.Go(func() { p.guard(s.speak) })
 	p.wg.Go(func() { p.guard(func() { s.listen(conn) }) })
@@ -124,7 +131,10 @@ func (s *session) setDead(dead bool) {
 // changes.
 func (s *session) describe(h *Habits, codecs []Codec, events int, dir Direction) []byte {
 	t := offerText{ip: s.local.Addr(), port: s.local.Port(), id: s.id, version: s.version, codecs: codecs, events: events,
-		dir: dir, noDir: h.NoDirection || s.zero, zero: s.zero}
+		dir: dir, noDir: h.NoDirection || s.zero, zero: s.zero, secure: s.secure}
+	if s.keys != nil && s.tag != "" {
+		t.crypto = s.keys.line(s.tag)
+	}
 	b := t.bytes()
 	if s.written != nil && !slices.Equal(b, s.written) {
 		s.version++
@@ -171,6 +181,7 @@ func (s *session) answer(h *Habits, b []byte) ([]byte, error) {
 	if err := s.agree(d); err != nil {
 		return nil, err
 	}
+	s.secure, s.tag = d.secure, d.tag
 	offered := d.dir
 	if d.zero { // RFC 3264 §8.4: the peer does not receive
 		offered = direction(offered.sends(), false)
@@ -187,6 +198,14 @@ func (s *session) agree(d description) error {
 	i := slices.IndexFunc(d.codecs, func(c Codec) bool { return slices.Contains(s.codecs, c) })
 	if i < 0 {
 		return errors.New("simphone: no codec in common")
+	}
+	switch {
+	case s.srtp == SRTPOrNobody && d.key == "":
+		return errors.New("simphone: no key, and it must be encrypted")
+	case s.srtp == NoSRTP && d.secure:
+		return errors.New("simphone: it is to be encrypted")
+	case s.keys != nil:
+		s.keys.take(d.key)
 	}
 	s.codec, s.events = d.codecs[i], d.events
 	s.theirs = d.dir
@@ -259,7 +278,7 @@ func (s *session) tick(onTime bool) {
 	s.seq++
 	s.sent++
 	// A packet that cannot be sent is a packet lost.
-	_, _ = s.conn.WriteTo(append(b, payload...), net.UDPAddrFromAddrPort(s.peer))
+	_, _ = s.conn.WriteTo(s.keys.seal(append(b, payload...)), net.UDPAddrFromAddrPort(s.peer))
 }
 
 // frame is the next 20 ms of the tone: sin(x+w) = 2cos(w)sin(x) - sin(x-w), begun
