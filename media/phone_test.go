@@ -206,7 +206,7 @@ func (r *rig) peer(at netip.Addr, codec Codec, ptime time.Duration) *phone {
 	p := &phone{r: r, conn: conn, codec: codec, ptime: ptime, more: make(chan struct{}, 1),
 		seq: uint16(rand.Uint32()), ts: rand.Uint32(), ssrc: rand.Uint32()}
 	r.Cleanup(func() { conn.Close() })
-	go p.listen()
+	go p.listen(p.conn)
 	return p
 }
 
@@ -238,10 +238,10 @@ func (p *phone) offerFrom(at netip.AddrPort, direction string) {
 	}
 }
 
-func (p *phone) listen() {
+func (p *phone) listen(conn net.PacketConn) {
 	buf := make([]byte, 2048)
 	for {
-		n, _, err := p.conn.ReadFrom(buf)
+		n, _, err := conn.ReadFrom(buf)
 		if err != nil {
 			return
 		}

@@ -214,7 +214,7 @@ func (p *phone) move() {
 	old.Close()
 	synctest.Wait()
 	p.conn = conn
-	go p.listen()
+	go p.listen(p.conn)
 }
 
 // Forged packets come from the peer's own address, as a spoofer's do, before and while it speaks.
