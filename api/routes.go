@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 	"os"
 	"runtime"
 	"strconv"
@@ -39,17 +40,38 @@ func (s *Server) control() http.Handler {
 	handle(mux, "POST /test-call", s.testCall)
 	handle(mux, "GET /explain", s.explain)
 	handle(mux, "GET /version", s.version)
-	handle(mux, "GET /healthz", s.healthz)
+	s.watched(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { notFound(mux, w, r) })
 	return mux
 }
 
-// public is /healthz, for everybody.
+// public is what everybody may ask.
 func (s *Server) public() http.Handler {
 	mux := http.NewServeMux()
-	handle(mux, "GET /healthz", s.healthz)
+	s.watched(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { notFound(mux, w, r) })
 	return mux
+}
+
+// watched are the questions of those who watch the switch.
+func (s *Server) watched(mux *http.ServeMux) {
+	handle(mux, "GET /healthz", s.healthz)
+	handle(mux, "GET /readyz", s.readyz)
+	if s.cfg.Metrics != nil {
+		mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+			if !near(r) {
+				answer(w, nil, &Error{Status: http.StatusForbidden, What: "figures are told to this machine alone", Cure: "scrape 127.0.0.1, or put a proxy before it that knows who asks"})
+				return
+			}
+			s.cfg.Metrics.ServeHTTP(w, r)
+		})
+	}
+}
+
+// near says that a request comes from this machine.
+func near(r *http.Request) bool {
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err != nil || a.Addr().Unmap().IsLoopback() // what has no address came over the control socket
 }
 
 // handle answers a pattern with what f gives.
@@ -75,7 +97,7 @@ func notFound(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 		answer(w, nil, &Error{Status: http.StatusMethodNotAllowed, What: r.Method + " is not possible here", Cure: "use " + strings.Join(allowed, " or ")})
 		return
 	}
-	answer(w, nil, &Error{Status: http.StatusNotFound, What: "there is nothing here", Cure: "the orders are given over the control socket in data_dir; TCP has /healthz"})
+	answer(w, nil, &Error{Status: http.StatusNotFound, What: "there is nothing here", Cure: "the orders are given over the control socket in data_dir; TCP has /healthz, /readyz and /metrics"})
 }
 
 // asked bounds a question to the switchboard.
@@ -248,7 +270,13 @@ type healthy struct {
 }
 
 func (s *Server) healthz(r *http.Request) (healthy, error) {
-	return healthy{"ok"}, s.health(r.Context())
+	return healthy{"ok"}, s.healthy.ask(r.Context(), s.health)
+}
+
+// readyz is 200 when calls can be served: sockets are open, the disk takes
+// what is written, nothing is stopping.
+func (s *Server) readyz(r *http.Request) (healthy, error) {
+	return healthy{"ready"}, s.ready.ask(r.Context(), s.readiness)
 }
 
 func bad(what string) *Error { return &Error{Status: http.StatusBadRequest, What: what} }

@@ -45,6 +45,11 @@ type Config struct {
 	TestCall func(ctx context.Context, number string) (TestCall, error)
 	// Explain says where a call would go now.
 	Explain func(ctx context.Context, q Question) (Explanation, error)
+	// Metrics answers /metrics.
+	Metrics http.Handler
+	// Ready says why calls could not be served now, besides what the
+	// switchboard says; nil: they can.
+	Ready func(ctx context.Context) error
 	// Version is that of the program.
 	Version string
 	// Log is where failures go; nil: slog.Default.
@@ -56,10 +61,7 @@ type Server struct {
 	cfg     Config
 	started time.Time
 
-	// The last answer to /healthz, which strangers may ask as often as they like.
-	mu      sync.Mutex
-	asked   time.Time
-	healthy error
+	healthy, ready checked
 }
 
 // New makes a server; Serve runs it.
@@ -131,26 +133,55 @@ func (s *Server) guard(h http.Handler) http.Handler {
 	})
 }
 
-// healthFor is how long one answer about the health is given again.
+// healthFor is how long one answer about the health is given again: strangers
+// may ask as often as they like.
 const healthFor = time.Second
 
-// health asks the switchboard whether calls are taken, at most once a second.
-func (s *Server) health(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now := time.Now(); s.asked.IsZero() || now.Sub(s.asked) >= healthFor {
+// checked is the last answer to a question about the health.
+type checked struct {
+	mu    sync.Mutex
+	asked time.Time
+	err   error
+}
+
+// ask gives the last answer, or asks anew, in at most healthFor.
+func (c *checked) ask(ctx context.Context, check func(context.Context) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := time.Now(); c.asked.IsZero() || now.Sub(c.asked) >= healthFor {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthFor)
 		defer cancel()
-		status, err := s.cfg.Board.Status(ctx)
-		switch {
-		case err != nil:
-			err = &Error{Status: http.StatusServiceUnavailable, What: "the switchboard does not answer"}
-		case status.Draining:
-			err = &Error{Status: http.StatusServiceUnavailable, What: "the switch is stopping"}
-		}
-		s.asked, s.healthy = now, err
+		c.err = check(ctx)
+		c.asked = now
 	}
-	return s.healthy
+	return c.err
+}
+
+// health says whether calls are taken.
+func (s *Server) health(ctx context.Context) error {
+	status, err := s.cfg.Board.Status(ctx)
+	switch {
+	case err != nil:
+		return &Error{Status: http.StatusServiceUnavailable, What: "the switchboard does not answer"}
+	case status.Draining:
+		return &Error{Status: http.StatusServiceUnavailable, What: "the switch is stopping"}
+	}
+	return nil
+}
+
+// readiness is health, with sockets that are read and a disk that takes what
+// is written.
+func (s *Server) readiness(ctx context.Context) error {
+	if err := s.health(ctx); err != nil {
+		return err
+	}
+	if s.cfg.Ready == nil {
+		return nil
+	}
+	if err := s.cfg.Ready(ctx); err != nil {
+		return &Error{Status: http.StatusServiceUnavailable, What: err.Error()}
+	}
+	return nil
 }
 
 // limited is a listener with at most n connections at once; further ones wait.

@@ -32,6 +32,7 @@ type Sound = call.Sound
 type Trunk struct {
 	ID       string `json:"id"`
 	Up       bool   `json:"up"` // its address is known
+	State    string `json:"state,omitempty"`
 	Why      string `json:"why,omitempty"`
 	Calls    int    `json:"calls"`
 	MaxCalls int    `json:"max_calls"`
@@ -184,7 +185,7 @@ func statusView(s call.Status, version string) Status {
 		Trunks: []Trunk{}, Agents: []Agent{}, Queues: []Queue{}, Calls: []Call{},
 	}
 	for _, t := range s.Trunks {
-		out.Trunks = append(out.Trunks, Trunk{ID: string(t.ID), Up: t.Up, Why: t.Why, Calls: t.Calls, MaxCalls: t.Max})
+		out.Trunks = append(out.Trunks, Trunk{ID: string(t.ID), Up: t.Up, State: string(t.State), Why: t.Why, Calls: t.Calls, MaxCalls: t.Max})
 	}
 	for _, a := range s.Agents {
 		out.Agents = append(out.Agents, agentView(a))

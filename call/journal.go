@@ -160,5 +160,5 @@ func (s *Switchboard) trunkState(e sip.TrunkState) {
 	if t.up != e.Up || t.why != e.Why {
 		s.log.Info("trunk state", "trunk", e.Trunk, "up", e.Up, "reason", e.Why)
 	}
-	t.up, t.why = e.Up, e.Why
+	t.up, t.state, t.why = e.Up, e.State, e.Why
 }

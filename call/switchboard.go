@@ -92,6 +92,7 @@ type offerPhone struct {
 
 type trunkState struct {
 	up    bool
+	state sip.TrunkCondition
 	why   string
 	calls int
 }

@@ -23,11 +23,12 @@ type Status struct {
 
 // TrunkStatus is one trunk's line in Status.
 type TrunkStatus struct {
-	ID    sip.TrunkID `json:"id"`
-	Up    bool        `json:"up"`
-	Why   string      `json:"why,omitempty"`
-	Calls int         `json:"calls"`
-	Max   int         `json:"max"`
+	ID    sip.TrunkID        `json:"id"`
+	Up    bool               `json:"up"`
+	State sip.TrunkCondition `json:"state,omitempty"`
+	Why   string             `json:"why,omitempty"`
+	Calls int                `json:"calls"`
+	Max   int                `json:"max"`
 }
 
 // AgentStatus is one agent's line in Status.

@@ -12,12 +12,14 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"trunkline/call"
 	"trunkline/config"
 	"trunkline/flight"
 	"trunkline/media"
+	"trunkline/metrics"
 	"trunkline/recorder"
 	"trunkline/sip"
 	"trunkline/store"
@@ -45,6 +47,8 @@ type house struct {
 
 	trust    *trust
 	flight   *flight.Box
+	meter    *metrics.Meter
+	serving  atomic.Bool    // SIP's sockets are read
 	hep      *flight.Sender // nil: no collector
 	store    *store.Store
 	recorder *recorder.Recorder
@@ -186,6 +190,8 @@ func (h *house) start() {
 		h.tasks.Go(func() { h.hep.Run(edge) })
 	}
 	h.tasks.Go(func() {
+		h.serving.Store(true)
+		defer h.serving.Store(false)
 		if err := h.sip.Serve(edge); err != nil && !errors.Is(err, context.Canceled) {
 			h.log.Error("SIP ended", "err", err)
 		}

@@ -93,6 +93,8 @@ func (p *switchProcess) server() *api.Server {
 			return r, err == nil, err
 		},
 		Ladder:   h.flight.Call,
+		Metrics:  h.meter.Handler(),
+		Ready:    h.ready,
 		Reload:   p.reload,
 		TestCall: p.admit,
 		Explain: func(ctx context.Context, q api.Question) (api.Explanation, error) {
