@@ -92,7 +92,7 @@ func (b *Bridge) Adopt(s *Session) error {
 		old.Part(s)
 		old.forget(s)
 	}
-	s.moveTo(b.shard)
+	s.moveTo(b.shard, func(int64) {})
 	if s.closed.Load() { // it was closed meanwhile, by a ledger that it had left
 		b.forget(s)
 	}
