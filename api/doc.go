@@ -11,6 +11,7 @@
 //	GET  /calls/{id}              one call card
 //	GET  /calls/{id}/ladder       what its legs said, while it is kept
 //	POST /agents/{name}/status    {"active": false, "reason": "lunch"}
+//	DELETE /bans/{address}        end the bans of an address
 //	POST /reload                  read the configuration again
 //	POST /test-call               a credential for one test call
 //	GET  /explain?to=&from=&at=   where a call would go now, and why

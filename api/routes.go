@@ -36,6 +36,7 @@ func (s *Server) control() http.Handler {
 	handle(mux, "GET /calls/{id}", s.card)
 	handle(mux, "GET /calls/{id}/ladder", s.ladder)
 	handle(mux, "POST /agents/{name}/status", s.setAgent)
+	handle(mux, "DELETE /bans/{address}", s.unban)
 	handle(mux, "POST /reload", func(r *http.Request) (Changes, error) { return s.cfg.Reload(r.Context()) })
 	handle(mux, "POST /test-call", s.testCall)
 	handle(mux, "GET /explain", s.explain)
@@ -117,7 +118,28 @@ func (s *Server) status(r *http.Request) (Status, error) {
 	ctx, cancel := asked(r)
 	defer cancel()
 	status, err := s.cfg.Board.Status(ctx)
-	return statusView(status, s.cfg.Version), late(err)
+	view := statusView(status, s.cfg.Version)
+	if s.cfg.Edge != nil {
+		view.Bans, view.Rejections = s.cfg.Edge()
+	}
+	return view, late(err)
+}
+
+// unban ends the bans of an address.
+func (s *Server) unban(r *http.Request) (Unbanned, error) {
+	text := r.PathValue("address")
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		p, err := netip.ParsePrefix(text) // as the status shows it
+		if err != nil {
+			return Unbanned{}, bad(strconv.Quote(text) + " is not an IP address")
+		}
+		a = p.Addr()
+	}
+	if s.cfg.Unban == nil || !s.cfg.Unban(a) {
+		return Unbanned{}, &Error{Status: http.StatusNotFound, What: a.String() + " is not banned", Cure: "trunkline status lists the bans"}
+	}
+	return Unbanned{Source: a.String()}, nil
 }
 
 func (s *Server) cards(r *http.Request) ([]Card, error) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -43,6 +44,10 @@ type Config struct {
 	Reload func(ctx context.Context) (Changes, error)
 	// TestCall admits one test call to a number; "" is the first configured.
 	TestCall func(ctx context.Context, number string) (TestCall, error)
+	// Edge gives the bans in force, the longest first, and the refusals by rule.
+	Edge func() ([]Ban, map[string]uint64)
+	// Unban ends the bans of an address; false: it had none.
+	Unban func(netip.Addr) bool
 	// Explain says where a call would go now.
 	Explain func(ctx context.Context, q Question) (Explanation, error)
 	// Metrics answers /metrics.

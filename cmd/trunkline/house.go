@@ -166,7 +166,7 @@ func (h *house) openSip(w world, boot call.Boot) error {
 	}
 	h.sip, err = sip.New(sip.Config{
 		Domain: c.Domain, UDP: sockets.UDP, TCP: sockets.TCP, TLS: sockets.TLS, External: c.NAT.External, Local: c.NAT.Local,
-		Certificate: h.trust.certificate, Authorities: h.trust.authorities,
+		Busy: h.board.Overloaded, Certificate: h.trust.certificate, Authorities: h.trust.authorities,
 		Trunks: h.trunks(c), Accounts: sipAccounts(c), Timers: timers(c.SessionTimers), Bindings: boot.Bindings,
 		Emit: h.board.FromSip, Trace: h.tracer(w.trace), NameServers: nameServers(c), Lookup: w.lookup, Log: h.log,
 	})

@@ -95,6 +95,8 @@ func (p *switchProcess) server() *api.Server {
 		Ladder:   h.flight.Call,
 		Metrics:  h.meter.Handler(),
 		Ready:    h.ready,
+		Edge:     h.edgeView,
+		Unban:    h.sip.Pardon,
 		Reload:   p.reload,
 		TestCall: p.admit,
 		Explain: func(ctx context.Context, q api.Question) (api.Explanation, error) {
