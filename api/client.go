@@ -75,11 +75,6 @@ func (c *Client) SetAgent(ctx context.Context, name string, active bool, reason 
 	return a, c.do(ctx, http.MethodPost, "/agents/"+url.PathEscape(name)+"/status", agentStatus{&active, reason}, &a)
 }
 
-// Unban has the bans of an address ended.
-func (c *Client) Unban(ctx context.Context, address string) (u Unbanned, err error) {
-	return u, c.do(ctx, http.MethodDelete, "/bans/"+url.PathEscape(address), nil, &u)
-}
-
 // Reload has the configuration read again.
 func (c *Client) Reload(ctx context.Context) (changes Changes, err error) {
 	return changes, c.do(ctx, http.MethodPost, "/reload", nil, &changes)
@@ -88,6 +83,38 @@ func (c *Client) Reload(ctx context.Context) (changes Changes, err error) {
 // TestCall asks for a credential for one call to a number; "" is the first configured.
 func (c *Client) TestCall(ctx context.Context, number string) (t TestCall, err error) {
 	return t, c.do(ctx, http.MethodPost, "/test-call", testCallBody{number}, &t)
+}
+
+// Examine has a trunk examined, and tells each finding as it comes.
+func (c *Client) Examine(ctx context.Context, q TrunkQuestion, tell func(TrunkFinding)) error {
+	text, err := json.Marshal(trunkTestBody{q.Number, q.NoCall})
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://control/trunks/"+url.PathEscape(q.Trunk)+"/test", bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := c.http.Do(r)
+	if err != nil {
+		return c.unreached(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+		return refusedWith(resp, text)
+	}
+	for lines := json.NewDecoder(resp.Body); ; {
+		var f TrunkFinding
+		switch err := lines.Decode(&f); {
+		case err != nil:
+			return fmt.Errorf("the switch broke off: %w", err)
+		case f.Done:
+			return nil
+		}
+		tell(f)
+	}
 }
 
 // Explain asks where a call would go.
@@ -126,16 +153,21 @@ func (c *Client) do(ctx context.Context, method, path string, body, into any) er
 		return fmt.Errorf("the switch broke off: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		refused := &Error{Status: resp.StatusCode}
-		if json.Unmarshal(text, refused) != nil || refused.What == "" {
-			refused.What = "the switch answered " + resp.Status
-		}
-		return refused
+		return refusedWith(resp, text)
 	}
 	if err := json.Unmarshal(text, into); err != nil {
 		return fmt.Errorf("the switch's answer cannot be read: %w: is it of another version?", err)
 	}
 	return nil
+}
+
+// refusedWith reads a refusal.
+func refusedWith(resp *http.Response, text []byte) error {
+	refused := &Error{Status: resp.StatusCode}
+	if json.Unmarshal(text, refused) != nil || refused.What == "" {
+		refused.What = "the switch answered " + resp.Status
+	}
+	return refused
 }
 
 // unreached says why the socket could not be opened.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/netip"
 	"os"
 	"runtime"
 	"strconv"
@@ -36,43 +35,22 @@ func (s *Server) control() http.Handler {
 	handle(mux, "GET /calls/{id}", s.card)
 	handle(mux, "GET /calls/{id}/ladder", s.ladder)
 	handle(mux, "POST /agents/{name}/status", s.setAgent)
-	handle(mux, "DELETE /bans/{address}", s.unban)
 	handle(mux, "POST /reload", func(r *http.Request) (Changes, error) { return s.cfg.Reload(r.Context()) })
 	handle(mux, "POST /test-call", s.testCall)
+	mux.HandleFunc("POST /trunks/{id}/test", s.examine)
 	handle(mux, "GET /explain", s.explain)
 	handle(mux, "GET /version", s.version)
-	s.watched(mux)
+	handle(mux, "GET /healthz", s.healthz)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { notFound(mux, w, r) })
 	return mux
 }
 
-// public is what everybody may ask.
+// public is /healthz, for everybody.
 func (s *Server) public() http.Handler {
 	mux := http.NewServeMux()
-	s.watched(mux)
+	handle(mux, "GET /healthz", s.healthz)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { notFound(mux, w, r) })
 	return mux
-}
-
-// watched are the questions of those who watch the switch.
-func (s *Server) watched(mux *http.ServeMux) {
-	handle(mux, "GET /healthz", s.healthz)
-	handle(mux, "GET /readyz", s.readyz)
-	if s.cfg.Metrics != nil {
-		mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
-			if !near(r) {
-				answer(w, nil, &Error{Status: http.StatusForbidden, What: "figures are told to this machine alone", Cure: "scrape 127.0.0.1, or put a proxy before it that knows who asks"})
-				return
-			}
-			s.cfg.Metrics.ServeHTTP(w, r)
-		})
-	}
-}
-
-// near says that a request comes from this machine.
-func near(r *http.Request) bool {
-	a, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err != nil || a.Addr().Unmap().IsLoopback() // what has no address came over the control socket
 }
 
 // handle answers a pattern with what f gives.
@@ -98,7 +76,7 @@ func notFound(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 		answer(w, nil, &Error{Status: http.StatusMethodNotAllowed, What: r.Method + " is not possible here", Cure: "use " + strings.Join(allowed, " or ")})
 		return
 	}
-	answer(w, nil, &Error{Status: http.StatusNotFound, What: "there is nothing here", Cure: "the orders are given over the control socket in data_dir; TCP has /healthz, /readyz and /metrics"})
+	answer(w, nil, &Error{Status: http.StatusNotFound, What: "there is nothing here", Cure: "the orders are given over the control socket in data_dir; TCP has /healthz"})
 }
 
 // asked bounds a question to the switchboard.
@@ -118,28 +96,7 @@ func (s *Server) status(r *http.Request) (Status, error) {
 	ctx, cancel := asked(r)
 	defer cancel()
 	status, err := s.cfg.Board.Status(ctx)
-	view := statusView(status, s.cfg.Version)
-	if s.cfg.Edge != nil {
-		view.Bans, view.Rejections = s.cfg.Edge()
-	}
-	return view, late(err)
-}
-
-// unban ends the bans of an address.
-func (s *Server) unban(r *http.Request) (Unbanned, error) {
-	text := r.PathValue("address")
-	a, err := netip.ParseAddr(text)
-	if err != nil {
-		p, err := netip.ParsePrefix(text) // as the status shows it
-		if err != nil {
-			return Unbanned{}, bad(strconv.Quote(text) + " is not an IP address")
-		}
-		a = p.Addr()
-	}
-	if s.cfg.Unban == nil || !s.cfg.Unban(a) {
-		return Unbanned{}, &Error{Status: http.StatusNotFound, What: a.String() + " is not banned", Cure: "trunkline status lists the bans"}
-	}
-	return Unbanned{Source: a.String()}, nil
+	return statusView(status, s.cfg.Version), late(err)
 }
 
 func (s *Server) cards(r *http.Request) ([]Card, error) {
@@ -263,6 +220,44 @@ func (s *Server) testCall(r *http.Request) (TestCall, error) {
 	return s.cfg.TestCall(r.Context(), body.To)
 }
 
+// examineWithin bounds an examination of a trunk.
+const examineWithin = 4 * time.Minute
+
+// examine streams the findings of a trunk's examination, a JSON object a line,
+// the last with done.
+func (s *Server) examine(w http.ResponseWriter, r *http.Request) {
+	var body trunkTestBody
+	if err := read(r, &body); err != nil {
+		answer(w, nil, err)
+		return
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Now().Add(examineWithin))
+	_ = control.SetReadDeadline(time.Time{})
+	ctx, cancel := context.WithTimeout(r.Context(), examineWithin)
+	defer cancel()
+	q := TrunkQuestion{Trunk: r.PathValue("id"), Number: body.Number, NoCall: body.NoCall}
+	began, out := false, json.NewEncoder(w)
+	write := func(f TrunkFinding) {
+		if !began {
+			w.Header().Set("Content-Type", "application/x-ndjson")
+			began = true
+		}
+		_ = out.Encode(f)
+		_ = control.Flush()
+	}
+	if err := s.cfg.Examine(ctx, q, write); err != nil && !began {
+		answer(w, nil, err)
+		return
+	}
+	write(TrunkFinding{Done: true, OK: ctx.Err() == nil})
+}
+
+type trunkTestBody struct {
+	Number string `json:"number"`
+	NoCall bool   `json:"no_call"`
+}
+
 func (s *Server) explain(r *http.Request) (Explanation, error) {
 	query := r.URL.Query()
 	q := Question{To: query.Get("to"), From: query.Get("from")}
@@ -292,13 +287,7 @@ type healthy struct {
 }
 
 func (s *Server) healthz(r *http.Request) (healthy, error) {
-	return healthy{"ok"}, s.healthy.ask(r.Context(), s.health)
-}
-
-// readyz is 200 when calls can be served: sockets are open, the disk takes
-// what is written, nothing is stopping.
-func (s *Server) readyz(r *http.Request) (healthy, error) {
-	return healthy{"ready"}, s.ready.ask(r.Context(), s.readiness)
+	return healthy{"ok"}, s.health(r.Context())
 }
 
 func bad(what string) *Error { return &Error{Status: http.StatusBadRequest, What: what} }

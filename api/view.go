@@ -20,22 +20,6 @@ type Status struct {
 	Queues   []Queue   `json:"queues"`
 	Calls    []Call    `json:"calls"`
 	Counts   Counts    `json:"counts"`
-
-	// Bans are the sources that the SIP edge does not hear now; Rejections are
-	// what it refused since its start, by rule.
-	Bans       []Ban             `json:"bans"`
-	Rejections map[string]uint64 `json:"rejections"`
-}
-
-// Ban is a source that is not heard for a while, or a user for which its
-// credentials are not looked at.
-type Ban struct {
-	Source  string    `json:"source"` // as a network
-	User    string    `json:"user,omitempty"`
-	Rule    string    `json:"rule"`
-	Since   time.Time `json:"since"`
-	Until   time.Time `json:"until"`
-	Dropped uint64    `json:"dropped"` // packets since
 }
 
 // Counts are totals since the start of the process.
@@ -46,12 +30,16 @@ type Sound = call.Sound
 
 // Trunk is one carrier's account.
 type Trunk struct {
-	ID       string `json:"id"`
-	Up       bool   `json:"up"` // its address is known
-	State    string `json:"state,omitempty"`
-	Why      string `json:"why,omitempty"`
-	Calls    int    `json:"calls"`
-	MaxCalls int    `json:"max_calls"`
+	ID  string `json:"id"`
+	Up  bool   `json:"up"` // its address is known
+	Why string `json:"why,omitempty"`
+	// State is what is true of it: known, alive, registered, registering,
+	// unregistered, refused, unreachable, unresolved.
+	State    string    `json:"state,omitempty"`
+	Target   string    `json:"target,omitempty"` // where its calls go first, as udp:192.0.2.1:5060
+	Until    time.Time `json:"until,omitzero"`   // of its registration
+	Calls    int       `json:"calls"`
+	MaxCalls int       `json:"max_calls"`
 }
 
 // Agent is one agent, with the phones that are there.
@@ -128,11 +116,6 @@ type Recording struct {
 	Sealed   bool    `json:"sealed"`
 }
 
-// Unbanned is an address that is heard again.
-type Unbanned struct {
-	Source string `json:"source"`
-}
-
 // Changes is what a reload did.
 type Changes struct {
 	Applied      []string `json:"applied"`
@@ -148,6 +131,23 @@ type TestCall struct {
 	Address  string    `json:"address"` // host:port of a SIP listener, reachable from this machine
 	Number   string    `json:"number"`  // what to dial
 	Until    time.Time `json:"until"`
+}
+
+// TrunkQuestion asks for the examination of a trunk.
+type TrunkQuestion struct {
+	Trunk  string
+	Number string // that the test call dials; empty: one of ours, over the carrier and back
+	NoCall bool   // no test call
+}
+
+// TrunkFinding is what one step of it found.
+type TrunkFinding struct {
+	Step    string   `json:"step,omitempty"` // name, connection, certificate, register, options, call, sound, keys, hold, resume, refresh, end
+	OK      bool     `json:"ok"`
+	Text    string   `json:"text,omitempty"`
+	Cure    string   `json:"cure,omitempty"`
+	Details []string `json:"details,omitempty"`
+	Done    bool     `json:"done,omitempty"` // the last line: nothing was found any more
 }
 
 // Version says what runs.
@@ -203,10 +203,10 @@ type ExplainedAgent struct {
 func statusView(s call.Status, version string) Status {
 	out := Status{
 		At: s.At, Started: s.Started, Version: version, Config: s.Config, Draining: s.Draining, Counts: s.Counts,
-		Trunks: []Trunk{}, Agents: []Agent{}, Queues: []Queue{}, Calls: []Call{}, Bans: []Ban{}, Rejections: map[string]uint64{},
+		Trunks: []Trunk{}, Agents: []Agent{}, Queues: []Queue{}, Calls: []Call{},
 	}
 	for _, t := range s.Trunks {
-		out.Trunks = append(out.Trunks, Trunk{ID: string(t.ID), Up: t.Up, State: string(t.State), Why: t.Why, Calls: t.Calls, MaxCalls: t.Max})
+		out.Trunks = append(out.Trunks, Trunk{ID: string(t.ID), Up: t.Up, Why: t.Why, State: t.State, Target: t.At, Until: t.Until, Calls: t.Calls, MaxCalls: t.Max})
 	}
 	for _, a := range s.Agents {
 		out.Agents = append(out.Agents, agentView(a))

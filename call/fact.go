@@ -52,6 +52,7 @@ const (
 	FactQuality          FactKind = "media.quality" // of a leg, at its end
 	FactOneWay           FactKind = "media.one_way" // a leg is not heard; Reason: the likely cause, a media.Cause
 	FactHeardAgain       FactKind = "media.resumed"
+	FactTrunk            FactKind = "trunk.state" // State: registered, unregistered, refused, unreachable, unresolved, …
 	FactAgentStatus      FactKind = "agent.status"
 	FactAgentPhones      FactKind = "agent.phones"
 	FactContactMade      FactKind = "contact.made"
@@ -77,6 +78,7 @@ type Fact struct {
 	Contact   desk.ContactID  `json:"contact,omitempty"`
 	Recording recorder.ID     `json:"recording,omitempty"`
 	Reason    string          `json:"reason,omitempty"`
+	State     string          `json:"state,omitempty"` // of a trunk
 	Until     time.Time       `json:"until,omitzero"`
 	Count     int             `json:"count,omitempty"`
 	Ending    *Ending         `json:"ending,omitempty"`

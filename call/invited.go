@@ -221,7 +221,7 @@ func (s *Switchboard) refuse(c *liveCall, r refusal) {
 func (s *Switchboard) trunkOf(id sip.TrunkID) *trunkState {
 	t := s.trunks[id]
 	if t == nil {
-		t = &trunkState{up: true}
+		t = &trunkState{said: sip.TrunkState{Up: true}}
 		s.trunks[id] = t
 	}
 	return t

@@ -1,6 +1,8 @@
 package call
 
 import (
+	"context"
+	"log/slog"
 	"slices"
 
 	"trunkline/recorder"
@@ -157,8 +159,15 @@ func (s *Switchboard) phonesOf(agent routing.AgentID, fresh bool) routing.Event 
 // trunkState is what sip says of a trunk.
 func (s *Switchboard) trunkState(e sip.TrunkState) {
 	t := s.trunkOf(e.Trunk)
-	if t.up != e.Up || t.why != e.Why {
-		s.log.Info("trunk state", "trunk", e.Trunk, "up", e.Up, "reason", e.Why)
+	if was := t.said; was.Up != e.Up || was.State != e.State || was.Why != e.Why {
+		level := slog.LevelInfo
+		if !e.Up && e.State != sip.TrunkRegistering && e.State != sip.TrunkGone {
+			level = slog.LevelWarn
+		}
+		s.log.Log(context.Background(), level, "trunk state", "trunk", e.Trunk, "state", string(e.State), "up", e.Up, "reason", e.Why)
 	}
-	t.up, t.state, t.why = e.Up, e.State, e.Why
+	if t.said.Up != e.Up || t.said.State != e.State {
+		s.fact(Fact{Kind: FactTrunk, Trunk: e.Trunk, State: string(e.State), Until: e.Until})
+	}
+	t.said = e
 }

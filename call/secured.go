@@ -20,8 +20,8 @@ const (
 	ProtectionRequired Protection = "required" // RTP/SAVP; nothing in the clear
 )
 
-// media gives the media's word for it; private: the signalling goes over TLS.
-func (p Protection) media(private bool) media.SRTP {
+// Media gives the media's word for it; private: the signalling goes over TLS.
+func (p Protection) Media(private bool) media.SRTP {
 	switch {
 	case p == ProtectionRequired:
 		return media.SRTPRequired
@@ -45,23 +45,23 @@ func (s *Switchboard) protect(l *line, to sip.Target) media.SRTP {
 	if to.Trunk != "" {
 		t := s.setup.trunk(to.Trunk)
 		l.private = t.Private
-		return t.SRTP.media(l.private)
+		return t.SRTP.Media(l.private)
 	}
 	for _, p := range s.phones[l.agent] {
 		if p.ID == to.Contact {
 			l.private = p.Private
 		}
 	}
-	return s.setup.SRTP[l.agent].media(l.private)
+	return s.setup.SRTP[l.agent].Media(l.private)
 }
 
 // protectIn is protect of a line that calls in.
 func (s *Switchboard) protectIn(l *line, in sip.Invited) media.SRTP {
 	l.private = in.Private
 	if in.Account != "" {
-		return s.setup.SRTP[routing.AgentID(in.Account)].media(l.private)
+		return s.setup.SRTP[routing.AgentID(in.Account)].Media(l.private)
 	}
-	return s.setup.trunk(in.Trunk).SRTP.media(l.private)
+	return s.setup.trunk(in.Trunk).SRTP.Media(l.private)
 }
 
 // secured keeps on the card how a line's sound is encrypted, after every description that was

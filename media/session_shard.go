@@ -72,8 +72,16 @@ func (m *media) init(s *Session) {
 	m.phase = int64(s.ports.index%20) * slot
 }
 
-// defaultJitterMax is how long a packet may be held when Config does not say.
-const defaultJitterMax = 200 * time.Millisecond
+// The delays of the fixed jitter buffer.
+const (
+	defaultJitterMax = 200 * time.Millisecond
+	fixedDelay       = 60 * time.Millisecond // of decoded sound
+)
+
+// playoutDelay is how long decoded sound waits before it is mixed.
+func playoutDelay(c Config) time.Duration {
+	return min(max(fixedDelay, c.JitterMin), c.JitterMax)
+}
 
 // attach is the session's first order.
 func (s *Session) attach(now int64) {
@@ -234,7 +242,7 @@ func (t *table) reroute(now int64) {
 			s.sound = newPlayout(s.engine.cfg)
 		}
 		if s.isMixed && !was {
-			s.sound.renew()
+			s.sound.placed = false
 		}
 	}
 }

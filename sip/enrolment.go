@@ -52,6 +52,8 @@ type enrolment struct {
 	asked   time.Duration  // the expiry to ask for
 	learned time.Time      // when our public address was learned last
 	tries   int            // attempts in a row that failed
+
+	attempts uint64 // in all
 }
 
 var (
@@ -93,6 +95,8 @@ func (g *enrolment) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		g.attempts++
+		g.cond.attempts = g.attempts
 		g.tell()
 		if !ok {
 			timer.Stop() // until a reload

@@ -17,6 +17,8 @@ type condition struct {
 	at    spot           // where we are registered
 	until time.Time      // the end of it
 
+	attempts uint64 // that have come to an end
+
 	user   string         // of our Contact: calls to it are this trunk's
 	route  []sip.Uri      // Service-Route (RFC 3608)
 	public netip.AddrPort // our address as the registrar sees it, when it is not the one we have

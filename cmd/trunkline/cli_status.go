@@ -73,24 +73,7 @@ func showStatus(w io.Writer, s api.Status) error {
 			return err
 		}
 	}
-	return showBans(w, s)
-}
-
-// showBans is a part of the status when there is something to see.
-func showBans(w io.Writer, s api.Status) error {
-	if len(s.Bans) == 0 {
-		return nil
-	}
-	fmt.Fprint(w, "\nBanned\n")
-	t := newTable(w)
-	for _, b := range s.Bans {
-		who := b.Source
-		if b.User != "" {
-			who += " as " + b.User
-		}
-		t.row(who, b.Rule, "until "+b.Until.Local().Format(time.TimeOnly), count(int(b.Dropped), "packet")+" dropped")
-	}
-	return t.end()
+	return nil
 }
 
 func trunkRows(t *table, s api.Status) {
@@ -99,8 +82,16 @@ func trunkRows(t *table, s api.Status) {
 		if !x.Up {
 			state = "DOWN"
 		}
-		t.row(x.ID, state, fmt.Sprintf("%d of %s", x.Calls, count(x.MaxCalls, "call")), x.Why)
+		t.row(x.ID, state, fmt.Sprintf("%d of %s", x.Calls, count(x.MaxCalls, "call")), trunkWhy(x))
 	}
+}
+
+// trunkWhy is how a trunk is and why, in a line.
+func trunkWhy(x api.Trunk) string {
+	if x.Until.IsZero() {
+		return x.Why
+	}
+	return x.Why + ", until " + x.Until.Local().Format(time.TimeOnly)
 }
 
 func agentRows(t *table, s api.Status) {

@@ -12,14 +12,12 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"trunkline/call"
 	"trunkline/config"
 	"trunkline/flight"
 	"trunkline/media"
-	"trunkline/metrics"
 	"trunkline/recorder"
 	"trunkline/sip"
 	"trunkline/store"
@@ -47,8 +45,6 @@ type house struct {
 
 	trust    *trust
 	flight   *flight.Box
-	meter    *metrics.Meter
-	serving  atomic.Bool    // SIP's sockets are read
 	hep      *flight.Sender // nil: no collector
 	store    *store.Store
 	recorder *recorder.Recorder
@@ -57,6 +53,7 @@ type house struct {
 	sip      *sip.Endpoint
 	addrs    []netip.AddrPort // where SIP is served over UDP
 	board    *call.Switchboard
+	doctor   *doctor
 
 	tasks   sync.WaitGroup
 	atOnce  chan struct{}      // closed when stopping must not wait any more
@@ -93,6 +90,7 @@ func openHouse(cfg *config.Config, w world, log *slog.Logger) (_ *house, err err
 		return nil, err
 	}
 	h.openWatchers(w)
+	h.doctor = newDoctor(h)
 	h.board = call.New(call.Config{Setup: set, Boot: boot, Log: log})
 	if err := h.openSound(w); err != nil {
 		return nil, err
@@ -136,7 +134,7 @@ func (h *house) openSound(w world) error {
 	h.media, err = media.New(media.Config{
 		PortMin: c.Media.Ports.Min, PortMax: c.Media.Ports.Max, Codecs: codecs,
 		JitterMin: c.Media.JitterBuffer.Min, JitterMax: c.Media.JitterBuffer.Max,
-		Shards: w.shards, Network: w.network, Emit: h.board.FromMedia, Log: h.log,
+		Shards: w.shards, Network: w.network, Emit: h.doctor.fromMedia, Log: h.log,
 	})
 	if err != nil {
 		return err
@@ -166,9 +164,9 @@ func (h *house) openSip(w world, boot call.Boot) error {
 	}
 	h.sip, err = sip.New(sip.Config{
 		Domain: c.Domain, UDP: sockets.UDP, TCP: sockets.TCP, TLS: sockets.TLS, External: c.NAT.External, Local: c.NAT.Local,
-		Busy: h.board.Overloaded, Certificate: h.trust.certificate, Authorities: h.trust.authorities,
+		Certificate: h.trust.certificate, Authorities: h.trust.authorities,
 		Trunks: h.trunks(c), Accounts: sipAccounts(c), Timers: timers(c.SessionTimers), Bindings: boot.Bindings,
-		Emit: h.board.FromSip, Trace: h.tracer(w.trace), NameServers: nameServers(c), Lookup: w.lookup, Log: h.log,
+		Emit: h.doctor.fromSip, Trace: h.tracer(w.trace), NameServers: nameServers(c), Lookup: w.lookup, Log: h.log,
 	})
 	return err
 }
@@ -190,8 +188,6 @@ func (h *house) start() {
 		h.tasks.Go(func() { h.hep.Run(edge) })
 	}
 	h.tasks.Go(func() {
-		h.serving.Store(true)
-		defer h.serving.Store(false)
 		if err := h.sip.Serve(edge); err != nil && !errors.Is(err, context.Canceled) {
 			h.log.Error("SIP ended", "err", err)
 		}

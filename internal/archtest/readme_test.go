@@ -56,6 +56,10 @@ func flags(structs map[string]*ast.StructType, name string) []string {
 		if _, positional := tag(f).Lookup("arg"); positional {
 			continue
 		}
+		if _, below := tag(f).Lookup("cmd"); below { // a command of a command
+			all = append(all, flags(structs, f.Type.(*ast.Ident).Name)...)
+			continue
+		}
 		all = append(all, "--"+flagName(f))
 		if short := tag(f).Get("short"); short != "" {
 			all = append(all, "-"+short)
