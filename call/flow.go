@@ -165,6 +165,11 @@ func (s *Switchboard) fromMedia(e media.Event) {
 			s.pressed(l, e.Digit)
 			s.rearm(l.call)
 		}
+	case media.DigitEnded:
+		if l := s.sessions[e.Session]; l != nil && !l.call.ended {
+			s.handling = l.call
+			s.digitEnded(l, e)
+		}
 	case media.OneWay:
 		if l := s.sessions[e.Session]; l != nil && !l.call.ended {
 			s.handling = l.call

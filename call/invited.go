@@ -183,7 +183,7 @@ func (s *Switchboard) know(c *liveCall) {
 func (s *Switchboard) sound(c *liveCall, in sip.Invited, trunk Trunk) *refusal {
 	c.bridge = s.hands.Media.NewBridge(media.BridgeID(c.id))
 	session, err := c.bridge.NewSession(media.SessionConfig{
-		ID: media.SessionID(c.caller.id), Bind: in.Bind, Advertise: in.Advertise, Trust: trunk.MediaFrom,
+		ID: media.SessionID(c.caller.id), Bind: in.Bind, Advertise: in.Advertise, Trust: trunk.MediaFrom, DTMF: trunk.DTMF,
 		Timeout: s.setup.RTPTimeout, HeldTimeout: s.setup.HeldTimeout, Dormant: true,
 		SRTP: s.protectIn(c.caller, in),
 	})

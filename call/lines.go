@@ -38,6 +38,8 @@ func (s *Switchboard) legEvent(e sip.Event) {
 		s.probed(l, e)
 	case sip.Transferring:
 		s.carrierTells(l, e)
+	case sip.Info:
+		s.info(l, e)
 	case sip.Ended:
 		s.lineEnded(l, e)
 	}

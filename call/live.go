@@ -27,6 +27,7 @@ type Leg interface {
 	AnswerRefer(id uint32, code int)
 	NotifyRefer(id uint32, code int, last bool)
 	Probe()
+	Info(contentType string, body []byte)
 	Refer(user string, by sip.NameAddr)
 	Hangup(code int, why sip.Reason)
 }

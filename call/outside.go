@@ -42,7 +42,7 @@ func (s *Switchboard) tryTrunk(c *liveCall, o *outside) bool {
 			continue
 		}
 		l := &line{role: o.role, call: c, trunk: id, outside: o}
-		if err := s.dial(l, s.outsideDial(c, o, id, t), media.SessionConfig{Trust: t.MediaFrom}); err != nil {
+		if err := s.dial(l, s.outsideDial(c, o, id, t), media.SessionConfig{Trust: t.MediaFrom, DTMF: t.DTMF}); err != nil {
 			s.log.Error("no sound for an outside number", "call", c.id, "trunk", id, "err", err)
 			continue
 		}

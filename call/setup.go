@@ -48,6 +48,7 @@ type Setup struct {
 type Trunk struct {
 	In, Out   desk.Format
 	MediaFrom []netip.Prefix // further networks its RTP may come from
+	DTMF      media.DTMF     // how digits pass
 	MaxCalls  int            // at once, both directions; 0: no limit
 	Believe   bool           // its P-Asserted-Identity and Remote-Party-ID name the caller
 	Refer     bool           // it makes blind transfers to numbers itself (REFER)

@@ -177,6 +177,8 @@ type Trunk struct {
 	AcceptFrom []netip.Prefix `yaml:"accept_from"`
 	// Other networks its RTP may come from.
 	MediaFrom []netip.Prefix `yaml:"media_from"`
+	// How digits pass: auto (telephone-events where the carrier does them, else tones in the sound), rfc4733, info (SIP INFO), inband.
+	DTMF string `yaml:"dtmf" jsonschema:"enum=auto,enum=rfc4733,enum=info,enum=inband"`
 	// Where the dialled number is looked for, in order: uri, to, p-called-party-id.
 	CalledFrom []string `yaml:"called_from" jsonschema:"enum=uri,enum=to,enum=p-called-party-id"`
 	// How the trunk writes numbers.

@@ -67,6 +67,7 @@ func DefaultTrunk() Trunk {
 		RingStart:  40 * time.Second,
 		AcceptFrom: []netip.Prefix{},
 		MediaFrom:  []netip.Prefix{},
+		DTMF:       "auto",
 		CalledFrom: []string{"uri", "to"},
 		Format:     Format{In: "auto", Out: "plus"},
 		Transfer:   "bridge",

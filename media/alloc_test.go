@@ -123,6 +123,24 @@ var packetPaths = []struct {
 		f.s.table.reroute(0)
 		return func() { f.packet(160); f.now += 11e6; f.due(); f.now -= 11e6 }
 	}},
+	{"keys that are pressed, as events", func(e *Engine, sh *shard) func() {
+		f := seat(e, sh, 2, PCMU)
+		f.s.pad.press(key{event: 5, len: 1 << 30})
+		f.s.rekey(0)
+		return func() { f.packet(160); f.due() }
+	}},
+	{"keys that are pressed, as tones", func(e *Engine, sh *shard) func() {
+		f := seat(e, sh, 2, PCMU)
+		f.s.terms.Events = false
+		f.s.pad.press(key{event: 5, len: 1 << 30})
+		f.s.rekey(0)
+		return func() { f.packet(160); f.due() }
+	}},
+	{"relay with an ear for tones", func(e *Engine, sh *shard) func() {
+		f := seat(e, sh, 2, PCMA)
+		f.s.tones = &dialTones{}
+		return func() { f.packet(160) }
+	}},
 	{"mix of three with G.722", func(e *Engine, sh *shard) func() {
 		f := seat(e, sh, 3, G722)
 		return func() { f.packet(160); f.due() }

@@ -25,16 +25,16 @@ func TestDigitIsToldOncePerTimestamp(t *testing.T) {
 
 func TestDigitWhoseStartIsLostIsTold(t *testing.T) {
 	d := digits{}
-	if got, ok := d.press(100, []byte{5, 0x8a, 1, 0}); !ok || got != '5' {
+	if got, ok := d.press(100, []byte{5, 0x8a, 1, 0}, 0); !ok || got != '5' {
 		t.Errorf("got %q %v of an end packet alone, want 5", got, ok)
 	}
-	if _, ok := d.press(100, []byte{5, 0x8a, 1, 0}); ok {
+	if _, ok := d.press(100, []byte{5, 0x8a, 1, 0}, 0); ok {
 		t.Error("got its repetition told again")
 	}
-	if _, ok := d.press(50, []byte{4, 0x8a, 1, 0}); ok {
+	if _, ok := d.press(50, []byte{4, 0x8a, 1, 0}, 0); ok {
 		t.Error("got an older press told after a newer one")
 	}
-	if _, ok := d.press(400, []byte{4, 0x8a}); ok {
+	if _, ok := d.press(400, []byte{4, 0x8a}, 0); ok {
 		t.Error("got a cut packet told")
 	}
 }

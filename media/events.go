@@ -2,7 +2,8 @@ package media
 
 import "time"
 
-// Event is what the engine tells its owner: Played, TimedOut or Digit.
+// Event is what the engine tells its owner: Played, TimedOut, Digit, DigitEnded,
+// OneWay or HeardAgain.
 type Event interface{ event() }
 
 // Played says that a Play has ended. Cut is true when it was stopped or
@@ -32,6 +33,15 @@ type Digit struct {
 func (Played) event()   {}
 func (TimedOut) event() {}
 func (Digit) event()    {}
+
+// DigitEnded is the end of a Digit's press, or of one heard as a tone in the sound, with its length.
+type DigitEnded struct {
+	Session SessionID
+	Digit   rune
+	For     time.Duration
+}
+
+func (DigitEnded) event() {}
 
 // Tap takes what a session says while it is seated and not muted: every packet
 // of the peer's as it comes, before the jitter buffer judges it. Who has no

@@ -58,13 +58,14 @@ func (p Params) CodecOf(pt uint8) (Codec, bool) {
 
 // NegotiationConfig is what a Negotiation starts from.
 type NegotiationConfig struct {
-	ID      uint64     // the session id of o=, constant for the session's life; best at random
-	Address netip.Addr // ours, as the peer is told
-	RTP     uint16     // our port for RTP
-	RTCP    uint16     // our port for RTCP; 0: RTP + 1
-	Codecs  []Codec    // what we do, in order of preference; empty: PCMU, PCMA
-	SRTP    SRTP       // whether the sound is encrypted
-	Prefer  *Codec     // listed first in offers, taken from offers that have it; nil: none
+	ID       uint64     // the session id of o=, constant for the session's life; best at random
+	Address  netip.Addr // ours, as the peer is told
+	RTP      uint16     // our port for RTP
+	RTCP     uint16     // our port for RTCP; 0: RTP + 1
+	Codecs   []Codec    // what we do, in order of preference; empty: PCMU, PCMA
+	SRTP     SRTP       // whether the sound is encrypted
+	NoEvents bool       // telephone-event is neither offered nor accepted
+	Prefer   *Codec     // listed first in offers, taken from offers that have it; nil: none
 }
 
 // A Negotiation is the offer/answer state of one session (RFC 3264). It is pure: no clock, no
@@ -145,13 +146,16 @@ func (n *Negotiation) Offer() []byte {
 	if len(n.layout) == 0 {
 		n.layout, n.audio = []section{{kind: "audio", proto: n.firstProto()}}, 0
 	}
-	n.offerEvents = n.freeEventPT()
-	n.bound[n.offerEvents] = telephoneEvent
+	if n.offerEvents = n.freeEventPT(); !n.config.NoEvents {
+		n.bound[n.offerEvents] = telephoneEvent
+	}
 	formats := []format{}
 	for _, c := range n.codecs() {
 		formats = append(formats, format{c.PayloadType(), c.String() + "/8000"})
 	}
-	formats = append(formats, format{n.offerEvents, telephoneEvent})
+	if !n.config.NoEvents {
+		formats = append(formats, format{n.offerEvents, telephoneEvent})
+	}
 	return n.describe(n.layout, n.audio, n.section(formats, n.offerSend, n.offerRecv, n.offerMux, n.offerKeys()))
 }
 
@@ -177,7 +181,7 @@ func (n *Negotiation) SetAnswer(answer []byte) (Params, error) {
 		Send: n.offerSend && a.receives, Receive: n.offerRecv && a.sends,
 		Mux: n.offerMux && a.mux, Keying: n.answeredKeys(a),
 	}
-	if e, ok := findEvents(a.formats); ok {
+	if e, ok := n.findEvents(a.formats); ok {
 		p.Events, p.EventSendPT, p.EventRecvPT = true, e.pt, n.offerEvents
 	}
 	n.eventPT = n.offerEvents
@@ -229,7 +233,7 @@ func (n *Negotiation) Answer(offer []byte) ([]byte, Params, error) {
 	p.Keying, keys = n.takeKeys(a)
 	f.encoding = codec.String() + "/8000"
 	formats := []format{f}
-	if e, ok := findEvents(a.formats); ok {
+	if e, ok := n.findEvents(a.formats); ok {
 		p.Events, p.EventSendPT, p.EventRecvPT = true, e.pt, e.pt
 		n.eventPT = e.pt
 		formats = append(formats, e)
@@ -354,7 +358,10 @@ func (n *Negotiation) pick(formats []format, prefer *Codec) (f format, c Codec) 
 
 // findEvents returns the peer's telephone-event format at the clock rate of our codecs. Phones
 // with wideband codecs list one for each rate.
-func findEvents(formats []format) (format, bool) {
+func (n *Negotiation) findEvents(formats []format) (format, bool) {
+	if n.config.NoEvents {
+		return format{}, false
+	}
 	i := slices.IndexFunc(formats, func(f format) bool { return f.encoding == telephoneEvent })
 	if i < 0 {
 		return format{}, false

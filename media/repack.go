@@ -41,8 +41,9 @@ func (s *Session) unpack() {
 }
 
 // relay has the peer hear a packet of the relayed source: as it is, or in our codec and length.
-func (s *Session) relay(from *Session, p *packet, now int64) {
-	s.convert(from, from.codecOf(p.pt), p.payload())
+// pcm is its sound, nil: not decoded yet.
+func (s *Session) relay(from *Session, p *packet, pcm []int16, now int64) {
+	s.convert(from, from.codecOf(p.pt), p.payload(), pcm)
 	if s.repacking {
 		s.repack(from, p, now)
 		return

@@ -15,6 +15,7 @@ type SessionConfig struct {
 	Trust           []netip.Prefix // where sound may come from besides the description's address
 	SRTP            SRTP           // whether its sound is encrypted
 	PreferCodec     *Codec         // listed first; nil: the engine's order
+	DTMF            DTMF           // how digits pass
 	Timeout         time.Duration  // without RTP until TimedOut; zero: never
 	HeldTimeout     time.Duration  // the same while held; zero: never
 
@@ -67,7 +68,7 @@ func openSession(b *Bridge, cfg SessionConfig) (*Session, error) {
 	s.local = s.rtp.addr
 	s.neg = NewNegotiation(NegotiationConfig{
 		ID: uint64(rand.Int64() >> 1), Address: cfg.Advertise.Unmap(), RTP: s.ports.rtp, RTCP: s.ports.rtp + 1,
-		Codecs: e.cfg.Codecs, Prefer: cfg.PreferCodec, SRTP: cfg.SRTP,
+		Codecs: e.cfg.Codecs, Prefer: cfg.PreferCodec, SRTP: cfg.SRTP, NoEvents: !cfg.DTMF.signals(),
 	})
 	s.media.init(s)
 	return s, nil
@@ -152,6 +153,9 @@ func (s *Session) Codec() (Codec, bool) {
 	p, ok := s.neg.Params()
 	return p.Codec, ok
 }
+
+// DTMF returns how digits pass between us and the peer, as the session was opened.
+func (s *Session) DTMF() DTMF { return s.cfg.DTMF }
 
 // Held says whether the peer holds us: it will not hear us.
 func (s *Session) Held() bool {

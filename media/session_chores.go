@@ -16,6 +16,7 @@ func (s *Session) chore(now int64) {
 		s.timedOut = true
 		s.engine.cfg.Emit(TimedOut{Session: s.id, Held: s.quiet, For: idle})
 	}
+	s.overdue(now)
 	s.look(now)
 	s.report(now)
 	if s.course == relayed && now-s.last >= int64(silentAfter) && s.maySend() {

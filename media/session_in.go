@@ -2,7 +2,6 @@ package media
 
 import (
 	"net/netip"
-	"time"
 )
 
 // receiver is what comes from the peer.
@@ -11,11 +10,12 @@ type receiver struct {
 	order jitter
 	gap   timer // when the oldest gap is given up
 	keys  digits
-	ear   speech   // the peer's sound in its order
-	taped Coder    // G.722: the same for the tap, as it comes
-	sound *playout // nil until somebody mixes this session
-	took  uint16   // number of the packet whose turn was last
-	taken bool     // there is one, of this stream
+	tones *dialTones // nil: its digits are no tones
+	ear   speech     // the peer's sound in its order
+	taped Coder      // G.722: the same for the tap, as it comes
+	sound *playout   // nil until somebody mixes this session
+	took  uint16     // number of the packet whose turn was last
+	taken bool       // there is one, of this stream
 
 	heard bool   // a stream is known
 	who   uint32 // its SSRC
@@ -250,17 +250,24 @@ func (s *Session) take(p *packet, now int64) {
 		s.press(p, now)
 		return
 	}
+	var pcm []int16 // G.722 may be decoded once only: it has state
+	if s.tones != nil && p.pt != comfortNoise {
+		pcm = s.listen(s.codecOf(p.pt), p.payload(), &s.shard.bench)
+		s.heed(pcm, now)
+	}
 	if s.table == nil || s.muted || s.passedOver(p) {
 		return
 	}
 	if s.isMixed {
-		pcm := s.listen(s.codecOf(p.pt), p.payload(), &s.shard.bench)
+		if pcm == nil {
+			pcm = s.listen(s.codecOf(p.pt), p.payload(), &s.shard.bench)
+		}
 		if !s.sound.write(p.ts, pcm, now/int64(perSample)) {
 			s.counts.late.Add(1)
 		}
 	}
 	if s.relayTo != nil {
-		s.relayTo.relay(s, p, now)
+		s.relayTo.relay(s, p, pcm, now)
 	}
 }
 
@@ -274,26 +281,6 @@ func (s *Session) passedOver(p *packet) bool {
 		s.relayTo.passOver()
 	}
 	return true
-}
-
-// press is the turn of a telephone-event packet (RFC 4733).
-func (s *Session) press(p *packet, now int64) {
-	if digit, ok := s.keys.press(p.ts, p.payload()); ok {
-		s.counts.digits.Add(1)
-		s.engine.cfg.Emit(Digit{Session: s.id, Digit: digit, At: s.engine.epoch.Add(time.Duration(now))})
-	}
-	if s.table == nil || s.muted || s.passedOver(p) {
-		return
-	}
-	if s.relayTo != nil {
-		s.relayTo.forwardEvent(s, p, now)
-		return
-	}
-	for _, other := range s.table.seats {
-		if other != s && other.course == mixed {
-			other.sendEvent(s, p, now)
-		}
-	}
 }
 
 func newPlayout(c Config) *playout {

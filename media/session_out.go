@@ -28,6 +28,7 @@ type sender struct {
 	eventOut  uint32 // and here
 	eventBy   int64  // its packets are expected until then: no silence meanwhile
 
+	pad       keypad    // what is pressed for the peer
 	mouth     speech    // what is encoded for the peer
 	pack      *repacker // nil: never needed yet
 	repacking bool      // the relayed source's packets are cut to our length
@@ -91,6 +92,10 @@ func (s *Session) tick(due, now int64) {
 	if s.limited && s.spent+s.frame > mostLimited || !s.latch.to.IsValid() && !s.terms.Held {
 		s.turned = true
 		return // a Play waits with it
+	}
+	if s.course == keying {
+		s.keyTick(due, now)
+		return
 	}
 	if payload := s.fill(due); s.maySend() && due >= s.eventBy {
 		s.from = nil

@@ -18,6 +18,7 @@ const (
 	playing                 // its Play
 	looping                 // its Background
 	stillness               // silence, at the pace of sound
+	keying                  // keys that are pressed for it
 )
 
 // media is what a session's shard knows of it.
@@ -138,6 +139,12 @@ func (s *Session) apply(p Params, now int64) {
 	s.mouth.speaks(p.Codec)
 	if s.taped == nil && p.Codec == G722 {
 		s.taped = G722.NewCoder()
+	}
+	switch listens := s.cfg.DTMF.tones(p); {
+	case !listens:
+		s.tones = nil
+	case s.tones == nil:
+		s.tones = &dialTones{}
 	}
 	s.counts.spoken.Store(uint32(p.Codec) + 1)
 	s.frame = int(p.Ptime / perSample)
@@ -277,6 +284,8 @@ func (s *Session) choose() (course, *Session) {
 	switch {
 	case !s.agreed || s.dormant:
 		return nowhere, nil
+	case s.pad.busy():
+		return keying, nil
 	case s.clip != nil:
 		return playing, nil
 	case s.table != nil && s.echo:

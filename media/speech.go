@@ -46,14 +46,17 @@ func (v *speech) encode(dst []byte, pcm []int16, b *bench) int {
 // convert puts a payload of another codec into ours, in its place: all codecs have a byte for each
 // tick, so a packet's length, timestamp and number stay as they are, and a hole stays a hole for
 // the phone's own concealment. Between the G.711 laws it is a table.
-func (s *Session) convert(from *Session, c Codec, payload []byte) {
+func (s *Session) convert(from *Session, c Codec, payload []byte, pcm []int16) {
 	switch to := s.terms.Codec; {
 	case c == to:
 	case c != G722 && to != G722:
 		c.Transcode(payload, to, payload)
 	default:
 		b := &s.shard.bench
-		s.mouth.encode(payload, from.listen(c, payload, b), b)
+		if pcm == nil {
+			pcm = from.listen(c, payload, b)
+		}
+		s.mouth.encode(payload, pcm, b)
 	}
 }
 

@@ -51,7 +51,7 @@ func (l *Leg) sendBye(why Reason) {
 // byeResponse is the final response to a BYE or PRACK (or CANCEL); a challenge
 // is answered once.
 func (l *Leg) byeResponse(t *clientTx, res *sip.Response) {
-	if t.req.Method != sip.BYE && t.req.Method != sip.PRACK || !asks(res) || l.login == nil {
+	if t.req.Method != sip.BYE && t.req.Method != sip.PRACK && t.req.Method != sip.INFO || !asks(res) || l.login == nil {
 		return
 	}
 	if t.req.GetHeader("authorization") != nil || t.req.GetHeader("proxy-authorization") != nil {

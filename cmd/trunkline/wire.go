@@ -150,8 +150,12 @@ func setup(c *config.Config) (call.Setup, error) {
 		s.DialTrunks = append(s.DialTrunks, sip.TrunkID(id))
 	}
 	for _, t := range c.Trunks {
+		dtmf, err := media.ParseDTMF(t.DTMF)
+		if err != nil {
+			return call.Setup{}, fmt.Errorf("trunks.%s.dtmf: %w", t.ID, err)
+		}
 		s.Trunks[sip.TrunkID(t.ID)] = call.Trunk{
-			In: desk.Format(t.Format.In), Out: desk.Format(t.Format.Out), MediaFrom: t.MediaFrom,
+			In: desk.Format(t.Format.In), Out: desk.Format(t.Format.Out), MediaFrom: t.MediaFrom, DTMF: dtmf,
 			MaxCalls: t.MaxCalls, CallerID: desk.Number(t.CallerID), Refer: t.Transfer == "refer", Believe: t.Identity.Trust,
 			SRTP: call.Protection(t.SRTP), Private: t.Transport == "tls",
 		}

@@ -1,0 +1,113 @@
+package call
+
+import (
+	"bytes"
+	"fmt"
+	"mime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"trunkline/media"
+	"trunkline/sip"
+)
+
+// The content types that carry a digit in INFO: nobody has standardised them,
+// every carrier that wants INFO takes the first.
+const (
+	dtmfRelay = "application/dtmf-relay" // Signal=5, Duration=160
+	dtmfPlain = "application/dtmf"       // 5
+)
+
+// Bounds of what an INFO says of a digit's length.
+const (
+	digitLength   = 160 * time.Millisecond
+	shortestDigit = 50 * time.Millisecond
+	longestDigit  = 8 * time.Second
+)
+
+// infoDigit reads the digit of an INFO; false: it is about something else.
+func infoDigit(contentType string, body []byte) (digit rune, length time.Duration, ok bool) {
+	kind, _, _ := mime.ParseMediaType(contentType)
+	length = digitLength
+	text := ""
+	switch kind {
+	case dtmfPlain:
+		text = string(bytes.TrimSpace(body))
+		// Some write it as in the other type.
+		if _, value, found := strings.Cut(text, "="); found {
+			text, _, _ = strings.Cut(value, "\n")
+		}
+	case dtmfRelay:
+		for line := range strings.Lines(string(body)) {
+			key, value, _ := strings.Cut(line, "=")
+			value = strings.TrimSpace(value)
+			switch strings.ToLower(strings.TrimSpace(key)) {
+			case "signal":
+				text = value
+			case "duration":
+				if n, err := strconv.Atoi(value); err == nil && n > 0 {
+					length = time.Duration(min(n, int(longestDigit/time.Millisecond))) * time.Millisecond
+				}
+			}
+		}
+	default:
+		return 0, 0, false
+	}
+	text = strings.ToUpper(strings.TrimSpace(text))
+	switch text { // RFC 4733's event numbers, as some gateways write them
+	case "10":
+		text = "*"
+	case "11":
+		text = "#"
+	case "12", "13", "14", "15":
+		text = string('A' + text[1] - '2')
+	}
+	if len(text) != 1 || !strings.Contains("0123456789*#ABCD", text) {
+		return 0, 0, false
+	}
+	return rune(text[0]), max(length, shortestDigit), true
+}
+
+// info is an INFO of a line's. A digit in it counts like one in the sound, and
+// goes on to whoever hears the line.
+func (s *Switchboard) info(l *line, e sip.Info) {
+	c := l.call
+	digit, length, ok := infoDigit(e.ContentType, e.Body)
+	if !ok || c.ended || l.muted {
+		return
+	}
+	s.pressed(l, digit)
+	s.passDigit(l, digit, length, true)
+}
+
+// digitEnded is the end of a digit in a line's sound: those whose trunk wants
+// INFO are sent it, with its length.
+func (s *Switchboard) digitEnded(l *line, e media.DigitEnded) {
+	if !l.muted {
+		s.passDigit(l, e.Digit, max(e.For, shortestDigit), false)
+	}
+}
+
+// passDigit sends a digit to those who hear the line: by INFO where they want
+// it so; else, unless media has done so, as events or tones.
+func (s *Switchboard) passDigit(l *line, digit rune, length time.Duration, byInfo bool) {
+	c := l.call
+	if c.far == nil || !c.answered {
+		return
+	}
+	in := seated(c.talking())
+	if !slices.Contains(in, l) {
+		return
+	}
+	for _, other := range in {
+		switch {
+		case other == l || other.session == nil:
+		case other.session.DTMF() == media.DTMFInfo:
+			other.leg.Info(dtmfRelay, fmt.Appendf(nil, "Signal=%c\r\nDuration=%d\r\n", digit, length.Milliseconds()))
+		case byInfo:
+			other.session.SendDigits(string(digit), length, 0)
+		}
+	}
+}
