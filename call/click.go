@@ -39,7 +39,11 @@ func (s *Switchboard) click(agent routing.AgentID, number string) (ID, error) {
 		if d = s.setup.Dial.Judge(number); d.Code == 484 {
 			return "", fmt.Errorf("%w: %s: %s", ErrNoTarget, number, d.Rule)
 		} else if d.Code != 0 {
+			s.refuseDial(nil, agent, "", d.Rule, false)
 			return "", fmt.Errorf("%w: %s", ErrNotAllowed, d.Rule)
+		} else if rule := s.mayDial(agent, d); rule != "" {
+			s.refuseDial(nil, agent, "", rule, true)
+			return "", fmt.Errorf("%w: %s is reached", ErrNotAllowed, rule)
 		}
 	}
 	switch {
@@ -93,6 +97,11 @@ func (s *Switchboard) clicked(c *liveCall, l *line) {
 	l.session.Begin()
 	l.session.Background(media.Ringback(s.setup.Country))
 	if c.out.to.Agent == "" {
+		if rule := s.mayDial(c.out.agent, c.out.judged); rule != "" { // since the order
+			s.refuseDial(c, c.out.agent, "", rule, true)
+			s.end(c, Ending{By: BySystem, Cause: CauseDialCap, Code: 403}, reasonNormal)
+			return
+		}
 		s.callNumber(c, c.out.judged)
 		return
 	}

@@ -39,6 +39,7 @@ const (
 	CauseNoSuchNumber  Cause = "no_such_number" // system: the dialled number is not ours (404)
 	CauseNoSuchFlow    Cause = "no_such_flow"   // system: the number's flow is not there (500)
 	CauseNotAllowed    Cause = "not_allowed"    // system: this peer may not make this call (403)
+	CauseDialCap       Cause = "dial_cap"       // system: max_calls or max_minutes_per_day of a dial: (403)
 	CauseBadOffer      Cause = "bad_offer"      // system: the session description cannot be read (400)
 	CauseNoCodec       Cause = "no_codec"       // system: no codec in common (488)
 	CauseNoPorts       Cause = "no_ports"       // system: media.ports is exhausted (503)

@@ -66,4 +66,5 @@ type Boot struct {
 	Unsealed []Record // calls that had ended, whose recordings were not sealed yet
 	Bindings []sip.Binding
 	Contacts []desk.Contact
+	Spent    []Spent // on numbers dialled; of older days too
 }

@@ -20,6 +20,7 @@ const (
 	FactReloaded         FactKind = "switch.reloaded"
 	FactMismatch         FactKind = "switch.mismatch" // the reconciler found and mended a difference
 	FactArrived          FactKind = "call.arrived"
+	FactDialRefused      FactKind = "dial.refused" // a number was not dialled: Reason is the rule
 	FactDialled          FactKind = "call.dialled" // an agent's own call; By calls Agent where that is a colleague
 	FactPickedUp         FactKind = "call.picked_up"
 	FactAnswered         FactKind = "call.answered"

@@ -121,6 +121,9 @@ func (s *Switchboard) lineAnswered(l *line, e sip.Answered) {
 		s.failed(l, failure{code: 488, misfit: true})
 		return
 	}
+	if l.outside != nil {
+		l.charged = s.now
+	}
 	l.held = l.session.Held()
 	s.secured(l)
 	switch l.errand {
@@ -373,6 +376,7 @@ func (s *Switchboard) forget(l *line) {
 		c.ringing = without(c.ringing, l)
 	}
 	if l.outside != nil {
+		s.charge(l)
 		s.trunkOf(l.trunk).calls--
 	}
 	s.tellLeft(l)

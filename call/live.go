@@ -74,8 +74,9 @@ type line struct {
 	held      bool // the peer holds us: it does not hear us
 	judged    bool // how it sounded is on the card
 
-	private bool   // its signalling goes over TLS
-	suite   string // its sound is encrypted with; "": plain RTP
+	charged time.Time // of a number that was answered: since when its time is not charged yet
+	private bool      // its signalling goes over TLS
+	suite   string    // its sound is encrypted with; "": plain RTP
 
 	// What was ordered.
 	holding bool // this side holds the others

@@ -73,11 +73,15 @@ func (s *Switchboard) dials(c *liveCall, in sip.Invited) *refusal {
 	var d Dialled
 	if to.Number != "" && !s.isCode(in.Dialled) {
 		if d = s.setup.Dial.Judge(in.Dialled); d.Code != 0 {
-			s.log.Warn("an agent's call is refused by the dial rules", "call", c.id, "agent", c.out.agent, "code", d.Code, "reason", d.Rule)
+			s.refuseDial(c, c.out.agent, "", d.Rule, false)
 			if d.Code == 484 {
 				return &refusal{CauseNoSuchNumber, 484, "Address Incomplete"}
 			}
 			return &refusal{CauseNotAllowed, d.Code, "Not Allowed By The Dial Rules"}
+		}
+		if rule := s.mayDial(c.out.agent, d); rule != "" {
+			s.refuseDial(c, c.out.agent, "", rule, true)
+			return &refusal{CauseDialCap, 403, "Dial Limit Reached"}
 		}
 		c.out.emergency = d.Emergency
 	}
@@ -121,7 +125,7 @@ func (s *Switchboard) callNumber(c *liveCall, d Dialled) {
 	c.record.Dialled = string(d.Number)
 	own := s.callerID(c.out)
 	c.record.Caller = own
-	c.forward = &outside{number: d.Number, trunks: s.setup.DialTrunks, own: own, emergency: d.Emergency, role: roleForward, rings: outboundRings, code: 503}
+	c.forward = &outside{number: d.Number, trunks: s.setup.DialTrunks, own: own, by: c.out.agent, emergency: d.Emergency, role: roleForward, rings: outboundRings, code: 503}
 	level := s.log.Info
 	if d.Emergency {
 		level = s.log.Warn

@@ -9,6 +9,7 @@ import (
 
 	"trunkline/desk"
 	"trunkline/media"
+	"trunkline/routing"
 	"trunkline/sip"
 )
 
@@ -17,15 +18,16 @@ import (
 type outside struct {
 	number    desk.Number
 	trunks    []sip.TrunkID
-	own       desk.Number   // shown in From; empty: the trunk's
-	emergency bool          // dialled as it is, past the trunk's limit
-	callerID  string        // "caller": the caller's number is passed on; else the trunk's is shown
-	role      role          // of the lines that are dialled
-	rings     time.Duration // how long one may ring
-	next      int           // of trunks
-	code      int           // of the last trunk's failure
-	cause     sip.Reason    // its Reason
-	line      *line         // nil: between two trunks
+	own       desk.Number     // shown in From; empty: the trunk's
+	by        routing.AgentID // whose order it is; empty: a flow's
+	emergency bool            // dialled as it is, past the trunk's limit
+	callerID  string          // "caller": the caller's number is passed on; else the trunk's is shown
+	role      role            // of the lines that are dialled
+	rings     time.Duration   // how long one may ring
+	next      int             // of trunks
+	code      int             // of the last trunk's failure
+	cause     sip.Reason      // its Reason
+	line      *line           // nil: between two trunks
 }
 
 // tryTrunk dials over the next trunk that has room; false: none is left.
@@ -39,6 +41,10 @@ func (s *Switchboard) tryTrunk(c *liveCall, o *outside) bool {
 		}
 		if state := s.trunkOf(id); t.MaxCalls > 0 && state.calls >= t.MaxCalls && !o.emergency {
 			s.log.Warn("the trunk's max_calls is reached, the next is tried", "call", c.id, "trunk", id)
+			continue
+		}
+		if rule := s.mayCarry(id, o); rule != "" {
+			s.refuseDial(c, o.by, id, rule, true)
 			continue
 		}
 		l := &line{role: o.role, call: c, trunk: id, outside: o}

@@ -33,10 +33,13 @@ type Setup struct {
 	SRTP         map[routing.AgentID]Protection
 	Dial         DialRules
 	CallerIDs    map[routing.AgentID]desk.Number // shown on an agent's calls out; missing: the team's
-	DialTrunks   []sip.TrunkID                   // over which agents' numbers are dialled, in order
-	PauseFor     time.Duration                   // after which a paused recording goes on by itself; 0: by hand
-	PauseTone    *media.Clip                     // heard by both when a recording is paused and goes on; nil: none
-	TransferRing time.Duration                   // of a number that a transfer dials; 0: 30 s
+	DialCaps     Caps                            // of all numbers that are dialled
+	AgentCaps    map[routing.AgentID]Caps
+	Zone         *time.Location // whose days count; nil: UTC
+	DialTrunks   []sip.TrunkID  // over which agents' numbers are dialled, in order
+	PauseFor     time.Duration  // after which a paused recording goes on by itself; 0: by hand
+	PauseTone    *media.Clip    // heard by both when a recording is paused and goes on; nil: none
+	TransferRing time.Duration  // of a number that a transfer dials; 0: 30 s
 
 	MaxCalls    int           // at once; 0: no limit
 	MaxDuration time.Duration // of a call, from its answer; 0: no limit
@@ -54,6 +57,7 @@ type Trunk struct {
 	Refer     bool           // it makes blind transfers to numbers itself (REFER)
 	CallerID  desk.Number    // ours, shown on calls out
 	SRTP      Protection
+	Caps      Caps // of calls out
 	Private   bool // its signalling goes over TLS
 }
 

@@ -75,6 +75,8 @@ type Switchboard struct {
 
 	// The journal: what this turn of the loop has to say, see journal.go.
 	factSeq          uint64
+	spent            map[string]Spent // on numbers dialled, see caps.go
+	chargeAt         time.Time        // when the calls that are up are charged
 	out              []Entry
 	unkept           []*liveCall // whose record has changed
 	answers          []func()    // to orders of this turn: given when out is with the journal
@@ -119,6 +121,10 @@ func New(cfg Config) *Switchboard {
 		fresh:      map[routing.AgentID]time.Time{},
 		book:       desk.NewBook(cfg.Boot.Contacts),
 		factSeq:    cfg.Boot.FactSeq,
+	}
+	s.spent = map[string]Spent{}
+	for _, row := range cfg.Boot.Spent {
+		s.spent[row.Account()] = row
 	}
 	s.boot(cfg.Boot)
 	return s
@@ -243,6 +249,10 @@ func (s *Switchboard) ring() {
 		s.checkAt = s.now.Add(checkEvery)
 		s.sayRest()
 		s.reconcile()
+		if !s.chargeAt.After(s.now) {
+			s.chargeAt = s.now.Add(chargeEvery)
+			s.chargeAll()
+		}
 	}
 }
 

@@ -149,10 +149,14 @@ func (s *Switchboard) transferNumber(c *liveCall, l *line, text string) (*outsid
 	case d.Code == 484:
 		return nil, fmt.Errorf("%w: %s: %s", ErrNoTarget, text, d.Rule)
 	case d.Code != 0:
-		s.log.Warn("a transfer is refused by the dial rules", "call", c.id, "agent", l.agent, "reason", d.Rule)
+		s.refuseDial(c, l.agent, "", d.Rule, false)
 		return nil, fmt.Errorf("%w: %s", ErrNotAllowed, d.Rule)
 	}
-	return &outside{number: d.Number, trunks: s.setup.DialTrunks, role: roleThird, rings: s.transferRing(), emergency: d.Emergency, code: 503}, nil
+	if rule := s.mayDial(l.agent, d); rule != "" {
+		s.refuseDial(c, l.agent, "", rule, true)
+		return nil, fmt.Errorf("%w: %s is reached", ErrNotAllowed, rule)
+	}
+	return &outside{number: d.Number, trunks: s.setup.DialTrunks, role: roleThird, rings: s.transferRing(), by: l.agent, emergency: d.Emergency, code: 503}, nil
 }
 
 // transferTries dials the number over the next trunk; none left, it failed.

@@ -71,9 +71,11 @@ type CallStatus struct {
 
 // Counts are totals since the start of the process.
 type Counts struct {
-	Calls      uint64 `json:"calls"`
-	Refused    uint64 `json:"refused"` // new calls that were not taken, for whatever reason
-	Mismatches uint64 `json:"mismatches"`
-	Faults     uint64 `json:"faults"`  // panics that cost a call
-	Unheard    uint64 `json:"unheard"` // legs that should have been heard and were not
+	Calls       uint64 `json:"calls"`
+	DialRefused uint64 `json:"dial_refused"` // numbers that the dial rules forbid
+	DialCapped  uint64 `json:"dial_capped"`  // numbers not dialled because a cap of dial: was reached
+	Refused     uint64 `json:"refused"`      // new calls that were not taken, for whatever reason
+	Mismatches  uint64 `json:"mismatches"`
+	Faults      uint64 `json:"faults"`  // panics that cost a call
+	Unheard     uint64 `json:"unheard"` // legs that should have been heard and were not
 }

@@ -229,6 +229,18 @@ func (r *reader) checkDial(c *Config) {
 		}
 	}
 	r.noRepeats("dial.emergency", c.Dial.Emergency)
+	r.checkCaps("dial", Caps{c.Dial.MaxCalls, c.Dial.MaxMinutesPerDay})
+	for _, t := range c.Trunks {
+		r.checkCaps(join(join("trunks", t.ID), "dial"), t.Dial)
+	}
+	for _, a := range c.Agents {
+		r.checkCaps(join(join("agents", a.ID), "dial"), a.Dial)
+	}
+}
+
+func (r *reader) checkCaps(key string, c Caps) {
+	r.between(join(key, "max_calls"), c.MaxCalls, 0, 100_000)
+	r.between(join(key, "max_minutes_per_day"), c.MaxMinutesPerDay, 0, 100_000_000)
 }
 
 func (r *reader) checkTrunkNames(c *Config, key string, names []string) {

@@ -195,6 +195,8 @@ type Trunk struct {
 	SRTP string `yaml:"srtp" jsonschema:"enum=off,enum=auto,enum=optional,enum=required"`
 	// Most calls at once over this trunk, both directions.
 	MaxCalls int `yaml:"max_calls"`
+	// What may be dialled over this trunk at most.
+	Dial Caps `yaml:"dial"`
 	// Our E.164 number shown on calls that leave over this trunk.
 	CallerID string `yaml:"caller_id"`
 }
@@ -242,6 +244,18 @@ type Dial struct {
 	Trunks []string `yaml:"trunks"`
 	// Numbers dialled as they are, whatever the limits; empty: those of the country.
 	Emergency []string `yaml:"emergency"`
+	// Most calls to outside numbers at once, of all agents and flows together; 0: no cap.
+	MaxCalls int `yaml:"max_calls"`
+	// Most minutes to outside numbers in a day, of all together; 0: no cap.
+	MaxMinutesPerDay int `yaml:"max_minutes_per_day"`
+}
+
+// Caps bound what stolen credentials could dial. Emergency numbers pass them.
+type Caps struct {
+	// Most calls to outside numbers at once; 0: no cap.
+	MaxCalls int `yaml:"max_calls"`
+	// Most answered minutes to outside numbers in a day; 0: no cap.
+	MaxMinutesPerDay int `yaml:"max_minutes_per_day"`
 }
 
 // Agent is one person who takes calls.
@@ -259,6 +273,8 @@ type Agent struct {
 	Extension string `yaml:"extension"`
 	// Most calls at once.
 	CallLimit int `yaml:"call_limit"`
+	// What the agent may dial at most.
+	Dial Caps `yaml:"dial"`
 	// SIP addresses of phones that cannot register: they are always there.
 	Phones []string `yaml:"phones"`
 	// Encrypt the sound of the phones (SRTP, keys by SDES): off, auto, optional, required.

@@ -82,7 +82,7 @@ func DefaultTrunk() Trunk {
 
 // DefaultAgent is an agent of whom nothing but the name is written.
 func DefaultAgent() Agent {
-	return Agent{CallLimit: 1, Phones: []string{}, SRTP: "auto", Options: true}
+	return Agent{CallLimit: 1, Phones: []string{}, SRTP: "auto", Dial: Caps{MaxCalls: 5, MaxMinutesPerDay: 720}, Options: true}
 }
 
 // DefaultTeam is a team of which nothing but its name is written.

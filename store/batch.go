@@ -25,6 +25,7 @@ const (
 	bucketEvents   = "events"   // number → call.RouterEvent
 	bucketOpen     = "open"     // call.ID → call.Record
 	bucketBindings = "bindings" // account → []sip.Binding
+	bucketSpent    = "spent"    // account → call.Spent, of its last day
 	bucketContacts = "contacts" // desk.ContactID → desk.Contact
 )
 
@@ -90,6 +91,8 @@ func (b *batch) add(e call.Entry) error {
 			return nil
 		}
 		return b.put(hotName, bucketBindings, string(e.Account), e.Bindings)
+	case call.Spent:
+		return b.put(hotName, bucketSpent, e.Account(), e)
 	case call.ContactKept:
 		return b.put(hotName, bucketContacts, string(e.Contact.ID), e.Contact)
 	}

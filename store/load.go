@@ -106,6 +106,7 @@ func (s *Store) Load() (call.Boot, error) {
 			loadRouter(tx, &boot),
 			each(tx, bucketOpen, func(_ []byte, r call.Record) { boot.Open = append(boot.Open, r) }),
 			each(tx, bucketBindings, func(_ []byte, b []sip.Binding) { boot.Bindings = append(boot.Bindings, b...) }),
+			each(tx, bucketSpent, func(_ []byte, row call.Spent) { boot.Spent = append(boot.Spent, row) }),
 			each(tx, bucketContacts, func(_ []byte, c desk.Contact) { boot.Contacts = append(boot.Contacts, c) }),
 		)
 	})

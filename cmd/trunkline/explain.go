@@ -15,14 +15,17 @@ import (
 	"trunkline/routing"
 )
 
-// explainCmd says where a call would go.
+// explainCmd says where a call would go, in or out.
 type explainCmd struct {
 	file
-	To   string `required:"" placeholder:"NUMBER" help:"The number dialled, in any way of writing."`
-	From string `placeholder:"NUMBER" help:"The caller's number (default: anonymous)."`
-	At   string `placeholder:"TIME" help:"When: 18:30, '2026-12-24 18:30' (in the configuration's time zone) or RFC 3339 (default: now)."`
-	Live bool   `help:"Ask the running switch, which knows who is there. Without it the file alone answers, and every agent is supposed active with a phone."`
-	JSON bool   `name:"json" help:"As JSON."`
+	To   string `required:"" xor:"what" placeholder:"NUMBER" help:"The number that the world dials, in any way of writing."`
+	Dial string `required:"" xor:"what" placeholder:"NUMBER" help:"What an agent dials: a number, an agent, an extension, a code."`
+
+	Agent string `placeholder:"NAME" help:"With --dial: who dials it."`
+	From  string `placeholder:"NUMBER" help:"The caller's number (default: anonymous)."`
+	At    string `placeholder:"TIME" help:"When: 18:30, '2026-12-24 18:30' (in the configuration's time zone) or RFC 3339 (default: now)."`
+	Live  bool   `help:"Ask the running switch, which knows who is there. Without it the file alone answers, and every agent is supposed active with a phone."`
+	JSON  bool   `name:"json" help:"As JSON."`
 }
 
 // Run explains from the file, or asks the running switch.
@@ -30,6 +33,16 @@ func (c *explainCmd) Run(t *terminal) error {
 	cfg, err := c.read()
 	if err != nil {
 		return err
+	}
+	if c.Dial != "" {
+		d, err := explainDial(cfg, c.Dial, c.Agent)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return writeJSON(t.out, d)
+		}
+		return showDialling(t.out, d)
 	}
 	q := api.Question{To: c.To, From: c.From}
 	if q.At, err = parseTime(c.At, cfg.Location(), time.Now()); err != nil {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"time"
 
 	"trunkline/call"
 	"trunkline/config"
@@ -142,9 +143,11 @@ func setup(c *config.Config) (call.Setup, error) {
 			s.Extensions[a.Extension] = routing.AgentID(a.ID)
 		}
 	}
-	s.SRTP = map[routing.AgentID]call.Protection{}
+	s.SRTP, s.AgentCaps = map[routing.AgentID]call.Protection{}, map[routing.AgentID]call.Caps{}
+	s.DialCaps, s.Zone = caps(config.Caps{MaxCalls: c.Dial.MaxCalls, MaxMinutesPerDay: c.Dial.MaxMinutesPerDay}), c.Location()
 	for _, a := range c.Agents {
 		s.SRTP[routing.AgentID(a.ID)] = call.Protection(a.SRTP)
+		s.AgentCaps[routing.AgentID(a.ID)] = caps(a.Dial)
 	}
 	for _, id := range dialTrunks(c) {
 		s.DialTrunks = append(s.DialTrunks, sip.TrunkID(id))
@@ -157,7 +160,7 @@ func setup(c *config.Config) (call.Setup, error) {
 		s.Trunks[sip.TrunkID(t.ID)] = call.Trunk{
 			In: desk.Format(t.Format.In), Out: desk.Format(t.Format.Out), MediaFrom: t.MediaFrom, DTMF: dtmf,
 			MaxCalls: t.MaxCalls, CallerID: desk.Number(t.CallerID), Refer: t.Transfer == "refer", Believe: t.Identity.Trust,
-			SRTP: call.Protection(t.SRTP), Private: t.Transport == "tls",
+			SRTP: call.Protection(t.SRTP), Caps: caps(t.Dial), Private: t.Transport == "tls",
 		}
 	}
 	for _, t := range c.Teams {
@@ -180,6 +183,10 @@ func setup(c *config.Config) (call.Setup, error) {
 		}
 	}
 	return s, nil
+}
+
+func caps(c config.Caps) call.Caps {
+	return call.Caps{Calls: c.MaxCalls, PerDay: time.Duration(c.MaxMinutesPerDay) * time.Minute}
 }
 
 // flowSteps maps steps, and reads the prompts they play.

@@ -161,12 +161,14 @@ func survives(t *testing.T, open Opener) {
 	live := record(noon, 2)
 	s.Append(f, call.Opened{Record: r}, call.Opened{Record: live}, event(4), snap, event(5), event(6))
 	s.Append(call.Closed{Record: r}, call.Bound{Account: "ann", Bindings: []sip.Binding{b}}, call.ContactKept{Contact: c})
+	spent := call.Spent{Agent: "ann", Day: "2026-11-28", Time: 7 * time.Minute}
+	s.Append(call.Spent{Agent: "ann", Day: "2026-11-28", Time: time.Minute}, spent)
 	mustSync(t, s)
 	check := func() {
 		t.Helper()
 		same(t, "boot", mustLoad(t, s), call.Boot{
 			FactSeq: 1, RouterSeq: 6, Router: &snap, RouterEvents: []call.RouterEvent{event(5), event(6)},
-			Open: []call.Record{live}, Bindings: []sip.Binding{b}, Contacts: []desk.Contact{c},
+			Open: []call.Record{live}, Bindings: []sip.Binding{b}, Contacts: []desk.Contact{c}, Spent: []call.Spent{spent},
 		})
 		got, err := s.Record(r.ID)
 		if err != nil {
