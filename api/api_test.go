@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -362,16 +363,49 @@ func TestTCPServesHealthAlone(t *testing.T) {
 func TestHealthIsBadWhileStopping(t *testing.T) {
 	b := board(t)
 	s := New(Config{Board: b})
-	if err := s.health(t.Context()); err != nil {
+	if err := s.healthy.ask(t.Context(), s.health); err != nil {
 		t.Errorf("health: got %v, want nil", err)
 	}
 	if err := b.Drain(t.Context(), time.Second); err != nil {
 		t.Fatal(err)
 	}
-	s.asked = s.asked.Add(-healthFor) // the answer is given again for a second
+	s.healthy.asked = s.healthy.asked.Add(-healthFor) // the answer is given again for a second
 	var refused *Error
-	if err := s.health(t.Context()); !errors.As(err, &refused) || refused.Status != 503 {
+	if err := s.healthy.ask(t.Context(), s.health); !errors.As(err, &refused) || refused.Status != 503 {
 		t.Errorf("health while draining: got %v, want 503", err)
+	}
+}
+
+func TestReadinessWantsSocketsAndADisk(t *testing.T) {
+	var trouble error
+	s := New(Config{Board: board(t), Ready: func(context.Context) error { return trouble }})
+	if err := s.readiness(t.Context()); err != nil {
+		t.Errorf("ready: got %v, want nil", err)
+	}
+	trouble = errors.New("the store cannot be written")
+	var refused *Error
+	if err := s.readiness(t.Context()); !errors.As(err, &refused) || refused.Status != 503 || refused.What != trouble.Error() {
+		t.Errorf("ready without a disk: got %v, want 503 with the reason", err)
+	}
+	trouble = nil
+	if err := s.cfg.Board.Drain(t.Context(), time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.readiness(t.Context()); !errors.As(err, &refused) || refused.Status != 503 {
+		t.Errorf("ready while stopping: got %v, want 503", err)
+	}
+}
+
+func TestFiguresAreForThisMachine(t *testing.T) {
+	s := New(Config{Board: board(t), Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) })})
+	for from, want := range map[string]int{"127.0.0.1:40000": 200, "[::1]:40000": 200, "[::ffff:127.0.0.1]:4": 200, "@": 200, "192.0.2.1:40000": 403, "[2001:db8::1]:4": 403} {
+		r := httptest.NewRequest("GET", "/metrics", nil)
+		r.RemoteAddr = from
+		w := httptest.NewRecorder()
+		s.public().ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("from %s: got %d, want %d", from, w.Code, want)
+		}
 	}
 }
 

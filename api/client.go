@@ -75,6 +75,11 @@ func (c *Client) SetAgent(ctx context.Context, name string, active bool, reason 
 	return a, c.do(ctx, http.MethodPost, "/agents/"+url.PathEscape(name)+"/status", agentStatus{&active, reason}, &a)
 }
 
+// Unban has the bans of an address ended.
+func (c *Client) Unban(ctx context.Context, address string) (u Unbanned, err error) {
+	return u, c.do(ctx, http.MethodDelete, "/bans/"+url.PathEscape(address), nil, &u)
+}
+
 // Reload has the configuration read again.
 func (c *Client) Reload(ctx context.Context) (changes Changes, err error) {
 	return changes, c.do(ctx, http.MethodPost, "/reload", nil, &changes)

@@ -2,7 +2,7 @@
 //
 // It stands on two kinds of sockets. The control socket, data_dir/control.sock,
 // is for the operator: who can open it (mode 0600, in a directory of mode
-// 0700) may do everything. TCP listeners serve /healthz and nothing else.
+// 0700) may do everything. TCP listeners serve the last three and nothing else.
 // All bodies are JSON; a refusal is {"error": what is wrong, "cure": what
 // would be right}.
 //
@@ -11,11 +11,14 @@
 //	GET  /calls/{id}              one call card
 //	GET  /calls/{id}/ladder       what its legs said, while it is kept
 //	POST /agents/{name}/status    {"active": false, "reason": "lunch"}
+//	DELETE /bans/{address}        end the bans of an address
 //	POST /reload                  read the configuration again
 //	POST /test-call               a credential for one test call
 //	GET  /explain?to=&from=&at=   where a call would go now, and why
 //	GET  /version                 what runs
 //	GET  /healthz                 200 while calls are taken
+//	GET  /readyz                  200 while they can be served: sockets, disk
+//	GET  /metrics                 figures for Prometheus, from this machine alone
 //
 // It owns the wire types (Status, Card, …), which stay as they are when rooms
 // change inside, and Client, which the command line uses.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 	"os"
 	"runtime"
 	"strconv"
@@ -35,22 +36,44 @@ func (s *Server) control() http.Handler {
 	handle(mux, "GET /calls/{id}", s.card)
 	handle(mux, "GET /calls/{id}/ladder", s.ladder)
 	handle(mux, "POST /agents/{name}/status", s.setAgent)
+	handle(mux, "DELETE /bans/{address}", s.unban)
 	handle(mux, "POST /reload", func(r *http.Request) (Changes, error) { return s.cfg.Reload(r.Context()) })
 	handle(mux, "POST /test-call", s.testCall)
 	mux.HandleFunc("POST /trunks/{id}/test", s.examine)
 	handle(mux, "GET /explain", s.explain)
 	handle(mux, "GET /version", s.version)
-	handle(mux, "GET /healthz", s.healthz)
+	s.watched(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { notFound(mux, w, r) })
 	return mux
 }
 
-// public is /healthz, for everybody.
+// public is what everybody may ask.
 func (s *Server) public() http.Handler {
 	mux := http.NewServeMux()
-	handle(mux, "GET /healthz", s.healthz)
+	s.watched(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { notFound(mux, w, r) })
 	return mux
+}
+
+// watched are the questions of those who watch the switch.
+func (s *Server) watched(mux *http.ServeMux) {
+	handle(mux, "GET /healthz", s.healthz)
+	handle(mux, "GET /readyz", s.readyz)
+	if s.cfg.Metrics != nil {
+		mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+			if !near(r) {
+				answer(w, nil, &Error{Status: http.StatusForbidden, What: "figures are told to this machine alone", Cure: "scrape 127.0.0.1, or put a proxy before it that knows who asks"})
+				return
+			}
+			s.cfg.Metrics.ServeHTTP(w, r)
+		})
+	}
+}
+
+// near says that a request comes from this machine.
+func near(r *http.Request) bool {
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err != nil || a.Addr().Unmap().IsLoopback() // what has no address came over the control socket
 }
 
 // handle answers a pattern with what f gives.
@@ -76,7 +99,7 @@ func notFound(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 		answer(w, nil, &Error{Status: http.StatusMethodNotAllowed, What: r.Method + " is not possible here", Cure: "use " + strings.Join(allowed, " or ")})
 		return
 	}
-	answer(w, nil, &Error{Status: http.StatusNotFound, What: "there is nothing here", Cure: "the orders are given over the control socket in data_dir; TCP has /healthz"})
+	answer(w, nil, &Error{Status: http.StatusNotFound, What: "there is nothing here", Cure: "the orders are given over the control socket in data_dir; TCP has /healthz, /readyz and /metrics"})
 }
 
 // asked bounds a question to the switchboard.
@@ -96,7 +119,28 @@ func (s *Server) status(r *http.Request) (Status, error) {
 	ctx, cancel := asked(r)
 	defer cancel()
 	status, err := s.cfg.Board.Status(ctx)
-	return statusView(status, s.cfg.Version), late(err)
+	view := statusView(status, s.cfg.Version)
+	if s.cfg.Edge != nil {
+		view.Bans, view.Rejections = s.cfg.Edge()
+	}
+	return view, late(err)
+}
+
+// unban ends the bans of an address.
+func (s *Server) unban(r *http.Request) (Unbanned, error) {
+	text := r.PathValue("address")
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		p, err := netip.ParsePrefix(text) // as the status shows it
+		if err != nil {
+			return Unbanned{}, bad(strconv.Quote(text) + " is not an IP address")
+		}
+		a = p.Addr()
+	}
+	if s.cfg.Unban == nil || !s.cfg.Unban(a) {
+		return Unbanned{}, &Error{Status: http.StatusNotFound, What: a.String() + " is not banned", Cure: "trunkline status lists the bans"}
+	}
+	return Unbanned{Source: a.String()}, nil
 }
 
 func (s *Server) cards(r *http.Request) ([]Card, error) {
@@ -287,7 +331,13 @@ type healthy struct {
 }
 
 func (s *Server) healthz(r *http.Request) (healthy, error) {
-	return healthy{"ok"}, s.health(r.Context())
+	return healthy{"ok"}, s.healthy.ask(r.Context(), s.health)
+}
+
+// readyz is 200 when calls can be served: sockets are open, the disk takes
+// what is written, nothing is stopping.
+func (s *Server) readyz(r *http.Request) (healthy, error) {
+	return healthy{"ready"}, s.ready.ask(r.Context(), s.readiness)
 }
 
 func bad(what string) *Error { return &Error{Status: http.StatusBadRequest, What: what} }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -46,8 +47,17 @@ type Config struct {
 	// Examine tries a trunk and tells each step as it is done; an error where
 	// nothing can be tried.
 	Examine func(ctx context.Context, q TrunkQuestion, tell func(TrunkFinding)) error
+	// Edge gives the bans in force, the longest first, and the refusals by rule.
+	Edge func() ([]Ban, map[string]uint64)
+	// Unban ends the bans of an address; false: it had none.
+	Unban func(netip.Addr) bool
 	// Explain says where a call would go now.
 	Explain func(ctx context.Context, q Question) (Explanation, error)
+	// Metrics answers /metrics.
+	Metrics http.Handler
+	// Ready says why calls could not be served now, besides what the
+	// switchboard says; nil: they can.
+	Ready func(ctx context.Context) error
 	// Version is that of the program.
 	Version string
 	// Log is where failures go; nil: slog.Default.
@@ -59,10 +69,7 @@ type Server struct {
 	cfg     Config
 	started time.Time
 
-	// The last answer to /healthz, which strangers may ask as often as they like.
-	mu      sync.Mutex
-	asked   time.Time
-	healthy error
+	healthy, ready checked
 }
 
 // New makes a server; Serve runs it.
@@ -134,26 +141,55 @@ func (s *Server) guard(h http.Handler) http.Handler {
 	})
 }
 
-// healthFor is how long one answer about the health is given again.
+// healthFor is how long one answer about the health is given again: strangers
+// may ask as often as they like.
 const healthFor = time.Second
 
-// health asks the switchboard whether calls are taken, at most once a second.
-func (s *Server) health(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now := time.Now(); s.asked.IsZero() || now.Sub(s.asked) >= healthFor {
+// checked is the last answer to a question about the health.
+type checked struct {
+	mu    sync.Mutex
+	asked time.Time
+	err   error
+}
+
+// ask gives the last answer, or asks anew, in at most healthFor.
+func (c *checked) ask(ctx context.Context, check func(context.Context) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := time.Now(); c.asked.IsZero() || now.Sub(c.asked) >= healthFor {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healthFor)
 		defer cancel()
-		status, err := s.cfg.Board.Status(ctx)
-		switch {
-		case err != nil:
-			err = &Error{Status: http.StatusServiceUnavailable, What: "the switchboard does not answer"}
-		case status.Draining:
-			err = &Error{Status: http.StatusServiceUnavailable, What: "the switch is stopping"}
-		}
-		s.asked, s.healthy = now, err
+		c.err = check(ctx)
+		c.asked = now
 	}
-	return s.healthy
+	return c.err
+}
+
+// health says whether calls are taken.
+func (s *Server) health(ctx context.Context) error {
+	status, err := s.cfg.Board.Status(ctx)
+	switch {
+	case err != nil:
+		return &Error{Status: http.StatusServiceUnavailable, What: "the switchboard does not answer"}
+	case status.Draining:
+		return &Error{Status: http.StatusServiceUnavailable, What: "the switch is stopping"}
+	}
+	return nil
+}
+
+// readiness is health, with sockets that are read and a disk that takes what
+// is written.
+func (s *Server) readiness(ctx context.Context) error {
+	if err := s.health(ctx); err != nil {
+		return err
+	}
+	if s.cfg.Ready == nil {
+		return nil
+	}
+	if err := s.cfg.Ready(ctx); err != nil {
+		return &Error{Status: http.StatusServiceUnavailable, What: err.Error()}
+	}
+	return nil
 }
 
 // limited is a listener with at most n connections at once; further ones wait.

@@ -20,6 +20,22 @@ type Status struct {
 	Queues   []Queue   `json:"queues"`
 	Calls    []Call    `json:"calls"`
 	Counts   Counts    `json:"counts"`
+
+	// Bans are the sources that the SIP edge does not hear now; Rejections are
+	// what it refused since its start, by rule.
+	Bans       []Ban             `json:"bans"`
+	Rejections map[string]uint64 `json:"rejections"`
+}
+
+// Ban is a source that is not heard for a while, or a user for which its
+// credentials are not looked at.
+type Ban struct {
+	Source  string    `json:"source"` // as a network
+	User    string    `json:"user,omitempty"`
+	Rule    string    `json:"rule"`
+	Since   time.Time `json:"since"`
+	Until   time.Time `json:"until"`
+	Dropped uint64    `json:"dropped"` // packets since
 }
 
 // Counts are totals since the start of the process.
@@ -116,6 +132,11 @@ type Recording struct {
 	Sealed   bool    `json:"sealed"`
 }
 
+// Unbanned is an address that is heard again.
+type Unbanned struct {
+	Source string `json:"source"`
+}
+
 // Changes is what a reload did.
 type Changes struct {
 	Applied      []string `json:"applied"`
@@ -203,10 +224,10 @@ type ExplainedAgent struct {
 func statusView(s call.Status, version string) Status {
 	out := Status{
 		At: s.At, Started: s.Started, Version: version, Config: s.Config, Draining: s.Draining, Counts: s.Counts,
-		Trunks: []Trunk{}, Agents: []Agent{}, Queues: []Queue{}, Calls: []Call{},
+		Trunks: []Trunk{}, Agents: []Agent{}, Queues: []Queue{}, Calls: []Call{}, Bans: []Ban{}, Rejections: map[string]uint64{},
 	}
 	for _, t := range s.Trunks {
-		out.Trunks = append(out.Trunks, Trunk{ID: string(t.ID), Up: t.Up, Why: t.Why, State: t.State, Target: t.At, Until: t.Until, Calls: t.Calls, MaxCalls: t.Max})
+		out.Trunks = append(out.Trunks, Trunk{ID: string(t.ID), Up: t.Up, Why: t.Why, State: string(t.State), Target: t.At, Until: t.Until, Calls: t.Calls, MaxCalls: t.Max})
 	}
 	for _, a := range s.Agents {
 		out.Agents = append(out.Agents, agentView(a))

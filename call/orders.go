@@ -172,7 +172,7 @@ func (s *Switchboard) status(now time.Time) Status {
 	v := Status{At: now, Started: s.started, Config: s.setup.Hash, Draining: s.draining, Counts: s.counts}
 	for id := range s.setup.Trunks {
 		t := s.trunkOf(id)
-		v.Trunks = append(v.Trunks, TrunkStatus{ID: id, Up: t.said.Up, Why: t.said.Why, State: string(t.said.State), At: t.said.Target, Until: t.said.Until, Calls: t.calls, Max: s.setup.Trunks[id].MaxCalls})
+		v.Trunks = append(v.Trunks, TrunkStatus{ID: id, Up: t.said.Up, Why: t.said.Why, State: t.said.State, At: t.said.Target, Until: t.said.Until, Calls: t.calls, Max: s.setup.Trunks[id].MaxCalls})
 	}
 	slices.SortFunc(v.Trunks, func(a, b TrunkStatus) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	for _, a := range s.brain.router.Agents(now) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"trunkline/desk"
@@ -41,9 +42,10 @@ type Config struct {
 // they post to the loop. Those that return an answer wait for the loop and
 // are bounded by their context.
 type Switchboard struct {
-	log  *slog.Logger
-	box  *mailbox
-	done chan struct{} // closed when Run has returned
+	log    *slog.Logger
+	box    *mailbox
+	done   chan struct{} // closed when Run has returned
+	behind atomic.Int64  // ns of the last letter that waited too long; 0: never
 
 	// Owned by the loop.
 	hands      Hands
@@ -199,7 +201,7 @@ func (s *Switchboard) handle(l *letter) {
 func (s *Switchboard) fromSip(l *letter) {
 	switch e := l.sip.(type) {
 	case sip.Invited:
-		s.invited(e, s.now.Sub(l.at) > overloadAfter)
+		s.invited(e, s.late(l))
 	case sip.Devices:
 		s.devices(e)
 	case sip.TrunkState:
@@ -207,6 +209,22 @@ func (s *Switchboard) fromSip(l *letter) {
 	default:
 		s.legEvent(e)
 	}
+}
+
+// late reports a letter that waited too long, and remembers when.
+func (s *Switchboard) late(l *letter) bool {
+	if s.now.Sub(l.at) <= overloadAfter {
+		return false
+	}
+	s.behind.Store(s.now.UnixNano())
+	return true
+}
+
+// Overloaded reports that a new call was refused within the last second because
+// the switchboard was behind. It may be asked from any goroutine.
+func (s *Switchboard) Overloaded() bool {
+	at := s.behind.Load()
+	return at != 0 && time.Since(time.Unix(0, at)) < time.Second
 }
 
 // overloadAfter is how long the oldest entry may wait before new calls are

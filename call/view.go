@@ -23,14 +23,14 @@ type Status struct {
 
 // TrunkStatus is one trunk's line in Status.
 type TrunkStatus struct {
-	ID    sip.TrunkID `json:"id"`
-	Up    bool        `json:"up"`
-	Why   string      `json:"why,omitempty"`
-	State string      `json:"state,omitempty"`  // a sip.TrunkCondition
-	At    string      `json:"target,omitempty"` // where its calls go first
-	Until time.Time   `json:"until,omitzero"`   // of its registration
-	Calls int         `json:"calls"`
-	Max   int         `json:"max"`
+	ID    sip.TrunkID        `json:"id"`
+	Up    bool               `json:"up"`
+	Why   string             `json:"why,omitempty"`
+	State sip.TrunkCondition `json:"state,omitempty"`
+	At    string             `json:"target,omitempty"` // where its calls go first
+	Until time.Time          `json:"until,omitzero"`   // of its registration
+	Calls int                `json:"calls"`
+	Max   int                `json:"max"`
 }
 
 // AgentStatus is one agent's line in Status.

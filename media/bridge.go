@@ -61,8 +61,7 @@ func (b *Bridge) NewSession(cfg SessionConfig) (*Session, error) {
 // bridge's, and loses no packet by it.
 func (b *Bridge) Join(sessions ...*Session) {
 	for _, s := range sessions {
-		s.moveTo(b.shard)
-		s.post(func(now int64) { s.sit(b.table, now) })
+		s.moveTo(b.shard, func(now int64) { s.sit(b.table, now) })
 	}
 }
 
@@ -93,7 +92,7 @@ func (b *Bridge) Adopt(s *Session) error {
 		old.Part(s)
 		old.forget(s)
 	}
-	s.moveTo(b.shard)
+	s.moveTo(b.shard, func(int64) {})
 	if s.closed.Load() { // it was closed meanwhile, by a ledger that it had left
 		b.forget(s)
 	}

@@ -39,9 +39,12 @@
 // best, and a second one would only add to the first. It holds what is behind
 // a gap, as long as overtaken packets have lately had to be waited for (20 ms
 // to jitter_buffer.max), and not longer than the most delayed of them were.
-// Decoded sound is delayed by a fixed 60 ms. Comfort noise (RFC 3389) is heard
-// as silence.
+// Decoded sound is delayed by what all but one in a hundred of the peer's
+// packets have needed in the last seconds, and 10 ms more; losses in it are
+// concealed (ITU-T G.711 Appendix I), comfort noise is generated (RFC 3389).
+// A relay closes the hole that comfort noise leaves: the peer was not asked
+// whether it takes any.
 //
-// RFCs: 3550 and 3551 (RTP), 3264 (offer/answer), 8866 (SDP), 4733 (telephone
+// RFCs: 3550 and 3551 (RTP), 3389 (comfort noise), 3264 (offer/answer), 8866 (SDP), 4733 (telephone
 // events), 5761 (RTCP on one port), 3246 (DSCP EF).
 package media

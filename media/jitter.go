@@ -52,6 +52,8 @@ type jitter struct {
 	patience peak  // how long missing packets had to be waited for
 	reach    peak  // how late overtaken packets were
 	vain     uint8 // gaps in a row that nothing filled
+	owed     bool  // the late one was counted as lost
+	life     int   // numbers since the beginning, as far as that matters
 	gapFrom  int64 // when the first packet behind the last gap that was given up came
 }
 
@@ -125,6 +127,7 @@ func (j *jitter) arrive(p *packet, now int64) verdict {
 			return duplicate
 		}
 		j.seen |= 1 << (-d - 1)
+		j.owed = int(-d) <= j.life
 		j.vain = 0
 		j.patience.note(now-j.gapFrom, now)
 		j.reach.note(excess, now)
@@ -165,7 +168,7 @@ func (j *jitter) oldest(seq uint16) int64 {
 // start begins anew with seq, which leaves. Nothing may be held.
 func (j *jitter) start(seq uint16) {
 	j.started = true
-	j.next, j.seen = seq, 0
+	j.next, j.seen, j.life = seq, 0, 0
 	j.step(true)
 }
 
@@ -176,6 +179,7 @@ func (j *jitter) forget() { j.started, j.line.known = false, false }
 // step moves on by one; left says whether that one left or was given up.
 func (j *jitter) step(left bool) {
 	j.next++
+	j.life = min(j.life+1, jitterSlots)
 	j.seen <<= 1
 	if left {
 		j.seen |= 1
@@ -186,7 +190,7 @@ func (j *jitter) step(left bool) {
 // missing. Nothing may be held.
 func (j *jitter) resume(seq uint16) (missing int) {
 	missing = int(seq - j.next)
-	j.next, j.seen = seq, 0
+	j.next, j.seen, j.life = seq, 0, jitterSlots
 	j.step(true)
 	return missing
 }

@@ -1,88 +1,273 @@
 package media
 
-// playout is the sound of one session, laid on the engine's time line in
-// samples, for mixers to read. Packets are placed by their RTP timestamp,
-// delay samples behind their arrival; what has not come is silence. It is
-// pure: time is an argument, in samples.
+// playout is the sound of one session for mixers to read: the peer's packets,
+// placed by their timestamps on a line of their own, are rendered onto the
+// engine's in pieces of at most 10 ms when somebody first asks for them. What
+// has not come by then is concealed, or is comfort noise, or silence. It is
+// pure: time is an argument, in nanoseconds for packets and in samples for
+// readers.
+//
+// Packets are heard so much later than the best of them would have come as all
+// but one in a hundred have lately needed, and 10 ms more, within least and
+// most. The delay is changed where nobody hears it: in pauses at once, within
+// silence by 10 ms, within speech by a period of the voice that is left out or
+// said twice, at most ten times a second. So a clock that runs fast or slow is
+// followed too.
 type playout struct {
-	delay int64 // samples between arrival and first use
-	most  int64 // a packet that would wait longer begins a new time line
+	least, most int64 // samples
 
+	line   tempo
+	delays spread
+	came   int   // packets, to know when delays are to be believed
+	target int64 // samples
+
+	// The source's line. A place is a count of samples.
 	placed bool
-	ts     uint32 // of the packet placed last
-	at     int64  // where its first sample was placed
-	put    int64  // when
-	missed int    // packets in a row that came too late
+	ts     uint32 // a timestamp
+	at     int64  // and its place
+	seq    uint16 // of the packet that is furthest
+	end    int64  // after the last sample that has come
+	ring   [playoutRing]int16
+	have   [playoutRing / 64]uint64 // a bit for each sample that has come and was not heard
 
-	end  int64 // after the last sample that was written
-	ring [playoutRing]int16
+	// The engine's line.
+	reading bool
+	from    int64 // the place of what is rendered next
+	done    int64 // up to where it is rendered, in samples of the engine
+	starved int   // samples since the last that had come
+	spliced int64 // when the delay was changed within speech
+	out     [playoutOut]int16
+
+	plc   concealer
+	noise comfort
+	noisy bool // the peer has said that it is silent, and how it sounds
 }
 
 const (
-	playoutRing = 4096 // samples: 512 ms, above the greatest delay and packet
-	missesInRow = 3    // then the time line is anchored anew
-	pauseLength = 1600 // samples without a packet after which the next may anchor anew
+	playoutRing   = 4096     // samples: 512 ms
+	playoutAhead  = 3072     // of them may be ahead of what is heard; the rest is what was
+	playoutOut    = 2048     // samples: readers may be 256 ms apart
+	playoutMargin = plcFrame // a piece may be rendered that much before its time
+	firstDelay    = 480      // samples: 60 ms, until enough packets have come
+	firstPackets  = 50
+	starvedMost   = plcFrames * plcFrame // samples: then the source has paused
+	spliceSlack   = 160                  // samples that the delay may be off
+	spliceEvery   = 800                  // samples
 )
 
-// write places a packet's samples. It returns false when all of them came too
-// late to be heard.
-func (o *playout) write(ts uint32, pcm []int16, now int64) bool {
-	at := o.at + int64(int32(ts-o.ts))
-	ahead := at - now
-	switch late := ahead+int64(len(pcm)) <= 0; {
-	case !o.placed, ahead > o.most, late && now-o.put > pauseLength:
-		at = o.anchor(now)
-	case late:
-		if o.missed++; o.missed < missesInRow {
-			return false
+func newPlayout(c Config) *playout {
+	o := &playout{least: int64(c.JitterMin / perSample), most: int64(c.JitterMax / perSample)}
+	o.target = min(max(firstDelay, o.least), o.most)
+	o.starved = starvedMost
+	return o
+}
+
+// renew forgets the source's line: the packets to come have another.
+func (o *playout) renew() { o.placed, o.line.known, o.noisy = false, false, false }
+
+// write takes a packet with its samples. It returns false when all of them
+// came too late to be heard.
+func (o *playout) write(p *packet, pcm []int16, now int64) bool {
+	o.measure(p, now)
+	pos := o.at + int64(int32(p.ts-o.ts))
+	if !o.placed || pos > o.from+playoutAhead-int64(len(pcm)) || pos < o.from-playoutAhead {
+		pos = o.anchor(p, now)
+	}
+	if pos+int64(len(pcm)) <= o.from {
+		return false
+	}
+	if pos > o.end {
+		if p.seq == o.seq+1 { // nothing is missing: the source was silent meanwhile
+			o.rest(pos)
 		}
-		at = o.anchor(now)
+		if o.starved > 0 && o.from >= o.end {
+			o.resume(p, pos)
+		}
 	}
-	o.missed, o.placed = 0, true
-	o.ts, o.at, o.put = ts, at, now
-	o.silence(at)
+	o.bound(p, pos)
 	for i, v := range pcm {
-		o.ring[uint64(at+int64(i))%playoutRing] = v
+		if at := pos + int64(i); at >= o.from {
+			o.put(at, v)
+		}
 	}
-	o.end = max(o.end, at+int64(len(pcm)))
+	if end := pos + int64(len(pcm)); end > o.end {
+		o.end, o.seq, o.ts, o.at = end, p.seq, p.ts, pos
+	}
+	o.noisy = false
 	return true
 }
 
-// anchor begins a new time line and returns where it begins. What the old one
-// still held for later is dropped.
-func (o *playout) anchor(now int64) int64 {
-	at := now + o.delay
-	o.end = min(o.end, at)
-	return at
+// silent takes a packet that has no sound: comfort noise, or an event.
+func (o *playout) silent(p *packet, comfortable bool) {
+	if !o.placed {
+		return
+	}
+	if p.seq == o.seq+1 {
+		o.seq = p.seq
+	}
+	if comfortable {
+		o.noise.describe(p.payload())
+		o.noisy = true
+	}
 }
 
-// silence fills up to at.
-func (o *playout) silence(at int64) {
-	for i := max(o.end, at-playoutRing); i < at; i++ {
-		o.ring[uint64(i)%playoutRing] = 0
+// measure learns from a packet's delay.
+func (o *playout) measure(p *packet, now int64) {
+	excess, anew := o.line.note(p.ts, now)
+	if anew {
+		o.placed = false
+		return
 	}
-	o.end = max(o.end, at)
+	o.delays.add(excess)
+	o.came++
+	o.target = o.delays.above(100)/perSampleN + playoutMargin
+	if o.came < firstPackets {
+		o.target = max(o.target, firstDelay)
+	}
+	o.target = min(max(o.target, o.least), o.most)
+}
+
+// anchor begins a new line with a packet and returns its place.
+func (o *playout) anchor(p *packet, now int64) int64 {
+	if !o.reading {
+		o.done = max(o.done, now/perSampleN)
+	}
+	pos := o.from + playoutRing // none of the old is in the way
+	clear(o.have[:])
+	o.placed, o.ts, o.at, o.seq, o.end = true, p.ts, pos, p.seq, pos
+	o.from = pos
+	o.starved = max(o.starved, starvedMost)
+	o.resume(p, pos)
+	return pos
+}
+
+// wanted is when a timestamp is to be heard, in samples of the engine.
+func (o *playout) wanted(ts uint32) int64 { return o.line.expected(ts)/perSampleN + o.target }
+
+// resume decides when a packet after a pause is heard.
+func (o *playout) resume(p *packet, pos int64) {
+	if o.starved < starvedMost {
+		return // as soon as it would have been without what is missing
+	}
+	o.skip(pos)
+	o.from = pos - min(max(o.wanted(p.ts)-o.done, 0), playoutAhead)
+	o.end = o.from
+	o.rest(pos)
+}
+
+// bound sees to it that no packet is heard later than most: what is before it
+// is left out then.
+func (o *playout) bound(p *packet, pos int64) {
+	heard := o.done + pos - o.from
+	if over := heard - o.line.expected(p.ts)/perSampleN - o.most - playoutMargin; over > 0 {
+		o.skip(o.from + min(over, max(pos-o.from, 0)))
+	}
+}
+
+// rest fills the line up to a place with what a silent source sounds like.
+func (o *playout) rest(to int64) {
+	var pcm [1]int16
+	for at := max(o.end, o.from, to-playoutAhead); at < to; at++ {
+		if o.noisy {
+			o.noise.fill(pcm[:])
+		}
+		o.put(at, pcm[0])
+	}
+}
+
+func (o *playout) put(at int64, v int16) {
+	i := uint64(at) % playoutRing
+	o.ring[i] = v
+	o.have[i/64] |= 1 << (i % 64)
+}
+
+func (o *playout) has(at int64) bool {
+	i := uint64(at) % playoutRing
+	return o.have[i/64]>>(i%64)&1 == 1
+}
+
+// run is how many samples from a place on have come, at most n.
+func (o *playout) run(at int64, n int) int {
+	for i := range n {
+		if !o.has(at + int64(i)) {
+			return i
+		}
+	}
+	return n
 }
 
 // add adds the samples from at on to sum.
 func (o *playout) add(sum []int32, at int64) {
-	from := max(at, o.end-playoutRing, 0)
-	to := min(at+int64(len(sum)), o.end)
-	for i := from; i < to; i++ {
-		sum[i-at] += int32(o.ring[uint64(i)%playoutRing])
+	to := at + int64(len(sum))
+	if jump := at - o.done; !o.reading || jump > playoutOut/2 { // nobody has listened meanwhile
+		o.reading = true
+		if jump > 0 {
+			o.skip(o.from + jump)
+			o.done = at
+			o.starved, o.plc = starvedMost, concealer{}
+		}
+	}
+	for o.done < to {
+		o.render()
+	}
+	for i := max(at, o.done-playoutOut); i < to; i++ {
+		sum[i-at] += int32(o.out[uint64(i)%playoutOut])
 	}
 }
 
-// mixer adds several playouts up.
-type mixer struct {
-	sum [maxPayload]int32
-	pcm [maxPayload]int16
+// render makes the next piece of sound.
+func (o *playout) render() {
+	var piece [plcFrame]int16
+	n := o.run(o.from, plcFrame)
+	switch {
+	case n > 0:
+		if n = o.splice(piece[:], n); n == 0 {
+			n = o.run(o.from, plcFrame)
+			o.take(piece[:n])
+		}
+		o.starved = 0
+		o.plc.good(piece[:n])
+	case o.from < o.end: // lost
+		for n < plcFrame && o.from+int64(n) < o.end && !o.has(o.from+int64(n)) {
+			n++
+		}
+		o.from += int64(n)
+		o.plc.conceal(piece[:n])
+	case o.noisy:
+		n = plcFrame
+		o.noise.fill(piece[:])
+		o.starved = starvedMost
+		o.plc.good(piece[:])
+	default: // late, lost or a pause
+		n = plcFrame
+		if o.starved < starvedMost {
+			o.from += int64(n)
+			o.starved += n
+		}
+		o.plc.conceal(piece[:])
+	}
+	for i, v := range piece[:n] {
+		o.out[uint64(o.done+int64(i))%playoutOut] = v
+	}
+	o.done += int64(n)
 }
 
-// saturated returns the first n sums as 16-bit samples, clipped.
-func (m *mixer) saturated(n int) []int16 {
-	for i, v := range m.sum[:n] {
-		m.pcm[i] = int16(min(max(v, -32768), 32767))
+// skip leaves out what is before a place.
+func (o *playout) skip(to int64) {
+	if to-o.from >= playoutRing {
+		clear(o.have[:])
+		o.from = to
 	}
-	return m.pcm[:n]
+	for ; o.from < to; o.from++ {
+		j := uint64(o.from) % playoutRing
+		o.have[j/64] &^= 1 << (j % 64)
+	}
+}
+
+// take moves on by a piece.
+func (o *playout) take(pcm []int16) {
+	for i := range pcm {
+		pcm[i] = o.ring[uint64(o.from+int64(i))%playoutRing]
+	}
+	o.skip(o.from + int64(len(pcm)))
 }

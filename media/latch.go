@@ -28,7 +28,8 @@ type latch struct {
 	to     netip.AddrPort // where to send; invalid: nowhere yet
 	proven bool           // to is where packets came from
 	open   bool           // another accepted source may still prove itself
-	ssrc   uint32         // of the proven source
+	spoke  bool           // told has, since the agreement: nobody else may prove himself but its SSRC
+	ssrc   uint32         // of the proven source, or of told's that spoke
 
 	// The source that is proving itself.
 	from netip.AddrPort
@@ -40,7 +41,7 @@ type latch struct {
 // agree takes what a new agreement says. moved: the described address is
 // another than before.
 func (l *latch) agree(told netip.AddrPort, moved bool) {
-	l.open, l.run = true, 0
+	l.open, l.run, l.spoke = true, 0, false
 	if !told.IsValid() {
 		return // on hold at 0.0.0.0: the peer's place is kept for its return
 	}
@@ -56,6 +57,7 @@ func (l *latch) admits(from netip.AddrPort, ssrc uint32) bool {
 	switch {
 	case l.proven && (from == l.to || from.Addr() == l.to.Addr() && ssrc == l.ssrc):
 		return true
+	case !l.proven && l.spoke && from != l.told && ssrc != l.ssrc:
 	case !l.proven, l.open, l.reclaims(from):
 		return l.accepts(from.Addr())
 	}
@@ -84,6 +86,11 @@ func (l *latch) hear(from netip.AddrPort, ssrc uint32, seq uint16) hearing {
 		return accepted
 	}
 	if l.proven && !l.open && !l.reclaims(from) || !l.accepts(from.Addr()) {
+		return stranger
+	}
+	if !l.proven && from == l.told {
+		l.spoke, l.ssrc = true, ssrc
+	} else if !l.proven && l.spoke && ssrc != l.ssrc {
 		return stranger
 	}
 	if l.proves(from, ssrc, seq) {

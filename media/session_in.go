@@ -133,14 +133,18 @@ func (s *Session) meet(p *packet, now int64) {
 func (s *Session) newLine() {
 	s.epoch++
 	if s.sound != nil {
-		s.sound.placed = false
+		s.sound.renew()
 	}
 }
 
 // sort lets the packet, and those that waited for it, have their turn.
 func (s *Session) sort(p *packet, now int64) {
 	waited := s.order.held > 0
-	switch s.order.arrive(p, now) {
+	how := s.order.arrive(p, now)
+	if s.isMixed && how != duplicate && how != jumped && how != restarts {
+		s.voice(p, how == late, now)
+	}
+	switch how {
 	case leaves:
 		if s.order.stray != nil { // it was alone
 			s.counts.garbage.Add(1)
@@ -162,7 +166,9 @@ func (s *Session) sort(p *packet, now int64) {
 		s.counts.duplicate.Add(1)
 		return
 	case late:
-		s.counts.late.Add(1)
+		if !s.isMixed {
+			s.counts.late.Add(1)
+		}
 		return
 	case jumped:
 		s.dropStray()
@@ -191,6 +197,10 @@ func (s *Session) restart(p *packet, now int64) {
 	s.taken = false
 	s.reception.begin(first.seq)
 	s.reception.note(p, &s.counts, now, p.steady)
+	if s.isMixed {
+		s.voice(first, false, now)
+		s.voice(p, false, now)
+	}
 	s.order.start(first.seq)
 	s.take(first, now)
 	s.shard.giveBack(first)
@@ -203,6 +213,37 @@ func (s *Session) dropStray() {
 	if q := s.order.stray; q != nil {
 		s.order.stray = nil
 		s.shard.giveBack(q)
+	}
+}
+
+// voiced reports that the session's packets are decoded as they come, by voice.
+func (s *Session) voiced() bool { return s.isMixed && s.table != nil && !s.muted && s.terms.Receive }
+
+// voice lets those who mix the session have a packet as soon as it has come:
+// the playout sorts by timestamps, and waits as long as it is worth it. behind
+// says that its gap has been given up.
+func (s *Session) voice(p *packet, behind bool, now int64) {
+	if !s.voiced() {
+		return
+	}
+	if !p.steady || p.pt == comfortNoise {
+		s.sound.silent(p, p.steady)
+		return
+	}
+	pcm := s.listen(s.codecOf(p.pt), p.payload(), &s.shard.bench)
+	if s.tones != nil && !behind {
+		s.heed(pcm, now)
+	}
+	switch heard := s.sound.write(p, pcm, now); {
+	case heard && behind && !s.order.owed: // before the first
+	case heard && behind:
+		s.counts.lost.Add(^uint64(0)) // it was not, after all
+		s.counts.reordered.Add(1)
+	case !heard && !behind:
+		s.counts.lost.Add(1)
+		s.counts.late.Add(1)
+	case !heard:
+		s.counts.late.Add(1)
 	}
 }
 
@@ -251,20 +292,12 @@ func (s *Session) take(p *packet, now int64) {
 		return
 	}
 	var pcm []int16 // G.722 may be decoded once only: it has state
-	if s.tones != nil && p.pt != comfortNoise {
+	if s.tones != nil && p.pt != comfortNoise && !s.voiced() {
 		pcm = s.listen(s.codecOf(p.pt), p.payload(), &s.shard.bench)
 		s.heed(pcm, now)
 	}
 	if s.table == nil || s.muted || s.passedOver(p) {
 		return
-	}
-	if s.isMixed {
-		if pcm == nil {
-			pcm = s.listen(s.codecOf(p.pt), p.payload(), &s.shard.bench)
-		}
-		if !s.sound.write(p.ts, pcm, now/int64(perSample)) {
-			s.counts.late.Add(1)
-		}
 	}
 	if s.relayTo != nil {
 		s.relayTo.relay(s, p, pcm, now)
@@ -281,9 +314,4 @@ func (s *Session) passedOver(p *packet) bool {
 		s.relayTo.passOver()
 	}
 	return true
-}
-
-func newPlayout(c Config) *playout {
-	delay := playoutDelay(c)
-	return &playout{delay: int64(delay / perSample), most: int64((c.JitterMax + fixedDelay) / perSample)}
 }

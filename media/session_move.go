@@ -41,13 +41,19 @@ func (s *Session) post(order func(now int64)) bool {
 	return h.shard.post(func(now int64) { h.do(order, now) })
 }
 
-// moveTo asks for a move to another shard, if the session does not live there
-// already.
-func (s *Session) moveTo(to *shard) {
+// moveTo has another shard do something, after a move there if the session
+// lives elsewhere. The order is there before the session, so that no packet
+// comes between the two.
+func (s *Session) moveTo(to *shard, order func(now int64)) {
 	s.homes.mu.Lock()
 	defer s.homes.mu.Unlock()
-	h, next := s.homes.last, &stay{shard: to}
+	h := s.homes.last
 	if h.shard == to {
+		to.post(func(now int64) { h.do(order, now) })
+		return
+	}
+	next := &stay{shard: to}
+	if !to.post(func(now int64) { next.do(order, now) }) {
 		return
 	}
 	if h.shard.post(func(now int64) { h.do(func(now int64) { s.leave(h, next, now) }, now) }) {

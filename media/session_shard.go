@@ -73,16 +73,8 @@ func (m *media) init(s *Session) {
 	m.phase = int64(s.ports.index%20) * slot
 }
 
-// The delays of the fixed jitter buffer.
-const (
-	defaultJitterMax = 200 * time.Millisecond
-	fixedDelay       = 60 * time.Millisecond // of decoded sound
-)
-
-// playoutDelay is how long decoded sound waits before it is mixed.
-func playoutDelay(c Config) time.Duration {
-	return min(max(fixedDelay, c.JitterMin), c.JitterMax)
-}
+// defaultJitterMax is how long a packet may be held when Config does not say.
+const defaultJitterMax = 200 * time.Millisecond
 
 // attach is the session's first order.
 func (s *Session) attach(now int64) {
@@ -249,7 +241,7 @@ func (t *table) reroute(now int64) {
 			s.sound = newPlayout(s.engine.cfg)
 		}
 		if s.isMixed && !was {
-			s.sound.placed = false
+			s.sound.renew()
 		}
 	}
 }

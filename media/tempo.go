@@ -54,7 +54,7 @@ type spread struct {
 const (
 	spreadBins  = 52 // the last one holds all that is longer
 	spreadBin   = int64(5 * time.Millisecond)
-	spreadHalf  = 350 // packets: 7 s of 20 ms
+	spreadHalf  = 150 // packets: 3 s of 20 ms
 	spreadGrow  = 1 + 0.6931/spreadHalf
 	spreadFirst = 64
 	spreadMost  = 1 << 20 // of one packet: then all are scaled down

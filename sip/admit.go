@@ -55,6 +55,14 @@ func (a *admissions) secret(user string, now time.Time) (secret, bool) {
 	return e.secret, true
 }
 
+// waiting reports that somebody is expected.
+func (a *admissions) waiting(now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.prune(now)
+	return len(a.list) > 0
+}
+
 // take uses the admission up. Of two that proved to know s, one gets true.
 func (a *admissions) take(user string, s secret, now time.Time) bool {
 	a.mu.Lock()

@@ -87,20 +87,33 @@ func (n *nonces) sign(b []byte) {
 	copy(b[nonceBody:], mac.Sum(nil))
 }
 
+// read checks that this process made a nonce.
+func (n *nonces) read(nonce string) (got [nonceBody + nonceMAC]byte, ok bool) {
+	var want [nonceBody + nonceMAC]byte
+	if len(nonce) != 2*len(got) {
+		return got, false
+	}
+	if _, err := hex.Decode(got[:], []byte(nonce)); err != nil {
+		return got, false
+	}
+	copy(want[:nonceBody], got[:nonceBody])
+	n.sign(want[:])
+	return got, hmac.Equal(got[:], want[:])
+}
+
+// ours reports a nonce that this process made: who answers it is where it was
+// sent.
+func (n *nonces) ours(nonce string) bool {
+	_, ok := n.read(nonce)
+	return ok
+}
+
 // spend uses up one count of a nonce; count 0 (no qop) uses up all of it:
 // without a count every request needs a nonce of its own. The caller has
 // checked the password before.
 func (n *nonces) spend(nonce string, count uint32, now time.Time) spending {
-	var got, want [nonceBody + nonceMAC]byte
-	if len(nonce) != 2*len(got) {
-		return old
-	}
-	if _, err := hex.Decode(got[:], []byte(nonce)); err != nil {
-		return old
-	}
-	copy(want[:nonceBody], got[:nonceBody])
-	n.sign(want[:])
-	if !hmac.Equal(got[:], want[:]) {
+	got, ok := n.read(nonce)
+	if !ok {
 		return old
 	}
 	age := now.Sub(time.Unix(int64(binary.BigEndian.Uint32(got[4:])), 0))

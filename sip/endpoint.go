@@ -38,6 +38,7 @@ type Endpoint struct {
 	memory   *memory
 	legs     *legTable
 	friends  *friends
+	guard    *guard
 	draining atomic.Bool
 	serving  atomic.Bool
 
@@ -50,6 +51,7 @@ type Endpoint struct {
 type counters struct {
 	received, sent, strangers, malformed, refused, challenged, wrongPassword,
 	retransmitted, repeated, stray, tcpRefused, handshakes, writeErrors, panics atomic.Uint64
+	rules ruleCounts
 }
 
 // New takes over the sockets of the Config; nothing is read before Serve. The
@@ -73,6 +75,7 @@ func New(c Config) (*Endpoint, error) {
 	e.memory = newMemory(giveUp)
 	e.legs = newLegTable()
 	e.friends = newFriends()
+	e.guard = newGuard(e.grumble, &e.count.rules)
 	for _, pc := range c.UDP {
 		s, err := newUDPSocket(e, pc)
 		if err != nil {
@@ -85,6 +88,7 @@ func New(c Config) (*Endpoint, error) {
 	e.errands = newErrands(e)
 	e.errands.update(c.Trunks)
 	e.phones = newRegistrar(c, e.ping)
+	e.phones.guard, e.phones.own, e.phones.known, e.phones.rules = e.guard, e.own, e.known, &e.count.rules
 	for _, b := range c.Bindings {
 		e.friends.add(b.Source.Addr(), time.Now())
 	}
@@ -197,6 +201,13 @@ func (e *Endpoint) AdmitOnce(user, password string, until time.Time) {
 // Contacts returns the account's live phones now.
 func (e *Endpoint) Contacts(a AccountID) []Contact { return e.phones.contacts(a) }
 
+// Bans are the sources that are not heard now, the longest first. Configured
+// trunks are never among them.
+func (e *Endpoint) Bans() []Ban { return e.guard.list(time.Now()) }
+
+// Pardon ends an address's bans; false: it had none.
+func (e *Endpoint) Pardon(a netip.Addr) bool { return e.guard.pardon(a.Unmap().WithZone("")) }
+
 // Stats returns a copy of the counters.
 func (e *Endpoint) Stats() Stats {
 	c := &e.count
@@ -206,6 +217,7 @@ func (e *Endpoint) Stats() Stats {
 		Challenged: c.challenged.Load(), WrongPassword: c.wrongPassword.Load(),
 		Retransmitted: c.retransmitted.Load(), Repeated: c.repeated.Load(), Stray: c.stray.Load(),
 		TCPRefused: c.tcpRefused.Load(), Handshakes: c.handshakes.Load(), WriteErrors: c.writeErrors.Load(), Panics: c.panics.Load(),
+		Rejections: c.rules.byName(),
 	}
 }
 

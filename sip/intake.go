@@ -15,13 +15,22 @@ func (e *Endpoint) receive(b []byte, f *flow) {
 	defer e.rescue("message")
 	if !looksLikeSIP(b) {
 		if len(bytes.Trim(b, "\r\n\x00")) > 0 { // not a keep-alive (RFC 5626 §4.4.1)
-			e.count.strangers.Add(1)
+			e.stranger()
 		}
 		return
 	}
-	known := e.known(f.source.Addr())
+	from, now := f.source.Addr(), time.Now()
+	carrier := e.carriers.takes(from)
+	friend := !carrier && e.friends.has(from, now)
+	if !carrier && !e.guard.heard(from, friend, now) && !(from.IsLoopback() && e.phones.once.waiting(now)) {
+		if f.tcp != nil && !friend {
+			f.tcp.close()
+		}
+		return
+	}
+	known := carrier || friend
 	if !known && !e.admissible(b) {
-		e.count.strangers.Add(1)
+		e.stranger()
 		return
 	}
 	e.trace(true, f.scheme(), f.local(), f.source, b)
@@ -48,9 +57,27 @@ func (e *Endpoint) receive(b []byte, f *flow) {
 	}
 }
 
+// stranger counts what of an unknown source is met with silence.
+func (e *Endpoint) stranger() {
+	e.count.strangers.Add(1)
+	e.count.rules.add(ruleStranger)
+}
+
+// refused counts a refusal and names its rule in the log.
+func (e *Endpoint) refused(why rule, f *flow, what string) {
+	e.count.refused.Add(1)
+	e.count.rules.add(why)
+	e.grumble.say("SIP request refused", "addr", f.source.String(), "rule", why.String(), "err", what)
+}
+
 // malformed counts what cannot be understood, and tells a known sender why.
 func (e *Endpoint) malformed(b []byte, f *flow, known bool, wrong flaw) {
 	e.count.malformed.Add(1)
+	if known {
+		e.count.rules.add(ruleOf(wrong.code))
+	} else {
+		e.count.rules.add(ruleStranger)
+	}
 	e.grumble.say("SIP message not understood", "addr", f.source.String(), "err", wrong.what)
 	if known && !bytes.HasPrefix(b, []byte("SIP/")) {
 		e.salvage(b, f, wrong)
@@ -80,11 +107,7 @@ func (e *Endpoint) admissible(b []byte) bool {
 
 // known tells a trunk's or an authenticated phone's address from a stranger's.
 func (e *Endpoint) known(a netip.Addr) bool {
-	if e.friends.has(a, time.Now()) {
-		return true
-	}
-	_, ok := e.carriers.whose(a)
-	return ok
+	return e.friends.has(a, time.Now()) || e.carriers.takes(a)
 }
 
 // friends remembers the addresses from which somebody proved himself, or

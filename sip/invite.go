@@ -41,23 +41,23 @@ func (e *Endpoint) invite(req *sip.Request, f *flow, key string) {
 	case e.draining.Load():
 		e.unavailable(req, f, key)
 	case hopsLeft(req) <= 1: // RFC 7332 §3: a B2BUA is a hop, and would pass on 0
-		e.answer(key, f, e.makeReply(req, 483, "Too Many Hops"))
+		e.turnDown(req, f, key, 483, "Too Many Hops")
 	case e.legs.merged(req): // RFC 3261 §8.2.2.2
-		e.answer(key, f, e.makeReply(req, 482, "Loop Detected"))
+		e.turnDown(req, f, key, 482, "Loop Detected")
 	case e.looped(req): // RFC 3261 §16.3 step 4
-		e.answer(key, f, e.makeReply(req, 482, "Loop Detected"))
+		e.turnDown(req, f, key, 482, "Loop Detected")
 	case wantsContact(req): // RFC 3261 §8.1.1.8
-		e.answer(key, f, e.makeReply(req, 400, "No Contact"))
+		e.turnDown(req, f, key, 400, "No Contact")
 	default:
 		var can abilities
 		can.learn(req)
 		if code, cure := e.policyOf(from.trunk).refusal(req, can, false); code != 0 {
-			e.answer(key, f, e.makeReply(req, code, phrase(code), cure))
+			e.turnDown(req, f, key, code, phrase(code), cure)
 			return
 		}
 		replaces, code := e.replacing(req, from)
 		if code != 0 {
-			e.answer(key, f, e.makeReply(req, code, phrase(code)))
+			e.turnDown(req, f, key, code, phrase(code))
 			return
 		}
 		e.open(req, f, key, from, replaces)
@@ -86,7 +86,7 @@ func wantsContact(req *sip.Request) bool {
 }
 
 func (e *Endpoint) unavailable(req *sip.Request, f *flow, key string) {
-	e.answer(key, f, e.makeReply(req, 503, "Service Unavailable", sip.NewHeader("Retry-After", "30")))
+	e.turnDown(req, f, key, 503, "Service Unavailable", sip.NewHeader("Retry-After", "30"))
 }
 
 // hasOurCredentials: a phone may sit at a trunk's address. Credentials for

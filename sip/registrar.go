@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,11 @@ type registrar struct {
 	log   *slog.Logger
 	emit  func(Event)
 	send  pinger
+
+	guard *guard                // nil: no limits
+	rules *ruleCounts           // nil: not counted
+	own   func(netip.Addr) bool // our own addresses; nil: none
+	known func(netip.Addr) bool // where somebody proved himself, or a trunk is; nil: nowhere
 
 	nonces  *nonces
 	offers  *offers
@@ -211,6 +217,14 @@ func (r *registrar) register(req *sip.Request, local string) *sip.Response {
 		r.stats.malformed.Add(1)
 		return sip.NewResponseFromRequest(req, sip.StatusBadRequest, err.Error(), nil)
 	}
+	for _, c := range reg.contacts {
+		if r.forbidden(c, reg.source.Addr()) {
+			r.count(ruleContact)
+			r.refused.add(reg.source.Addr(), string(v.account), misfit{text: "the phone's Contact is " + excerpt(c.uri) + ", which is not its own address: let it take its address from its network, or from rport"}, now)
+			r.nudge()
+			return sip.NewResponseFromRequest(req, sip.StatusForbidden, "Contact is not the phone's own", nil)
+		}
+	}
 	kept, no := r.enroll(v.account, reg, now)
 	r.flush()
 	if no != nil {
@@ -221,6 +235,29 @@ func (r *registrar) register(req *sip.Request, local string) *sip.Response {
 		return res
 	}
 	return listing(req, kept, now)
+}
+
+// forbidden reports a contact that would turn our calls on ourselves or on
+// everybody: only who is on this machine may say so.
+func (r *registrar) forbidden(c contact, from netip.Addr) bool {
+	if from.IsLoopback() {
+		return false
+	}
+	a := c.addr.Addr()
+	if !a.IsValid() {
+		return c.host == "localhost" || strings.HasSuffix(c.host, ".localhost")
+	}
+	if a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+		return true
+	}
+	return a != from && r.own != nil && r.own(a)
+}
+
+// count counts a refusal.
+func (r *registrar) count(why rule) {
+	if r.rules != nil {
+		r.rules.add(why)
+	}
 }
 
 // enroll applies a registration, or answers a query, and returns all bindings

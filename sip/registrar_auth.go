@@ -41,11 +41,18 @@ func (r *registrar) authenticate(req *sip.Request) verdict {
 	if t.given == nil {
 		return r.ask(t, false)
 	}
+	if r.guard != nil && r.guard.guessing(t.addr, t.given.user, t.now) {
+		return r.ask(t, false)
+	}
 	key, once, known := r.secretOf(t)
 	if !key.matches(t.alg, string(req.Method), t.given) || !known {
 		r.stats.wrong.Add(1)
-		r.refused.add(t.addr, t.given.user, r.cure(t, known), t.now)
+		r.count(ruleCredentials)
+		r.refused.add(t.addr, t.given.user, misfit{known: known, user: t.given.user, realm: t.given.realm, alg: t.alg}, t.now)
 		r.nudge()
+		if r.guard != nil && r.nonces.ours(t.given.nonce) {
+			r.guard.failed(t.addr, t.given.user, r.known != nil && r.known(t.addr), t.now)
+		}
 		return r.ask(t, false)
 	}
 	switch r.nonces.spend(t.given.nonce, t.count, t.now) {
@@ -55,6 +62,7 @@ func (r *registrar) authenticate(req *sip.Request) verdict {
 	case replays:
 		// Also a phone that never counts: with a new nonce it is right again.
 		r.stats.replayed.Add(1)
+		r.count(ruleReplay)
 		return r.ask(t, true)
 	}
 	if !r.sameURI(t.given.uri, &req.Recipient) {
@@ -69,7 +77,8 @@ func (r *registrar) authenticate(req *sip.Request) verdict {
 	}
 	if who := t.impostor(); who != "" {
 		r.stats.forbidden.Add(1)
-		r.refused.add(t.addr, t.given.user, who+"; user and authentication user must be the same", t.now)
+		r.count(ruleIdentity)
+		r.refused.add(t.addr, t.given.user, misfit{text: who + "; user and authentication user must be the same"}, t.now)
 		r.nudge()
 		return verdict{response: sip.NewResponseFromRequest(req, sip.StatusForbidden, "Forbidden", nil)}
 	}
@@ -121,7 +130,7 @@ func (r *registrar) read(req *sip.Request, now time.Time) *attempt {
 	}
 	if wrong != "" {
 		r.stats.wrong.Add(1)
-		r.refused.add(t.addr, claimed, wrong, now)
+		r.refused.add(t.addr, claimed, misfit{text: wrong}, now)
 		r.nudge()
 	}
 	return t
@@ -144,14 +153,26 @@ func (r *registrar) secretOf(t *attempt) (s secret, once, known bool) {
 	return acc.secret, false, true
 }
 
-// cure says what is wrong and what would help, without any secret.
-func (r *registrar) cure(t *attempt, known bool) string {
-	user := excerpt(t.given.user)
-	if !known {
-		return "no agent " + user + " with a password in the configuration; the phone's authentication user must be the agent's name"
+// misfit is what is wrong with credentials. It is put into words when it is
+// logged, not when it is found: what takes longer for a name that we have than
+// for one that we have not would tell it.
+type misfit struct {
+	text        string // in words already; else:
+	known       bool
+	user, realm string
+	alg         algorithm
+}
+
+// String says what is wrong and what would help, without any secret.
+func (m misfit) String() string {
+	switch {
+	case m.text != "":
+		return m.text
+	case !m.known:
+		return "no agent " + excerpt(m.user) + " with a password in the configuration; the phone's authentication user must be the agent's name"
 	}
-	return fmt.Sprintf("password of agent %s does not match; enter the configuration's in the phone, which sends realm=%s, user=%s, algorithm=%s",
-		user, excerpt(t.given.realm), user, t.alg)
+	return fmt.Sprintf("password of agent %s does not match; enter the configuration's in the phone, which sends realm=%s, user=%[1]s, algorithm=%[3]s",
+		excerpt(m.user), excerpt(m.realm), m.alg)
 }
 
 // ask is the 401.

@@ -29,11 +29,11 @@ type refused struct {
 
 type refusedCount struct {
 	n   int
-	why string // with the cure
+	why misfit // with the cure
 }
 
 // add counts one failure. It may log.
-func (f *refusals) add(addr netip.Addr, user, why string, now time.Time) {
+func (f *refusals) add(addr netip.Addr, user string, why misfit, now time.Time) {
 	if len(user) > 64 {
 		user = user[:64]
 	}
@@ -83,7 +83,7 @@ func (f *refusals) line(now time.Time) []any {
 		}
 	}
 	w := f.count[worst]
-	line := []any{"addr", worst.addr.String(), "agent", worst.user, "count", w.n, "err", w.why}
+	line := []any{"addr", worst.addr.String(), "agent", worst.user, "count", w.n, "err", w.why.String()}
 	if others -= w.n; others > 0 {
 		line = append(line, slog.Group("others", "count", others))
 	}

@@ -16,6 +16,11 @@ func (e *Endpoint) request(req *sip.Request, f *flow, known bool) {
 	bad, lost := spoilt(req)
 	if !mandatory(req) || bad != "" {
 		e.count.malformed.Add(1)
+		if !known {
+			e.count.rules.add(ruleStranger)
+		} else {
+			e.refused(ruleMalformed, f, "Bad "+bad)
+		}
 		if known && !lost {
 			e.misread(req, f, bad)
 		}
@@ -35,7 +40,7 @@ func (e *Endpoint) request(req *sip.Request, f *flow, known bool) {
 	}
 	if v := validate(req, f.over()); v.code != 0 {
 		if known || e.entitled(req, f, key) {
-			e.count.refused.Add(1)
+			e.refused(ruleOf(v.code), f, v.reason)
 			e.reply(req, f, v.code, v.reason, v.header)
 		}
 		return
@@ -59,7 +64,7 @@ func (e *Endpoint) entitled(req *sip.Request, f *flow, key string) bool {
 	case tag != "":
 		return e.legs.find(req.CallID().Value(), tag) != nil
 	case req.Method != sip.INVITE && req.Method != sip.REGISTER:
-		e.count.strangers.Add(1)
+		e.stranger()
 		return false
 	}
 	v := e.phones.authenticate(req)
@@ -148,9 +153,9 @@ func (e *Endpoint) cancel(req *sip.Request, f *flow, key string, known bool) {
 	case i != nil || late: // the final response is out: no effect
 		e.answer(key, f, e.makeReply(req, 200, "OK"))
 	case known:
-		e.answer(key, f, e.makeReply(req, 481, "Call/Transaction Does Not Exist"))
+		e.turnDown(req, f, key, 481, "Call/Transaction Does Not Exist")
 	default:
-		e.count.strangers.Add(1)
+		e.stranger()
 	}
 }
 
@@ -159,10 +164,10 @@ func (e *Endpoint) inDialog(req *sip.Request, f *flow, key string, known bool) {
 	l := e.legs.find(req.CallID().Value(), tagOf(req.To().Params))
 	if l == nil {
 		if !known {
-			e.count.strangers.Add(1)
+			e.stranger()
 			return
 		}
-		e.answer(key, f, e.makeReply(req, 481, "Call/Transaction Does Not Exist"))
+		e.turnDown(req, f, key, 481, "Call/Transaction Does Not Exist")
 		return
 	}
 	var posted bool
@@ -175,7 +180,7 @@ func (e *Endpoint) inDialog(req *sip.Request, f *flow, key string, known bool) {
 	}
 	e.memory.put(key, nil, nil) // Trying: retransmissions are absorbed until answered
 	if posted = l.post(func() { l.onRequest(req, f, key) }); !posted {
-		e.answer(key, f, e.makeReply(req, 481, "Call/Transaction Does Not Exist"))
+		e.turnDown(req, f, key, 481, "Call/Transaction Does Not Exist")
 	}
 }
 
@@ -190,28 +195,28 @@ func (e *Endpoint) outside(req *sip.Request, f *flow, key string, known bool) {
 		return
 	}
 	if !known {
-		e.count.strangers.Add(1)
+		e.stranger()
 		return
 	}
 	switch req.Method {
 	case sip.OPTIONS:
 		if hopsLeft(req) == 0 && !e.ours(&req.Recipient) { // RFC 4475 §3.3.11: we shall not pass it on
-			e.answer(key, f, e.makeReply(req, 483, "Too Many Hops"))
+			e.turnDown(req, f, key, 483, "Too Many Hops")
 			return
 		}
 		e.answer(key, f, e.capabilities(req))
 	case sip.BYE, sip.INFO, sip.UPDATE, sip.PRACK, sip.NOTIFY:
-		e.answer(key, f, e.makeReply(req, 481, "Call/Transaction Does Not Exist"))
+		e.turnDown(req, f, key, 481, "Call/Transaction Does Not Exist")
 	case sip.SUBSCRIBE, sip.REFER, sip.MESSAGE, sip.PUBLISH:
-		e.answer(key, f, e.makeReply(req, 405, "Method Not Allowed"))
+		e.turnDown(req, f, key, 405, "Method Not Allowed")
 	default:
-		e.answer(key, f, e.makeReply(req, 501, "Not Implemented"))
+		e.turnDown(req, f, key, 501, "Not Implemented")
 	}
 }
 
 // capabilities answers an OPTIONS (RFC 3261 §11.2).
 func (e *Endpoint) capabilities(req *sip.Request) *sip.Response {
-	if e.draining.Load() {
+	if e.draining.Load() || e.cfg.Busy != nil && e.cfg.Busy() {
 		return e.makeReply(req, 503, "Service Unavailable", sip.NewHeader("Retry-After", "30"))
 	}
 	return e.makeReply(req, 200, "OK", sip.NewHeader("Accept", "application/sdp"), sip.NewHeader("Allow", widest.allow()), sip.NewHeader("Supported", widest.supported()))
@@ -221,7 +226,7 @@ func (e *Endpoint) register(req *sip.Request, f *flow, key string) {
 	if _, carrier := e.carriers.whose(f.source.Addr()); carrier { // others learn nothing before they prove who they are
 		for _, h := range slices.Concat(req.GetHeaders("contact"), req.GetHeaders("m")) {
 			if c := (cursor{b: []byte(h.Value())}); !c.contacts() {
-				e.count.refused.Add(1)
+				e.refused(ruleMalformed, f, "Bad Contact")
 				e.reply(req, f, 400, "Bad Contact")
 				return
 			}
@@ -273,6 +278,12 @@ func (e *Endpoint) dress(res *sip.Response) {
 	if res.GetHeader("server") == nil {
 		res.AppendHeader(sip.NewHeader("Server", product))
 	}
+}
+
+// turnDown answers with a refusal of the edge's own.
+func (e *Endpoint) turnDown(req *sip.Request, f *flow, key string, code int, reason string, more ...sip.Header) {
+	e.refused(ruleOf(code), f, reason)
+	e.answer(key, f, e.makeReply(req, code, reason, more...))
 }
 
 // answer sends the final response to a non-INVITE request, or a refusal that

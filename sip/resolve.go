@@ -156,6 +156,18 @@ func (t *carriers) whose(from netip.Addr) (Trunk, bool) {
 	return Trunk{}, false
 }
 
+// takes reports a configured trunk's address.
+func (t *carriers) takes(from netip.Addr) bool {
+	from = from.Unmap().WithZone("")
+	table := t.now.Load()
+	for i := range table.trunks {
+		if table.trunks[i].accepts(table, from) {
+			return true
+		}
+	}
+	return false
+}
+
 // accepts reports whether calls from an address are this trunk's.
 func (c *carrier) accepts(table *carrierTable, from netip.Addr) bool {
 	if table.cond[c.ID].at.addr.Addr() == from {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -250,16 +251,25 @@ func (c *connections) welcome(conn net.Conn, over transport) {
 	}
 	peer, local := plain(ra.AddrPort()), plain(la.AddrPort())
 	friend := c.e.known(peer.Addr())
+	if !c.e.carriers.takes(peer.Addr()) && !c.e.guard.heard(peer.Addr(), friend, time.Now()) {
+		_ = conn.Close()
+		return
+	}
 	c.mu.Lock()
 	ofHost := maxConnsOfHost
 	if friend {
 		ofHost = max(ofHost, c.limit/2)
 	}
-	full := c.down || len(c.byPeer) >= c.limit || c.ofHost[peer.Addr()] >= ofHost || c.byPeer[peerKey{peer, way{over: over}}] != nil
+	room := c.limit
+	if !friend { // a quarter is kept for those who are known
+		room -= c.limit / 4
+	}
+	full := c.down || len(c.byPeer) >= room || c.ofHost[peer.Addr()] >= ofHost || c.byPeer[peerKey{peer, way{over: over}}] != nil
 	if full {
 		c.mu.Unlock()
 		c.e.count.tcpRefused.Add(1)
-		c.e.grumble.say("SIP connection refused: too many", "addr", peer.String())
+		c.e.count.rules.add(ruleConnections)
+		c.e.grumble.say("SIP connection refused: too many", "addr", peer.String(), "rule", ruleConnections.String())
 		_ = conn.Close()
 		return
 	}
@@ -343,6 +353,10 @@ func (t *tcpConn) readLoop(conn net.Conn) {
 		_ = conn.SetReadDeadline(s.deadline(time.Now(), t.friend.Load()))
 		n, err := conn.Read(s.room())
 		if err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) && (!s.spoke || len(s.buf) > s.from) {
+				t.e.count.rules.add(ruleSilent)
+				t.e.grumble.say("SIP connection cut: nothing came, or half a message", "addr", t.remote.String(), "rule", ruleSilent.String())
+			}
 			return
 		}
 		s.add(n)

@@ -266,8 +266,9 @@ func TestConnectionsOfOneFriendlyHostAreMany(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if got := len(r.e.conns.byPeer); got != r.e.conns.limit {
-			t.Errorf("connections in all: got %d, want %d", got, r.e.conns.limit)
+		// Strangers leave a quarter to those who are known.
+		if got, most := len(r.e.conns.byPeer), r.e.conns.limit*3/4; got != most {
+			t.Errorf("connections in all: got %d, want %d", got, most)
 		}
 	})
 }

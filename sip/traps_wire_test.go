@@ -118,7 +118,7 @@ func TestForgedSourcesLeaveNothingBehind(t *testing.T) {
 			}
 			r.net.Send(from, to, []byte(text))
 			if i%500 == 0 {
-				time.Sleep(10 * time.Millisecond)
+				time.Sleep(100 * time.Millisecond)
 			}
 		}
 		time.Sleep(time.Second)

@@ -61,6 +61,10 @@ type Config struct {
 	// order, from one goroutine at a time.
 	Emit func(Event)
 
+	// Busy says that new calls are refused now, which OPTIONS are told; nil:
+	// never. It must not block.
+	Busy func() bool
+
 	// Trace sees every message as it crosses the wire, each before what it
 	// causes; nil: off. It must not block; Raw is a copy and may be kept.
 	Trace func(Message)
@@ -250,4 +254,10 @@ type Stats struct {
 	Handshakes    uint64 // of TLS peers that failed
 	WriteErrors   uint64
 	Panics        uint64
+
+	// Rejections are refusals by the rule that they name, every rule present:
+	// malformed, unsupported, hops, loop, no_dialog, busy, stranger,
+	// credentials, replay, identity, contact, requests, failures, connections,
+	// silent.
+	Rejections map[string]uint64
 }

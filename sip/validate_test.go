@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -320,4 +321,30 @@ func TestDialledNumberIsFoundWhereTheTrunkSays(t *testing.T) {
 			})
 		})
 	}
+}
+
+// OPTIONS tell whether a call would be taken now.
+func TestOptionsTellTheLoad(t *testing.T) {
+	var busy atomic.Bool
+	inBubble(t, func(r *rig) {
+		p := r.peer(rigTrunk)
+		ask := func(i int) wireMsg {
+			p.send(options(i))
+			return p.expect("SIP/2.0 ")
+		}
+		if m := ask(1); !strings.HasPrefix(m.text, "SIP/2.0 200") || m.hdr("Accept") != sdpType || m.hdr("Allow") != widest.allow() || m.hdr("Supported") != widest.supported() {
+			t.Errorf("ready: got %q, want 200 with what we can", m.text)
+		}
+		busy.Store(true)
+		if m := ask(2); !strings.HasPrefix(m.text, "SIP/2.0 503") || m.hdr("Retry-After") == "" {
+			t.Errorf("overloaded: got %q, want 503 with Retry-After", m.text)
+		}
+		busy.Store(false)
+		r.e.Drain(true)
+		if m := ask(3); !strings.HasPrefix(m.text, "SIP/2.0 503") || m.hdr("Retry-After") == "" {
+			t.Errorf("draining: got %q, want 503 with Retry-After", m.text)
+		}
+		r.e.Drain(false)
+		ask(4)
+	}, func(c *Config) { c.Busy = busy.Load })
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -119,6 +120,34 @@ func TestTheCollectorGetsTheCallsMessages(t *testing.T) {
 		}
 		if i := bytes.Index(all, []byte("response=")); i >= 0 {
 			t.Errorf("got a credential: %q", all[i:i+50])
+		}
+	})
+}
+
+func TestTheFiguresCountARealCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, supportTeam+queueFlow)
+		played(t, s)
+		w := httptest.NewRecorder()
+		s.house.meter.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+		for _, want := range []string{
+			"trunkline_up 1", `trunkline_calls_ended_total{by="caller",cause="hangup"} 1`,
+			`trunkline_offers_total{outcome="declined"} 1`, `trunkline_offers_total{outcome="accepted"} 1`,
+			`trunkline_trunk_up{trunk="acme"} 1`, `trunkline_phones{kind="registered"} 2`,
+			"trunkline_queue_wait_seconds_count 1", `trunkline_recordings_sealed_total{result="good"} 1`, "trunkline_recordings_open 0",
+			`trunkline_rtp_mos_count{trunk="acme"} 1`, `trunkline_rtp_loss_ratio_bucket{trunk="acme",le="0"} 1`,
+			"trunkline_sip_legs 0", "trunkline_flight_calls 1",
+		} {
+			if !strings.Contains(w.Body.String(), "\n"+want+"\n") {
+				t.Errorf("got no %s in\n%s", want, w.Body)
+			}
+		}
+		if err := s.house.ready(t.Context()); err != nil {
+			t.Errorf("ready: got %v, want nil", err)
+		}
+		s.stop()
+		if err := s.house.ready(t.Context()); err == nil {
+			t.Error("ready after the stop: got nil, want why not")
 		}
 	})
 }

@@ -295,7 +295,7 @@ func TestReclaimingByCode(t *testing.T) {
 		s.gets(ann)
 		s.hear(c, annTone)
 		ann.Die()
-		time.Sleep(62 * time.Second)
+		time.Sleep(12 * time.Second)
 		s.wantHears(c, "music")
 		a := second.Dial("*11")
 		s.answered(a)

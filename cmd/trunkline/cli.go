@@ -31,6 +31,7 @@ type cli struct {
 	Ladder  ladderCmd  `cmd:"" help:"Draw what the legs of a recent call said: SIP, decisions, sound."`
 	Trunk   trunkCmd   `cmd:"" help:"Show how trunks are, or examine one: name, registration, and a call with sound out and back in."`
 	Agent   agentCmd   `cmd:"" help:"Set an agent active or away."`
+	Unban   unbanCmd   `cmd:"" help:"Hear a banned source again, before its ban ends by itself."`
 	Reload  reloadCmd  `cmd:"" help:"Have the configuration read again. Calls are not touched; a bad file changes nothing."`
 	Version versionCmd `cmd:"" help:"Show the version."`
 	Demo    demoCmd    `cmd:"" help:"Show a whole call on this machine, with a simulated carrier and agents."`
@@ -213,6 +214,23 @@ func (c *agentCmd) Run(t *terminal) error {
 			return err
 		}
 		_, err = fmt.Fprintf(t.out, "%s is %s\n", a.ID, agentState(a))
+		return err
+	})
+}
+
+// unbanCmd ends a ban.
+type unbanCmd struct {
+	where
+	Address string `arg:"" help:"The source, as status shows it."`
+}
+
+// Run asks for it.
+func (c *unbanCmd) Run(t *terminal) error {
+	return c.ask(t, func(ctx context.Context, client *api.Client) error {
+		u, err := client.Unban(ctx, c.Address)
+		if err == nil {
+			_, err = fmt.Fprintf(t.out, "%s is heard again\n", u.Source)
+		}
 		return err
 	})
 }

@@ -73,7 +73,24 @@ func showStatus(w io.Writer, s api.Status) error {
 			return err
 		}
 	}
-	return nil
+	return showBans(w, s)
+}
+
+// showBans is a part of the status when there is something to see.
+func showBans(w io.Writer, s api.Status) error {
+	if len(s.Bans) == 0 {
+		return nil
+	}
+	fmt.Fprint(w, "\nBanned\n")
+	t := newTable(w)
+	for _, b := range s.Bans {
+		who := b.Source
+		if b.User != "" {
+			who += " as " + b.User
+		}
+		t.row(who, b.Rule, "until "+b.Until.Local().Format(time.TimeOnly), count(int(b.Dropped), "packet")+" dropped")
+	}
+	return t.end()
 }
 
 func trunkRows(t *table, s api.Status) {

@@ -44,6 +44,10 @@ func TestStatusIsShownAsTables(t *testing.T) {
 			{ID: "01JDA0000000000000000000BB", Trunk: "acme", Dialled: "+14155550100", State: "queue", Since: after(11330)},
 		},
 		Counts: api.Counts{Calls: 1234, Refused: 2, Mismatches: 1},
+		Bans: []api.Ban{
+			{Source: "203.0.113.9/32", Rule: "failures", Since: after(11000), Until: after(11600), Dropped: 1204},
+			{Source: "198.51.100.7/32", User: "ann", Rule: "failures", Since: after(11000), Until: after(11500), Dropped: 1},
+		},
 	}
 	var out bytes.Buffer
 	if err := showStatus(&out, s); err != nil {

@@ -12,12 +12,14 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"trunkline/call"
 	"trunkline/config"
 	"trunkline/flight"
 	"trunkline/media"
+	"trunkline/metrics"
 	"trunkline/recorder"
 	"trunkline/sip"
 	"trunkline/store"
@@ -45,6 +47,8 @@ type house struct {
 
 	trust    *trust
 	flight   *flight.Box
+	meter    *metrics.Meter
+	serving  atomic.Bool    // SIP's sockets are read
 	hep      *flight.Sender // nil: no collector
 	store    *store.Store
 	recorder *recorder.Recorder
@@ -164,7 +168,7 @@ func (h *house) openSip(w world, boot call.Boot) error {
 	}
 	h.sip, err = sip.New(sip.Config{
 		Domain: c.Domain, UDP: sockets.UDP, TCP: sockets.TCP, TLS: sockets.TLS, External: c.NAT.External, Local: c.NAT.Local,
-		Certificate: h.trust.certificate, Authorities: h.trust.authorities,
+		Busy: h.board.Overloaded, Certificate: h.trust.certificate, Authorities: h.trust.authorities,
 		Trunks: h.trunks(c), Accounts: sipAccounts(c), Timers: timers(c.SessionTimers), Bindings: boot.Bindings,
 		Emit: h.doctor.fromSip, Trace: h.tracer(w.trace), NameServers: nameServers(c), Lookup: w.lookup, Log: h.log,
 	})
@@ -188,6 +192,8 @@ func (h *house) start() {
 		h.tasks.Go(func() { h.hep.Run(edge) })
 	}
 	h.tasks.Go(func() {
+		h.serving.Store(true)
+		defer h.serving.Store(false)
 		if err := h.sip.Serve(edge); err != nil && !errors.Is(err, context.Canceled) {
 			h.log.Error("SIP ended", "err", err)
 		}

@@ -93,6 +93,10 @@ func (p *switchProcess) server() *api.Server {
 			return r, err == nil, err
 		},
 		Ladder:   h.flight.Call,
+		Metrics:  h.meter.Handler(),
+		Ready:    h.ready,
+		Edge:     h.edgeView,
+		Unban:    h.sip.Pardon,
 		Reload:   p.reload,
 		TestCall: p.admit,
 		Examine:  h.doctor.examine,

@@ -2,12 +2,17 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 
 	"trunkline/call"
 	"trunkline/flight"
+	"trunkline/metrics"
 	"trunkline/sip"
+	"trunkline/store"
 )
 
 // This file hands what crosses the wire and what was decided to those who
@@ -17,12 +22,19 @@ import (
 // openWatchers makes who watches; start runs them.
 func (h *house) openWatchers(w world) {
 	h.flight = flight.NewBox(flight.Config{})
+	from := metrics.Sources{
+		Status: func(ctx context.Context) (call.Status, error) { return h.board.Status(ctx) },
+		Sip:    func() sip.Stats { return h.sip.Stats() },
+		Store:  h.store.Stats, Flight: h.flight.Stats, Version: version(),
+	}
 	if c := h.cfg.HEP; c.To != "" {
 		h.hep = flight.NewSender(flight.HEPConfig{
 			To: strings.TrimSuffix(strings.TrimPrefix(c.To, "udp://"), "/"), ID: uint32(c.ID), Password: c.Password.Reveal(),
 			Node: "trunkline", Log: h.log, Dial: w.hep,
 		})
+		from.HEP = h.hep.Counts
 	}
+	h.meter = metrics.New(from)
 }
 
 // tracer is sip's trace: the watchers, and whoever else looks on.
@@ -51,7 +63,11 @@ func (h *house) append(entries ...call.Entry) {
 	h.store.Append(entries...)
 	for _, e := range entries {
 		f, ok := e.(call.Fact)
-		if !ok || f.Call == "" {
+		if !ok {
+			continue
+		}
+		h.meter.Fact(f)
+		if f.Call == "" {
 			continue
 		}
 		h.flight.Note(string(f.Call), f.At, factText(f))
@@ -84,6 +100,7 @@ func factText(f call.Fact) string {
 // watch is what the switchboard tells of its legs.
 func (h *house) watch() call.Watch {
 	return call.Watch{
+		Behind: h.meter.Behind,
 		Seated: func(s call.Seat) {
 			var ask func() flight.Sound
 			if s.Heard != nil {
@@ -124,4 +141,16 @@ func soundOf(v call.Heard, now time.Time) flight.Sound {
 		s.Remote = v.Remote.String()
 	}
 	return s
+}
+
+// ready says why new calls could not be served now, if so: sockets are not
+// read, or the disk takes nothing.
+func (h *house) ready(ctx context.Context) error {
+	if !h.serving.Load() {
+		return errors.New("the sockets of SIP are not open")
+	}
+	if err := h.store.Sync(ctx); err != nil && !errors.Is(err, store.ErrLost) {
+		return fmt.Errorf("the store cannot be written: %w", err)
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"trunkline/api"
 	"trunkline/call"
 	"trunkline/config"
 	"trunkline/desk"
@@ -68,6 +69,15 @@ func nameServers(c *config.Config) []netip.AddrPort {
 
 func timers(t config.SessionTimers) sip.Timers {
 	return sip.Timers{Expires: t.Expires, Min: t.Min, Off: t.Expires == 0}
+}
+
+// edgeView is what the SIP edge does not hear, and what it refused.
+func (h *house) edgeView() ([]api.Ban, map[string]uint64) {
+	bans := []api.Ban{}
+	for _, b := range h.sip.Bans() {
+		bans = append(bans, api.Ban{Source: b.Source.String(), User: b.User, Rule: b.Rule, Since: b.Since, Until: b.Until, Dropped: b.Dropped})
+	}
+	return bans, h.sip.Stats().Rejections
 }
 
 func sipAccounts(c *config.Config) []sip.Account {

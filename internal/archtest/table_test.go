@@ -47,6 +47,10 @@ var rooms = map[string]room{
 			"media":  "nothing of the sound is kept in the store",
 		},
 	},
+	"metrics": {
+		may: []string{"call", "sip", "media", "routing", "recorder", "store", "flight"},
+		why: "it reads what the rooms count, and changes nothing",
+	},
 	"store/storetest": {
 		may: []string{"store", "call", "sip", "routing", "desk"},
 		why: "the contract that every store must keep knows the types that are stored, and how one asks for them",
@@ -62,7 +66,7 @@ var rooms = map[string]room{
 		},
 	},
 	"cmd/trunkline": {
-		may: []string{"api", "store", "call", "sip", "media", "routing", "recorder", "desk", "flight", "config", "internal/simphone", "internal/simnet"},
+		may: []string{"api", "store", "call", "sip", "media", "routing", "recorder", "desk", "flight", "metrics", "config", "internal/simphone", "internal/simnet"},
 		why: "of internal/ the binary has only the simulated phones, for demo and call",
 	},
 
@@ -100,6 +104,7 @@ var dependencies = map[string]dependency{
 	"github.com/invopop/jsonschema":         {by: []string{"config"}, tests: true, why: "the schema is generated, it is no part of the binary"},
 	"github.com/santhosh-tekuri/jsonschema": {by: []string{"config"}, tests: true, why: "it checks the examples, in tests"},
 	"github.com/nyaruka/phonenumbers":       {by: []string{"desk"}, why: "numbers are read and written in one place"},
+	"github.com/prometheus/client_golang":   {by: []string{"metrics"}, why: "the names of the figures have one place"},
 	"github.com/alecthomas/kong":            {by: []string{"cmd/trunkline"}, why: "the command line is the binary's"},
 	"github.com/oklog/ulid":                 {by: []string{"sip", "call", "recorder", "desk", "store", "store/storetest"}, why: "identifiers that sort by time are made by who owns what they name"},
 	"golang.org/x/sys":                      {by: []string{"media", "internal/barerelay", "internal/bench"}, why: "epoll and eventfd are the media shards' seam and what it is compared with"},

@@ -1,0 +1,188 @@
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"trunkline/call"
+	"trunkline/routing"
+	"trunkline/sip"
+)
+
+// snapshot are the figures that the rooms keep themselves, read when asked.
+type snapshot struct{ m *Meter }
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("trunkline_"+name, help, labels, nil)
+}
+
+// The figures that are read when asked.
+var (
+	dUp            = desc("up", "1 while the switchboard answers.")
+	dInfo          = desc("build_info", "1; the version is in the label.", "version")
+	dDraining      = desc("draining", "1 while the switch is stopping and takes no new calls.")
+	dTrunkUp       = desc("trunk_up", "1 while calls can go over the trunk.", "trunk")
+	dTrunkState    = desc("trunk_registered", "1 while we are registered with the trunk's carrier; 0 also where it wants no registration.", "trunk")
+	dTrunkCalls    = desc("trunk_calls", "Calls over the trunk now, both directions.", "trunk")
+	dCalls         = desc("calls", "Calls now, by their state.", "state")
+	dCallsTotal    = desc("calls_total", "Calls that came in since the start.")
+	dRefused       = desc("calls_refused_total", "New calls that were not taken, for whatever reason.")
+	dMismatches    = desc("mismatches_total", "Differences between router and legs that were found and mended: each is a defect.")
+	dFaults        = desc("faults_total", "Panics that cost a call.")
+	dAgents        = desc("agents", "Agents, by what they are: available, busy, wrap_up, away, offline.", "state")
+	dRegistered    = desc("phones", "Live phones of agents, by how they are known.", "kind")
+	dWaiting       = desc("queue_waiting", "Callers who wait for a team now.", "team")
+	dLongest       = desc("queue_longest_wait_seconds", "How long the caller who came first to a team waits.", "team")
+	dPresent       = desc("queue_present", "Agents of a team who could be offered a call, now or after theirs.", "team")
+	dLegs          = desc("sip_legs", "SIP legs now.")
+	dTransactions  = desc("sip_transactions", "SIP server transactions now.")
+	dMessages      = desc("sip_messages_total", "SIP messages, by direction.", "direction")
+	dRejected      = desc("sip_rejected_total", "SIP requests and connections that were not served, by rule.", "rule")
+	dRetransmitted = desc("sip_retransmissions_total", "SIP messages that were repeated, by whose.", "whose")
+	dWriteErrors   = desc("sip_write_errors_total", "SIP messages that could not be written.")
+	dSipPanics     = desc("sip_panics_total", "Panics that cost a SIP message.")
+	dStoreQueue    = desc("store_queue", "Entries that wait for the disk.")
+	dStoreWritten  = desc("store_written_total", "Entries on disk.")
+	dStoreLost     = desc("store_lost_total", "Entries that never will be.")
+	dStoreFailures = desc("store_failures_total", "Attempts to write that failed.")
+	dFlightBytes   = desc("flight_bytes", "Memory that recent calls' messages take.")
+	dFlightCalls   = desc("flight_calls", "Calls whose messages are kept.")
+	dFlightDropped = desc("flight_dropped_total", "Messages and decisions that had no room there.")
+	dHEP           = desc("hep_packets_total", "Packets for the HEP collector, by result.", "result")
+)
+
+// Describe says nothing: what there is depends on the configuration.
+func (snapshot) Describe(chan<- *prometheus.Desc) {}
+
+// Collect reads every room.
+func (s snapshot) Collect(out chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	total := func(d *prometheus.Desc, v uint64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	gauge(dInfo, 1, s.m.from.Version)
+	status, up := s.m.status()
+	gauge(dUp, bit(up))
+	if up {
+		house(status, gauge, total)
+	}
+	if s.m.from.Sip != nil {
+		edge(s.m.from.Sip(), gauge, total)
+	}
+	if s.m.from.Store != nil {
+		st := s.m.from.Store()
+		gauge(dStoreQueue, float64(st.Queued))
+		total(dStoreWritten, st.Written)
+		total(dStoreLost, st.Lost)
+		total(dStoreFailures, st.Failures)
+	}
+	if s.m.from.Flight != nil {
+		f := s.m.from.Flight()
+		gauge(dFlightBytes, float64(f.Bytes))
+		gauge(dFlightCalls, float64(f.Calls))
+		total(dFlightDropped, f.Dropped)
+	}
+	if s.m.from.HEP != nil {
+		sent, dropped := s.m.from.HEP()
+		total(dHEP, sent, "sent")
+		total(dHEP, dropped, "dropped")
+	}
+}
+
+type (
+	gauges func(*prometheus.Desc, float64, ...string)
+	totals func(*prometheus.Desc, uint64, ...string)
+)
+
+// house is the switchboard's picture.
+func house(s call.Status, gauge gauges, total totals) {
+	gauge(dDraining, bit(s.Draining))
+	for _, t := range s.Trunks {
+		gauge(dTrunkUp, bit(t.Up), string(t.ID))
+		gauge(dTrunkState, bit(t.State == sip.TrunkRegistered), string(t.ID))
+		gauge(dTrunkCalls, float64(t.Calls), string(t.ID))
+	}
+	calls := map[call.SegmentKind]int{}
+	for _, c := range s.Calls {
+		calls[c.State]++
+	}
+	for _, k := range []call.SegmentKind{call.SegmentFlow, call.SegmentQueue, call.SegmentTalk, call.SegmentHold, call.SegmentForward} {
+		if _, there := calls[k]; !there {
+			calls[k] = 0
+		}
+	}
+	for k, n := range calls {
+		gauge(dCalls, float64(n), string(k))
+	}
+	total(dCallsTotal, s.Counts.Calls)
+	total(dRefused, s.Counts.Refused)
+	total(dMismatches, s.Counts.Mismatches)
+	total(dFaults, s.Counts.Faults)
+	agents := map[string]int{"available": 0, "busy": 0, "wrap_up": 0, "away": 0, "offline": 0}
+	kinds := map[string]int{"registered": 0, "static": 0}
+	for _, a := range s.Agents {
+		agents[stateOf(a)]++
+		for _, p := range a.Phones {
+			if p.Static {
+				kinds["static"]++
+			} else {
+				kinds["registered"]++
+			}
+		}
+	}
+	for k, n := range agents {
+		gauge(dAgents, float64(n), k)
+	}
+	for k, n := range kinds {
+		gauge(dRegistered, float64(n), k)
+	}
+	for _, q := range s.Queues {
+		gauge(dWaiting, float64(q.Waiting), string(q.Team))
+		gauge(dLongest, q.Longest.Seconds(), string(q.Team))
+		gauge(dPresent, float64(q.Present), string(q.Team))
+	}
+}
+
+func stateOf(a call.AgentStatus) string {
+	switch {
+	case len(a.Open) > 0:
+		return "busy"
+	case !a.Until.IsZero():
+		return "wrap_up"
+	case a.Status != routing.StatusActive:
+		return "away"
+	case len(a.Phones) == 0:
+		return "offline"
+	case a.Available:
+		return "available"
+	}
+	return "busy"
+}
+
+// edge is what sip counts.
+func edge(st sip.Stats, gauge gauges, total totals) {
+	gauge(dLegs, float64(st.Legs))
+	gauge(dTransactions, float64(st.Transactions))
+	total(dMessages, st.Received, "in")
+	total(dMessages, st.Sent, "out")
+	total(dRejected, st.Strangers, "stranger")
+	total(dRejected, st.Malformed, "malformed")
+	total(dRejected, st.Refused, "invalid")
+	total(dRejected, st.Challenged, "challenged")
+	total(dRejected, st.WrongPassword, "wrong_password")
+	total(dRejected, st.Stray, "stray_response")
+	total(dRejected, st.TCPRefused, "connection_limit")
+	total(dRejected, st.Handshakes, "tls_handshake")
+	total(dRetransmitted, st.Retransmitted, "theirs")
+	total(dRetransmitted, st.Repeated, "ours")
+	total(dWriteErrors, st.WriteErrors)
+	total(dSipPanics, st.Panics)
+}
+
+func bit(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
