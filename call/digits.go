@@ -111,3 +111,31 @@ func (s *Switchboard) passDigit(l *line, digit rune, length time.Duration, byInf
 		}
 	}
 }
+
+// mostPressed is how many digits one order may press.
+const mostPressed = 32
+
+// keypad presses keys for whoever hears the agent, in the way that their leg
+// takes digits. They are not logged.
+func (s *Switchboard) keypad(c *liveCall, l *line, digits string) error {
+	digits = strings.ToUpper(digits)
+	if digits == "" || len(digits) > mostPressed || strings.Trim(digits, "0123456789*#ABCD") != "" {
+		return ErrNoDigits
+	}
+	in := seated(c.talking())
+	if !slices.Contains(in, l) {
+		return fmt.Errorf("%w: nobody hears the agent", ErrNotNow)
+	}
+	for _, other := range in {
+		switch {
+		case other == l || other.session == nil:
+		case other.session.DTMF() == media.DTMFInfo:
+			for _, d := range digits {
+				other.leg.Info(dtmfRelay, fmt.Appendf(nil, "Signal=%c\r\nDuration=%d\r\n", d, digitLength.Milliseconds()))
+			}
+		default:
+			other.session.SendDigits(digits, 0, 0)
+		}
+	}
+	return nil
+}

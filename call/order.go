@@ -22,6 +22,7 @@ const (
 	Unmute   Verb = "unmute"           // ends Mute
 	Pause    Verb = "pause_recording"  // for Order.For, or until Continue
 	Continue Verb = "resume_recording" // ends Pause
+	Keypad   Verb = "keypad"           // Order.Digits are pressed for whoever is talked to
 	Transfer Verb = "transfer"         // to Order.To; with Ask after a word with them
 	Swap     Verb = "swap"             // between the customer and who was asked
 	Merge    Verb = "merge"            // all three hear each other
@@ -38,6 +39,7 @@ type Order struct {
 	Call ID
 	By   routing.AgentID // empty: an operator, who acts for the agent who has the call
 
+	Digits string // 0-9 * # A-D
 	To     Destination
 	Ask    bool
 	For    time.Duration // 0: as configured
@@ -58,6 +60,7 @@ var (
 	ErrNotNow     = errors.New("not possible in the call's present state")
 	ErrNoTarget   = errors.New("nobody to transfer to")
 	ErrOffline    = errors.New("nobody there can take a call now")
+	ErrNoDigits   = errors.New("no digits to press: write 0-9, *, # and A-D, at most 32")
 	ErrNotAllowed = errors.New("the dial rules do not allow this number")
 )
 
@@ -119,6 +122,8 @@ func (s *Switchboard) control(c *liveCall, l *line, o Order) error {
 		l.session.Mute(o.Verb == Mute)
 		l.muted = o.Verb == Mute
 		return nil
+	case Keypad:
+		return s.keypad(c, l, o.Digits)
 	case Pause:
 		return s.pause(c, string(l.agent), o)
 	case Continue:

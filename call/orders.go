@@ -37,6 +37,22 @@ func (s *Switchboard) SetAgent(ctx context.Context, agent routing.AgentID, activ
 	return s.kept(ctx)
 }
 
+// SetChannel sets which kinds of work an agent takes: All, Phone or
+// Conversations. It is on disk when it returns without an error.
+func (s *Switchboard) SetChannel(ctx context.Context, agent routing.AgentID, channel routing.Channel) error {
+	err, asked := ask(ctx, s, func(time.Time) error {
+		if _, known := s.agentView(agent); !known {
+			return ErrNoAgent
+		}
+		s.route(routing.ChannelSet{Agent: agent, Channel: channel})
+		return nil
+	})
+	if err = errors.Join(err, asked); err != nil {
+		return err
+	}
+	return s.kept(ctx)
+}
+
 // kept waits until what was ordered is on disk. The caller's goroutine waits,
 // the loop never.
 func (s *Switchboard) kept(ctx context.Context) error {

@@ -101,3 +101,21 @@ func TestHangUpByOrder(t *testing.T) {
 		})
 	}
 }
+
+func TestKeypadIsPressedTowardsTheCustomer(t *testing.T) {
+	live(t, supportTeam+queueFlow, func(s *story) {
+		c, a, _ := s.talk(simphone.Ring())
+		s.order(call.Order{Verb: call.Keypad, By: "ann", Digits: "42#"})
+		time.Sleep(2 * time.Second)
+		if got := c.Heard().Digits; got != "42#" {
+			t.Errorf("the customer's side got %q, want 42#", got)
+		}
+		s.refused(call.Order{Verb: call.Keypad, By: "ann", Digits: "4x"}, call.ErrNoDigits)
+		s.order(call.Order{Verb: call.Hold, By: "ann"})
+		s.refused(call.Order{Verb: call.Keypad, By: "ann", Digits: "4"}, call.ErrNotNow)
+		s.order(call.Order{Verb: call.Resume, By: "ann"})
+		s.hear(c, annTone)
+		s.bye(c)
+		s.ended(a)
+	})
+}
