@@ -76,7 +76,7 @@ func (p policy) allow() string {
 		s += ", PRACK"
 	}
 	if p.phone {
-		s += ", REFER"
+		s += ", REFER, SUBSCRIBE"
 	}
 	return s
 }

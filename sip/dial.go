@@ -45,7 +45,7 @@ func (e *Endpoint) Dial(d Dial) *Leg {
 	id := sip.CallIDHeader(random(22))
 	l.callID = &id
 	l.localTag = e.newTag()
-	l.call = &dialState{Dial: d}
+	l.call, l.agent = &dialState{Dial: d}, d.To.Contact.account()
 	if !e.legs.add(l) {
 		// It must leave nothing behind: nobody would end it, nor wait for it.
 		l.closed, l.phase = true, gone

@@ -39,6 +39,7 @@ type Endpoint struct {
 	legs     *legTable
 	friends  *friends
 	guard    *guard
+	watchers *watchers
 	draining atomic.Bool
 	serving  atomic.Bool
 
@@ -75,6 +76,7 @@ func New(c Config) (*Endpoint, error) {
 	e.memory = newMemory(giveUp)
 	e.legs = newLegTable()
 	e.friends = newFriends()
+	e.watchers = newWatchers(e)
 	e.guard = newGuard(e.grumble, &e.count.rules)
 	for _, pc := range c.UDP {
 		s, err := newUDPSocket(e, pc)
@@ -117,6 +119,11 @@ func (e *Endpoint) Serve(ctx context.Context) error {
 	}
 	e.spawn(func() { e.carriers.run(inner) })
 	e.spawn(func() { e.phones.run(inner) })
+	watching := make(chan struct{})
+	e.spawn(func() {
+		defer close(watching)
+		e.watchers.run(ctx)
+	})
 
 	e.errands.run()
 
@@ -132,6 +139,7 @@ func (e *Endpoint) Serve(ctx context.Context) error {
 	e.legs.each(func(l *Leg) { l.post(l.abandon) })
 	e.legs.wait(serveGrace)
 	<-goodbye
+	<-watching
 	cancel()
 	for _, l := range slices.Concat(e.cfg.TCP, e.cfg.TLS) {
 		_ = l.Close()
@@ -186,6 +194,7 @@ func (e *Endpoint) Update(trunks []Trunk, accounts []Account) {
 	e.carriers.update(trunks, accounts)
 	e.errands.update(trunks)
 	e.phones.update(accounts)
+	e.watchers.drop("noresource", func(s *subscription) bool { return !e.phones.has(s.owner) || !e.phones.has(s.watched) })
 }
 
 // Drain refuses new out-of-dialog INVITEs and OPTIONS with 503 and

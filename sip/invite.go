@@ -123,7 +123,7 @@ func (e *Endpoint) befriend(f *flow) {
 func (e *Endpoint) open(req *sip.Request, f *flow, key string, from caller, replaces LegID) {
 	req.To().Params.Add("tag", e.newTag())
 	l := e.newLeg(newLegID(), invited)
-	l.inbound, l.phone = true, from.trunk.ID == ""
+	l.inbound, l.phone, l.agent = true, from.trunk.ID == "", from.account
 	l.callID, l.first = req.CallID(), keyOf(req)
 	l.localTag, l.remoteTag = tagOf(req.To().Params), tagOf(req.From().Params)
 	l.from = &sip.FromHeader{DisplayName: req.To().DisplayName, Address: req.To().Address, Params: req.To().Params}

@@ -14,8 +14,9 @@ import (
 // goroutine owns it; verbs and packets are letters to that goroutine. Its
 // methods may be called from any goroutine, in any state.
 type Leg struct {
-	id LegID
-	e  *Endpoint
+	id    LegID
+	e     *Endpoint
+	agent AccountID // whose phone it is; set before run
 
 	mu     sync.Mutex
 	box    []func()
@@ -195,6 +196,7 @@ func (l *Leg) quit(ev Ended) {
 
 func (l *Leg) emit(ev Event) {
 	if !l.ended {
+		l.e.watchers.heard(l, ev)
 		l.e.cfg.Emit(ev)
 	}
 }
@@ -206,6 +208,7 @@ func (l *Leg) end(ev Ended) {
 	}
 	l.ended = true
 	ev.Leg, ev.At = l.id, time.Now()
+	l.e.watchers.heard(l, ev)
 	l.e.cfg.Emit(ev)
 }
 

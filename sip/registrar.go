@@ -168,6 +168,13 @@ func (r *registrar) update(accounts []Account) {
 	}
 }
 
+// has reports an account.
+func (r *registrar) has(id AccountID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.accounts[id] != nil
+}
+
 // contacts lists the live phones of an account now.
 func (r *registrar) contacts(id AccountID) []Contact {
 	r.mu.Lock()

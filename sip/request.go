@@ -163,6 +163,9 @@ func (e *Endpoint) cancel(req *sip.Request, f *flow, key string, known bool) {
 func (e *Endpoint) inDialog(req *sip.Request, f *flow, key string, known bool) {
 	l := e.legs.find(req.CallID().Value(), tagOf(req.To().Params))
 	if l == nil {
+		if req.Method == sip.SUBSCRIBE && e.watchers.renew(req, f, key) {
+			return
+		}
 		if !known {
 			e.stranger()
 			return
@@ -204,10 +207,16 @@ func (e *Endpoint) outside(req *sip.Request, f *flow, key string, known bool) {
 			e.turnDown(req, f, key, 483, "Too Many Hops")
 			return
 		}
-		e.answer(key, f, e.capabilities(req))
+		e.answer(key, f, e.capabilities(req, f))
 	case sip.BYE, sip.INFO, sip.UPDATE, sip.PRACK, sip.NOTIFY:
 		e.turnDown(req, f, key, 481, "Call/Transaction Does Not Exist")
-	case sip.SUBSCRIBE, sip.REFER, sip.MESSAGE, sip.PUBLISH:
+	case sip.SUBSCRIBE:
+		if _, carrier := e.carriers.whose(f.source.Addr()); carrier && !e.hasOurCredentials(req) {
+			e.turnDown(req, f, key, 405, "Method Not Allowed") // for agents' phones
+			return
+		}
+		e.subscribe(req, f, key)
+	case sip.REFER, sip.MESSAGE, sip.PUBLISH:
 		e.turnDown(req, f, key, 405, "Method Not Allowed")
 	default:
 		e.turnDown(req, f, key, 501, "Not Implemented")
@@ -215,11 +224,17 @@ func (e *Endpoint) outside(req *sip.Request, f *flow, key string, known bool) {
 }
 
 // capabilities answers an OPTIONS (RFC 3261 §11.2).
-func (e *Endpoint) capabilities(req *sip.Request) *sip.Response {
+func (e *Endpoint) capabilities(req *sip.Request, f *flow) *sip.Response {
 	if e.draining.Load() || e.cfg.Busy != nil && e.cfg.Busy() {
 		return e.makeReply(req, 503, "Service Unavailable", sip.NewHeader("Retry-After", "30"))
 	}
-	return e.makeReply(req, 200, "OK", sip.NewHeader("Accept", "application/sdp"), sip.NewHeader("Allow", widest.allow()), sip.NewHeader("Supported", widest.supported()))
+	trunk, carrier := e.carriers.whose(f.source.Addr())
+	p := e.policyOf(trunk)
+	res := e.makeReply(req, 200, "OK", sip.NewHeader("Accept", sdpType), sip.NewHeader("Allow", p.allow()), sip.NewHeader("Supported", p.supported()))
+	if !carrier {
+		res.AppendHeader(sip.NewHeader("Allow-Events", allowEvents))
+	}
+	return res
 }
 
 func (e *Endpoint) register(req *sip.Request, f *flow, key string) {
