@@ -16,6 +16,9 @@ const (
 	tagTimer    = "timer"
 	tagReplaces = "replaces"
 	tagNoSub    = "norefersub"
+
+	tagPath     = "path"     // of REGISTER alone: RFC 3327
+	tagOutbound = "outbound" // likewise: RFC 5626
 )
 
 // methods is what a dialog of ours understands whatever the policy.

@@ -73,7 +73,7 @@ func (a *account) contacts() []Contact {
 		list = append(list, Contact{ID: s.id, URI: s.contact.uri, Static: true, Since: s.since, Private: s.contact.transport == "tls"})
 	}
 	for _, b := range a.bindings {
-		if b.dead || a.isStatic(b.Contact) {
+		if b.dead || a.isStatic(b.Contact) || a.hasNewerFlow(b) {
 			continue
 		}
 		list = append(list, Contact{
@@ -81,6 +81,15 @@ func (a *account) contacts() []Contact {
 		})
 	}
 	return list
+}
+
+// hasNewerFlow reports another live way to the same phone (RFC 5626 §5.3: an
+// INVITE goes by one of a phone's flows), registered later.
+func (a *account) hasNewerFlow(b *binding) bool {
+	instance, _, ok := strings.Cut(b.Instance, ";reg-id=")
+	return ok && slices.ContainsFunc(a.bindings, func(o *binding) bool {
+		return o != b && !o.dead && strings.HasPrefix(o.Instance, instance+";reg-id=") && o.At.After(b.At)
+	})
 }
 
 // isStatic reports whether a registered phone is in the configuration too.

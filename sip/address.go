@@ -227,7 +227,7 @@ type destination struct {
 
 	places []spot    // a trunk's, in the order to try them; addr and over are set from the next
 	within           // how long each may take
-	routes []sip.Uri // Service-Route of where we are registered
+	routes []sip.Uri // Service-Route of where we are registered, or a phone's Path
 	routed bool      // the first of them says where to go
 	login  *login    // for the peer's challenges; nil: none
 }
@@ -300,6 +300,10 @@ func (e *Endpoint) resolvePhone(id ContactID) (destination, error) {
 	d.uri.Headers = nil
 	if at, err := netip.ParseAddrPort(b.Local); err == nil {
 		d.prefer = at.Addr()
+	}
+	if b.Path != "" {
+		d.routes = pathOf(b.Path)
+		return d, nil
 	}
 	if d.addr.IsValid() {
 		// Who registered from behind a NAT is reached by its connection alone.

@@ -22,7 +22,7 @@ func (e *Endpoint) ping(ctx context.Context, b Binding) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	res, err := e.options(ctx, to.uri, f)
+	res, err := e.options(ctx, to.uri, f, to.routes...)
 	if err != nil {
 		return 0, err
 	}
@@ -30,9 +30,12 @@ func (e *Endpoint) ping(ctx context.Context, b Binding) (code int, err error) {
 }
 
 // options sends OPTIONS outside any dialog and waits for the final response.
-func (e *Endpoint) options(ctx context.Context, uri sip.Uri, f *flow) (*sip.Response, error) {
+func (e *Endpoint) options(ctx context.Context, uri sip.Uri, f *flow, routes ...sip.Uri) (*sip.Response, error) {
 	req := sip.NewRequest(sip.OPTIONS, uri)
 	req.AppendHeader(e.via(f))
+	for i := range routes {
+		req.AppendHeader(&sip.RouteHeader{Address: routes[i]})
+	}
 	req.AppendHeader(maxForwards())
 	req.AppendHeader(&sip.FromHeader{
 		Address: sip.Uri{Scheme: "sip", Host: e.cfg.Domain},

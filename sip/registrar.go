@@ -241,7 +241,15 @@ func (r *registrar) register(req *sip.Request, local string) *sip.Response {
 		}
 		return res
 	}
-	return listing(req, kept, now)
+	res := listing(req, kept, now)
+	if reg.path != "" { // RFC 3327 §5.3
+		res.AppendHeader(sip.NewHeader("Path", reg.path))
+		res.AppendHeader(sip.NewHeader("Supported", tagPath))
+	}
+	if reg.outbound && slices.ContainsFunc(reg.contacts, func(c contact) bool { return strings.Contains(c.instance, ";reg-id=") }) {
+		res.AppendHeader(sip.NewHeader("Require", tagOutbound)) // RFC 5626 §6
+	}
+	return res
 }
 
 // forbidden reports a contact that would turn our calls on ourselves or on
@@ -345,6 +353,48 @@ func clip(s string, n int) string { return strings.Clone(s[:min(len(s), n)]) }
 
 var errNoCSeq = errors.New("no Call-ID or CSeq")
 
+// readPath takes the proxies that the REGISTER came through (RFC 3327 §5.3). They
+// are named in the Route of what goes to the phone; it is sent to where the
+// REGISTER came from, which is the nearest of them, and nowhere else.
+func (reg *registration) readPath(req *sip.Request) error {
+	var all []string
+	for _, h := range headersOf(req, "Path") {
+		all = append(all, h.Value())
+	}
+	reg.path = strings.Join(all, ", ")
+	if reg.path == "" {
+		reg.outbound = listed(headersOf(req, "Supported"), tagOutbound) || listed(headersOf(req, "k"), tagOutbound)
+		return nil
+	}
+	uris := pathOf(reg.path)
+	if len(reg.path) > maxPath || len(uris) == 0 {
+		return errPath
+	}
+	// RFC 5626 §6: only if the first proxy keeps the flow.
+	reg.outbound = listed(headersOf(req, "Supported"), tagOutbound) && uris[len(uris)-1].UriParams.Has("ob")
+	return nil
+}
+
+var errPath = errors.New("bad Path")
+
+const maxPath = 1024 // bytes
+
+// pathOf reads a Path's URIs, nearest first; none if one of them is malformed.
+func pathOf(path string) []sip.Uri {
+	var uris []sip.Uri
+	for _, v := range splitQuoted(path, ',') {
+		_, rest, ok := strings.Cut(v, "<")
+		text, _, closed := strings.Cut(rest, ">")
+		var u sip.Uri
+		if !ok || !closed || sip.ParseUri(text, &u) != nil || u.Host == "" {
+			return nil
+		}
+		u.Headers = nil
+		uris = append(uris, u)
+	}
+	return uris
+}
+
 // readRegistration takes out of a REGISTER what its rules need.
 func readRegistration(req *sip.Request, local string) (*registration, error) {
 	if req.CallID() == nil || req.CSeq() == nil {
@@ -356,6 +406,9 @@ func readRegistration(req *sip.Request, local string) (*registration, error) {
 	}
 	if via := req.Via(); via != nil {
 		reg.symmetric = via.Params.Has("rport")
+	}
+	if err := reg.readPath(req); err != nil {
+		return nil, err
 	}
 	if h := req.GetHeader("User-Agent"); h != nil {
 		reg.agent = strings.ToValidUTF8(clip(h.Value(), maxUserAgent), "")

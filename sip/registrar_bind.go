@@ -32,6 +32,8 @@ type registration struct {
 	source    netip.AddrPort
 	transport string
 	local     string
+	path      string // Path headers, joined; empty: none
+	outbound  bool   // it supports RFC 5626, and its path too
 	symmetric bool   // its Via asks for rport (RFC 3581): it sends where it listens
 	expires   string // Expires header as sent
 	timed     bool   // the header is there
@@ -199,6 +201,7 @@ func (reg *registration) fill(b *binding, c contact, expires, now time.Time) {
 	b.Expires = expires
 	b.UserAgent = reg.agent
 	b.Instance = c.instance
+	b.Path = reg.path
 	b.At = now
 	b.life++
 	b.misses = 0

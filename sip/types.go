@@ -157,6 +157,7 @@ type Binding struct {
 	Expires   time.Time
 	UserAgent string
 	Instance  string // +sip.instance and reg-id, if the phone has one
+	Path      string // of the proxies between (RFC 3327), as the REGISTER had it
 	At        time.Time
 }
 

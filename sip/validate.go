@@ -95,7 +95,8 @@ func takesSDP(req *sip.Request) bool {
 func required(req *sip.Request) string {
 	var tags []string
 	for _, t := range optionTags(req, "Require") {
-		if !understood(t) {
+		registers := req.Method == sip.REGISTER && (strings.EqualFold(t, tagPath) || strings.EqualFold(t, tagOutbound))
+		if !understood(t) && !registers {
 			tags = append(tags, t)
 		}
 	}
