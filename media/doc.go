@@ -9,10 +9,14 @@
 // bridge of another shard moves there between two packets. Orders reach a shard through a
 // lock-free list and a wake-up; what happened leaves it through Config.Emit.
 //
-// Two seats with one codec and packet time are relayed: a packet that comes in
-// order leaves at once, with our SSRC, sequence number and timestamp; nothing
-// is decoded. All else (prompts, music, silence, two codecs, three seats) is
-// paced: frames at absolute moments, mixed as 16-bit samples at 8 kHz. A peer
+// Two seats are relayed: a packet that comes in order leaves at once, with our
+// SSRC, sequence number and timestamp. With one codec and packet time nothing
+// is decoded. Between the laws of G.711 each byte is looked up in a table;
+// to and from G.722 a packet is decoded, halved or doubled in rate (halfband.go)
+// and encoded; of another length it is cut anew (repack.go). A hole stays a
+// hole in all of these, for the phone's own concealment. All else (prompts,
+// music, silence, keys that are pressed, three seats) is paced: frames at
+// absolute moments, mixed as 16-bit samples at 8 kHz. A peer
 // sees one stream over all changes between them: one SSRC, no hole in the
 // sequence numbers that the source did not have, timestamps that follow
 // elapsed time. A loop that wakes late catches up five frames, then skips.
@@ -21,6 +25,15 @@
 // moment, by epoll on Linux, or by channels and timers where there is no epoll
 // and for networks in memory, which a synctest bubble can hold. Everything
 // behind it is one code that is given the time.
+//
+// Digits come as telephone-events or, where the peer does none, as tones that
+// are heard in its sound (goertzel.go); between seats that differ they are
+// converted as they are pressed, and SendDigits presses them for a peer. What
+// SIP INFO carries is the switchboard's.
+//
+// Quality tells how a session's sound fares, by its own counts and the peer's
+// RTCP; OneWay says within 3 s that a peer whom somebody listens to is not
+// heard, and why that is likely.
 //
 // # Who may call
 //
@@ -43,8 +56,11 @@
 // packets have needed in the last seconds, and 10 ms more; losses in it are
 // concealed (ITU-T G.711 Appendix I), comfort noise is generated (RFC 3389).
 // A relay closes the hole that comfort noise leaves: the peer was not asked
-// whether it takes any.
+// whether it takes any. Of G.722, in which silence has no byte of its own, only
+// payloads of one byte repeated are known as digital silence; a mix of three
+// seats is narrowband, whatever their codecs.
 //
 // RFCs: 3550 and 3551 (RTP), 3389 (comfort noise), 3264 (offer/answer), 8866 (SDP), 4733 (telephone
-// events), 5761 (RTCP on one port), 3246 (DSCP EF).
+// events), 3611 (extended reports, to who asks for them), 5761 (RTCP on one
+// port), 3246 (DSCP EF).
 package media

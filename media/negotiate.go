@@ -17,7 +17,8 @@ type Params struct {
 	// RemoteRTCP is where the peer wants RTCP: a=rtcp, else Remote's port + 1, or Remote itself
 	// when muxed. Invalid when Remote is, or when there is no such port.
 	RemoteRTCP netip.AddrPort
-	Mux        bool // RTCP and RTP share one port, both ways (RFC 5761)
+	Extended   Extended // what the peer wants of RTCP beyond reports
+	Mux        bool     // RTCP and RTP share one port, both ways (RFC 5761)
 
 	Codec  Codec
 	SendPT uint8 // payload type of the codec in what we send
@@ -90,8 +91,9 @@ type Negotiation struct {
 	ptime  time.Duration // that we ask for: what the peer asked for last, so that two seats can be relayed
 
 	// Payload types: a number keeps its meaning for the session's life (RFC 3264 §8.3.2).
-	bound   [128]string // encoding; "": free
-	eventPT uint8       // of telephone-event in what we receive
+	bound    [128]string // encoding; "": free
+	extended Extended    // of RTCP, that the peer's last offer asked for
+	eventPT  uint8       // of telephone-event in what we receive
 
 	keys keyring // of SRTP
 
@@ -241,6 +243,7 @@ func (n *Negotiation) Answer(offer []byte) ([]byte, Params, error) {
 	for _, f := range a.formats {
 		n.bound[f.pt] = cmp.Or(f.encoding, "unknown")
 	}
+	n.extended = a.extended
 	n.offered = false // an offer of ours that crossed this one is void
 	n.layout, n.audio, n.ptime = layoutOf(d), a.index, a.ptime
 	n.timing = "0 0"
@@ -253,7 +256,7 @@ func (n *Negotiation) Answer(offer []byte) ([]byte, Params, error) {
 
 // agree keeps what was agreed on with the peer's audio a and completes its addresses.
 func (n *Negotiation) agree(p Params, a audio) Params {
-	p.Held = !p.Send
+	p.Held, p.Extended = !p.Send, a.extended
 	p.Remote, p.RemoteRTCP = a.rtp, a.rtcp
 	if p.Mux {
 		p.RemoteRTCP = a.rtp

@@ -44,6 +44,9 @@ func (n *Negotiation) section(formats []format, send, receive, mux bool, keys []
 	if mux {
 		attr("rtcp-mux")
 	}
+	if n.extended.any() {
+		attr(n.extended.attribute())
+	}
 	attr(directionOf(send, receive))
 	return s
 }

@@ -48,11 +48,15 @@ func (s *Session) Quality() Quality {
 		q.Told.Packets = c.sent.Load() - min(c.sent.Load(), q.Told.Lost)
 	}
 	delay := q.RoundTrip / 2
+	peers := float64(c.peerScore.Load()) / 10
 	for _, one := range []*Stream{&q.Heard, &q.Told} {
 		if all := one.Packets + one.Lost; all > 0 {
 			one.Loss = 100 * float64(one.Lost) / float64(all)
 			one.MOS = math.Round(100*opinion(codec, *one, delay)) / 100
 		}
+	}
+	if q.Told.Packets > 0 && peers > 0 {
+		q.Told.MOS = peers // it knows its buffer and its concealment, we do not
 	}
 	return q
 }
@@ -68,7 +72,10 @@ const (
 // all that we do not measure: R = 93.2 - Id - Ie,eff. Of the delay only the part without echo
 // counts, Idd by the straight lines that fit it up to 400 ms. G.722 is put on the same narrowband
 // scale: its better sound earns nothing, so that legs can be compared.
-func opinion(c Codec, s Stream, oneWay time.Duration) float64 {
+func opinion(c Codec, s Stream, oneWay time.Duration) float64 { return scoreOf(rating(c, s, oneWay)) }
+
+// rating is the E-model's R.
+func rating(c Codec, s Stream, oneWay time.Duration) float64 {
 	d := (oneWay + packing + max(2*s.Jitter, leastDelay)).Seconds() * 1000
 	id := 0.024 * d
 	if d > 177.3 {
@@ -81,7 +88,7 @@ func opinion(c Codec, s Stream, oneWay time.Duration) float64 {
 		burst = max(1, s.Burst*(1-s.Loss/100))
 	}
 	ie := k.impairment + (95-k.impairment)*s.Loss/(s.Loss/burst+k.robustness)
-	return scoreOf(93.2 - id - ie)
+	return 93.2 - id - ie
 }
 
 // scoreOf turns the E-model's R into a mean opinion score (G.107 annex B).

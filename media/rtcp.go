@@ -17,6 +17,10 @@ type reports struct {
 
 	peerSent   uint32 // middle 32 bits of the NTP time in the peer's last SR; 0: none
 	peerSentAt int64
+
+	peerAsked   uint32 // the same of its last receiver reference time (RFC 3611 §4.4)
+	peerAskedAt int64
+	losses      bursts
 }
 
 // reportsEvery is the mean interval between reports, half of it before the
@@ -62,6 +66,11 @@ func (s *Session) account(now int64) []rtcp.Packet {
 		Source: s.ssrc,
 		Items:  []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: "trunkline"}},
 	}}}
+	if s.terms.Extended.any() {
+		if x := s.extendedReport(now); len(x.Reports) > 0 {
+			return []rtcp.Packet{first, name, x}
+		}
+	}
 	return []rtcp.Packet{first, name}
 }
 
@@ -125,6 +134,8 @@ func (s *Session) control(b []byte, from netip.AddrPort, now int64) {
 			s.told(p.Reports, now)
 		case *rtcp.ReceiverReport:
 			s.told(p.Reports, now)
+		case *rtcp.ExtendedReport:
+			s.toldMore(p, now)
 		}
 	}
 }
@@ -141,11 +152,15 @@ func (s *Session) told(reports []rtcp.ReceptionReport, now int64) {
 		if r.LastSenderReport == 0 {
 			continue
 		}
-		// RFC 3550 §6.4.1, in units of 1/65536 s.
-		trip := int32(uint32(ntp(s.engine.unix(now))>>16) - r.LastSenderReport - r.Delay)
-		if trip >= 0 {
-			s.counts.roundTrip.Store(uint64(trip) * uint64(time.Second) >> 16)
-		}
+		s.roundTrip(r.LastSenderReport, r.Delay, now)
+	}
+}
+
+// roundTrip takes a time of ours that the peer has had for a delay, both in
+// units of 1/65536 s (RFC 3550 §6.4.1).
+func (s *Session) roundTrip(sent, delay uint32, now int64) {
+	if trip := int32(uint32(ntp(s.engine.unix(now))>>16) - sent - delay); trip >= 0 {
+		s.counts.roundTrip.Store(uint64(trip) * uint64(time.Second) >> 16)
 	}
 }
 

@@ -181,6 +181,17 @@ func FuzzIntake(f *testing.F) {
 	f.Add([]byte{0xb1, 0x80, 0, 1, 0, 0, 0, 160, 1, 2, 3, 4, 0xff, 0, 0, 0, 0xbe, 0xde, 0, 0, 1, 2, 3, 4}, false)
 	f.Add([]byte{0x81, 201, 0, 7, 0, 0, 0, 9}, true)
 	f.Add([]byte{0x80, 200, 0, 6}, true)
+	for _, block := range []rtcp.ReportBlock{
+		&rtcp.VoIPMetricsReportBlock{SSRC: 7, MOSCQ: 40}, &rtcp.ReceiverReferenceTimeReportBlock{NTPTimestamp: 1 << 40},
+		&rtcp.DLRRReportBlock{Reports: []rtcp.DLRRReport{{SSRC: 7, LastRR: 1, DLRR: 2}}}, &rtcp.StatisticsSummaryReportBlock{SSRC: 7},
+		&rtcp.LossRLEReportBlock{SSRC: 7, Chunks: []rtcp.Chunk{0x4001, 0}},
+	} {
+		b, err := rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 9}, &rtcp.ExtendedReport{SenderSSRC: 9, Reports: []rtcp.ReportBlock{block}}})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b, true)
+	}
 	e, err := New(Config{PortMin: 2, PortMax: 65000, Network: nowhereNet{}, Emit: func(Event) {}, Shards: 1})
 	if err != nil {
 		f.Fatal(err)
@@ -208,6 +219,10 @@ func FuzzIntake(f *testing.F) {
 			x.receive(sock, x.terms.Remote, len(b), int64(i)*20e6)
 		}
 		x.flush(500e6)
+		x.terms.Extended = Extended{Metrics: true, RoundTrip: true}
+		if _, err := rtcp.Marshal(x.account(600e6)); err != nil { // whatever has been told us
+			t.Errorf("got %v for %x", err, b)
+		}
 		for sh.wheel.pop(600e6) != nil {
 		}
 		if w.sent > 0 && w.last != nil { // what we make of it is RTP, or RTCP

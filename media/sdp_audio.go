@@ -28,6 +28,8 @@ type audio struct {
 	rtcp netip.AddrPort // invalid with rtp, or when there is no such port
 	mux  bool           // a=rtcp-mux is there
 
+	extended Extended // a=rtcp-xr
+
 	secure bool         // RTP/SAVP: it will be encrypted or nothing
 	crypto bool         // there is an a=crypto, whatever it says
 	keys   []cryptoLine // those that we can use, in the sender's order
@@ -104,6 +106,7 @@ func (d *description) readAudio(i int) (audio, error) {
 	}
 	a.sends, a.receives = d.direction(s)
 	_, a.mux = attribute(s.lines, "rtcp-mux")
+	a.extended = s.extended()
 	if conn.addr.IsUnspecified() {
 		// RFC 3264 §8.4: neither RTP nor RTCP goes to 0.0.0.0; :: is its twin.
 		a.receives = false

@@ -283,9 +283,12 @@ func (s *Session) flush(now int64) {
 
 // take is a packet's turn: all before it have had theirs, or never will.
 func (s *Session) take(p *packet, now int64) {
+	missing := 0
 	if s.taken && p.seq-s.took > 1 {
+		missing = int(p.seq - s.took - 1)
 		s.counts.gaps.Add(1)
 	}
+	s.losses.took(missing)
 	s.taken, s.took = true, p.seq
 	if s.isEvent(p.pt) {
 		s.press(p, now)

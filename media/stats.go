@@ -44,6 +44,7 @@ type counters struct {
 	strangers, garbage, resyncs, skipped, panics, digits    atomic.Uint64
 	rtcpReceived, rtcpSent, peerLost, peerJitter, roundTrip atomic.Uint64
 	gaps                                                    atomic.Uint64 // runs of packets that are missing
+	peerScore                                               atomic.Uint32 // the MOS its extended reports give us, times 10; 0: none
 	spoken                                                  atomic.Uint32 // the codec agreed on + 1; 0: none yet
 	peerSays                                                atomic.Bool   // its RTCP has told of our packets
 	forged, replayed                                        atomic.Uint64
