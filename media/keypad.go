@@ -29,7 +29,7 @@ func (s *Session) SendDigits(digits string, length, gap time.Duration) {
 		gap = digitGap
 	}
 	length, gap = min(length, longestDigit), min(gap, longestDigit)
-	s.shard.post(func(now int64) {
+	s.post(func(now int64) {
 		if s.ended || !s.terms.Events && !s.cfg.DTMF.tones(s.terms) {
 			return
 		}
