@@ -80,6 +80,21 @@ func (c *Client) Unban(ctx context.Context, address string) (u Unbanned, err err
 	return u, c.do(ctx, http.MethodDelete, "/bans/"+url.PathEscape(address), nil, &u)
 }
 
+// MakeToken asks for a token.
+func (c *Client) MakeToken(ctx context.Context, name string, scope Scope, agent string) (t NewToken, err error) {
+	return t, c.do(ctx, http.MethodPost, "/v1/tokens", tokenIn{name, scope, agent}, &t)
+}
+
+// Tokens asks for all tokens, without their texts.
+func (c *Client) Tokens(ctx context.Context) (all []Token, err error) {
+	return all, c.do(ctx, http.MethodGet, "/v1/tokens", nil, &all)
+}
+
+// RevokeToken ends a token.
+func (c *Client) RevokeToken(ctx context.Context, id string) error {
+	return c.do(ctx, http.MethodDelete, "/v1/tokens/"+url.PathEscape(id), nil, nil)
+}
+
 // Reload has the configuration read again.
 func (c *Client) Reload(ctx context.Context) (changes Changes, err error) {
 	return changes, c.do(ctx, http.MethodPost, "/reload", nil, &changes)
@@ -157,6 +172,9 @@ func (c *Client) do(ctx context.Context, method, path string, body, into any) er
 	if err != nil {
 		return fmt.Errorf("the switch broke off: %w", err)
 	}
+	if resp.StatusCode == http.StatusNoContent {
+		return nil
+	}
 	if resp.StatusCode != http.StatusOK {
 		return refusedWith(resp, text)
 	}
@@ -169,6 +187,11 @@ func (c *Client) do(ctx context.Context, method, path string, body, into any) er
 // refusedWith reads a refusal.
 func refusedWith(resp *http.Response, text []byte) error {
 	refused := &Error{Status: resp.StatusCode}
+	var problem struct{ Detail string } // of /v1
+	if json.Unmarshal(text, &problem) == nil && problem.Detail != "" {
+		refused.What = problem.Detail
+		return refused
+	}
 	if json.Unmarshal(text, refused) != nil || refused.What == "" {
 		refused.What = "the switch answered " + resp.Status
 	}

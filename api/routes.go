@@ -43,14 +43,18 @@ func (s *Server) control() http.Handler {
 	handle(mux, "GET /explain", s.explain)
 	handle(mux, "GET /version", s.version)
 	s.watched(mux)
+	v1, _ := s.v1(func(*http.Request) (who, bool) { return operator, true })
+	mux.Handle("/v1/", v1)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { notFound(mux, w, r) })
 	return mux
 }
 
-// public is what everybody may ask.
+// public is what everybody may ask, and what holders of tokens may.
 func (s *Server) public() http.Handler {
 	mux := http.NewServeMux()
 	s.watched(mux)
+	v1, _ := s.v1(s.bearer)
+	mux.Handle("/v1/", v1)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { notFound(mux, w, r) })
 	return mux
 }
@@ -61,8 +65,8 @@ func (s *Server) watched(mux *http.ServeMux) {
 	handle(mux, "GET /readyz", s.readyz)
 	if s.cfg.Metrics != nil {
 		mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
-			if !near(r) {
-				answer(w, nil, &Error{Status: http.StatusForbidden, What: "figures are told to this machine alone", Cure: "scrape 127.0.0.1, or put a proxy before it that knows who asks"})
+			if asks, ok := s.bearer(r); !near(r) && !(ok && asks.scope.covers(ScopeSupervisor)) {
+				answer(w, nil, &Error{Status: http.StatusForbidden, What: "figures are told to this machine, and to tokens of the scope supervisor", Cure: "scrape 127.0.0.1, or give Prometheus a token as authorization: credentials"})
 				return
 			}
 			s.cfg.Metrics.ServeHTTP(w, r)
@@ -99,7 +103,7 @@ func notFound(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 		answer(w, nil, &Error{Status: http.StatusMethodNotAllowed, What: r.Method + " is not possible here", Cure: "use " + strings.Join(allowed, " or ")})
 		return
 	}
-	answer(w, nil, &Error{Status: http.StatusNotFound, What: "there is nothing here", Cure: "the orders are given over the control socket in data_dir; TCP has /healthz, /readyz and /metrics"})
+	answer(w, nil, &Error{Status: http.StatusNotFound, What: "there is nothing here", Cure: "the orders are given over the control socket in data_dir; TCP has /v1, /healthz, /readyz and /metrics"})
 }
 
 // asked bounds a question to the switchboard.

@@ -13,6 +13,7 @@ import (
 
 	"trunkline/call"
 	"trunkline/flight"
+	"trunkline/store"
 )
 
 // Limits of what a client may cost.
@@ -24,7 +25,7 @@ const (
 	writeTimeout  = 60 * time.Second
 	idleTimeout   = 60 * time.Second
 	stopTimeout   = 2 * time.Second
-	maxTCPConns   = 64 // of each /healthz listener
+	maxTCPConns   = 3000 // of each listener: maxStreams, and those who ask
 )
 
 // askTimeout bounds a question to the switchboard, so that one that hangs is seen.
@@ -36,6 +37,14 @@ type Config struct {
 	Board *call.Switchboard
 	// Cards gives at most that many records of ended calls, newest first.
 	Cards func(most int) ([]call.Record, error)
+	// Records gives those that pass a filter, newest first.
+	Records func(store.Filter) ([]call.Record, error)
+	// RemoveRecording deletes a recording's sound.
+	RemoveRecording func(id string) error
+	// Tokens are who may ask over TCP; nil: nobody.
+	Tokens *Tokens
+	// Stream hands out the facts. Required for /v1/facts.
+	Stream *Stream
 	// Card gives one of them, and whether it is there.
 	Card func(call.ID) (call.Record, bool, error)
 	// Ladder gives what is kept of a recent call's messages, and whether any is.
@@ -70,6 +79,16 @@ type Server struct {
 	started time.Time
 
 	healthy, ready checked
+
+	once     once
+	stopping chan struct{} // closed when streams must end
+
+	// The last picture of the switchboard, see picture.
+	seen struct {
+		mu     sync.Mutex
+		at     time.Time
+		status call.Status
+	}
 }
 
 // New makes a server; Serve runs it.
@@ -77,7 +96,7 @@ func New(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &Server{cfg: cfg, started: time.Now()}
+	return &Server{cfg: cfg, started: time.Now(), stopping: make(chan struct{})}
 }
 
 // Serve answers until ctx is done, then gives requests in progress two
@@ -104,6 +123,7 @@ func (s *Server) Serve(ctx context.Context, door *Door, health []net.Listener) e
 	case <-ctx.Done():
 	case err = <-failed:
 	}
+	close(s.stopping)
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	for _, srv := range []*http.Server{control, public} {

@@ -53,7 +53,8 @@ const (
 	FactQuality          FactKind = "media.quality" // of a leg, at its end
 	FactOneWay           FactKind = "media.one_way" // a leg is not heard; Reason: the likely cause, a media.Cause
 	FactHeardAgain       FactKind = "media.resumed"
-	FactTrunk            FactKind = "trunk.state" // State: registered, unregistered, refused, unreachable, unresolved, …
+	FactTrunk            FactKind = "trunk.state"       // State: registered, unregistered, refused, unreachable, unresolved, …
+	FactRecordingDeleted FactKind = "recording.deleted" // its sound; Reason: by whom
 	FactAgentStatus      FactKind = "agent.status"
 	FactAgentPhones      FactKind = "agent.phones"
 	FactContactMade      FactKind = "contact.made"

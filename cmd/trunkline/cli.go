@@ -32,6 +32,7 @@ type cli struct {
 	Trunk   trunkCmd   `cmd:"" help:"Show how trunks are, or examine one: name, registration, and a call with sound out and back in."`
 	Agent   agentCmd   `cmd:"" help:"Set an agent active or away."`
 	Unban   unbanCmd   `cmd:"" help:"Hear a banned source again, before its ban ends by itself."`
+	Token   tokenCmd   `cmd:"" help:"Make, list or revoke tokens for the HTTP API."`
 	Reload  reloadCmd  `cmd:"" help:"Have the configuration read again. Calls are not touched; a bad file changes nothing."`
 	Version versionCmd `cmd:"" help:"Show the version."`
 	Demo    demoCmd    `cmd:"" help:"Show a whole call on this machine, with a simulated carrier and agents."`

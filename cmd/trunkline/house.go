@@ -48,8 +48,10 @@ type house struct {
 	trust    *trust
 	flight   *flight.Box
 	meter    *metrics.Meter
-	serving  atomic.Bool    // SIP's sockets are read
-	hep      *flight.Sender // nil: no collector
+	serving  atomic.Bool     // SIP's sockets are read
+	hep      *flight.Sender  // nil: no collector
+	told     func(call.Fact) // of every fact; nil: nobody. Set before start
+	lastFact uint64          // the journal's last, at start
 	store    *store.Store
 	recorder *recorder.Recorder
 	repaired []recorder.Repaired
@@ -93,6 +95,7 @@ func openHouse(cfg *config.Config, w world, log *slog.Logger) (_ *house, err err
 	if err != nil {
 		return nil, err
 	}
+	h.lastFact = boot.FactSeq
 	h.openWatchers(w)
 	h.doctor = newDoctor(h)
 	h.board = call.New(call.Config{Setup: set, Boot: boot, Log: log})

@@ -19,6 +19,7 @@ import (
 	"trunkline/call"
 	"trunkline/config"
 	"trunkline/desk"
+	"trunkline/recorder"
 	"trunkline/sip"
 	"trunkline/store"
 )
@@ -27,6 +28,8 @@ import (
 type switchProcess struct {
 	house  *house
 	door   *api.Door
+	tokens *api.Tokens
+	stream *api.Stream
 	health []net.Listener
 	log    *slog.Logger
 }
@@ -51,9 +54,14 @@ func openSwitch(cfg *config.Config, w world, log *slog.Logger) (_ *switchProcess
 	if p.health, err = api.ListenTCP(cfg.Listen.HTTP); err != nil {
 		return nil, err
 	}
+	if p.tokens, err = api.OpenTokens(cfg.Data()); err != nil {
+		return nil, err
+	}
 	if p.house, err = openHouse(cfg, w, log); err != nil {
 		return nil, err
 	}
+	p.stream = api.NewStream(p.house.lastFact, p.house.store.Facts, p.house.store.Sync)
+	p.house.told = p.stream.Publish
 	return p, nil
 }
 
@@ -65,6 +73,7 @@ func (p *switchProcess) serve(ctx, hurry context.Context) error {
 	defer closeDoors()
 	var doorErr error
 	var answered sync.WaitGroup
+	answered.Go(func() { p.stream.Run(doors) })
 	answered.Go(func() { doorErr = p.server().Serve(doors, p.door, p.health) })
 	p.log.Info("serving", "addr", p.house.addrs, "file", p.house.config().File)
 	<-ctx.Done()
@@ -92,6 +101,12 @@ func (p *switchProcess) server() *api.Server {
 			}
 			return r, err == nil, err
 		},
+		Records: func(f store.Filter) ([]call.Record, error) {
+			h.written()
+			return h.store.Records(f)
+		},
+		RemoveRecording: func(id string) error { return h.recorder.Remove(recorder.ID(id)) },
+		Tokens:          p.tokens, Stream: p.stream,
 		Ladder:   h.flight.Call,
 		Metrics:  h.meter.Handler(),
 		Ready:    h.ready,

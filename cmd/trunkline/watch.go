@@ -67,6 +67,9 @@ func (h *house) append(entries ...call.Entry) {
 			continue
 		}
 		h.meter.Fact(f)
+		if h.told != nil {
+			h.told(f)
+		}
 		if f.Call == "" {
 			continue
 		}

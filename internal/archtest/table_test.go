@@ -105,6 +105,7 @@ var dependencies = map[string]dependency{
 	"github.com/santhosh-tekuri/jsonschema": {by: []string{"config"}, tests: true, why: "it checks the examples, in tests"},
 	"github.com/nyaruka/phonenumbers":       {by: []string{"desk"}, why: "numbers are read and written in one place"},
 	"github.com/prometheus/client_golang":   {by: []string{"metrics"}, why: "the names of the figures have one place"},
+	"github.com/danielgtaylor/huma":         {by: []string{"api"}, why: "the door's operations and their description have one place"},
 	"github.com/alecthomas/kong":            {by: []string{"cmd/trunkline"}, why: "the command line is the binary's"},
 	"github.com/oklog/ulid":                 {by: []string{"sip", "call", "recorder", "desk", "store", "store/storetest"}, why: "identifiers that sort by time are made by who owns what they name"},
 	"golang.org/x/sys":                      {by: []string{"media", "internal/barerelay", "internal/bench"}, why: "epoll and eventfd are the media shards' seam and what it is compared with"},

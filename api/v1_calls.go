@@ -1,0 +1,192 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"trunkline/call"
+	"trunkline/flight"
+	"trunkline/routing"
+	"trunkline/store"
+)
+
+// CallPath names a call. It is exported for huma, which fills embedded fields of such types alone.
+type CallPath struct {
+	ID string `path:"id" maxLength:"64" doc:"the call"`
+}
+
+// pageQuery asks for some of the call cards.
+type pageQuery struct {
+	Limit   int       `query:"limit" minimum:"1" maximum:"1000" default:"20" doc:"how many, newest first"`
+	Before  string    `query:"before" maxLength:"64" doc:"only older than this call: turns the page"`
+	Agent   string    `query:"agent" maxLength:"64" doc:"only calls this agent had part in"`
+	Trunk   string    `query:"trunk" maxLength:"64" doc:"only calls over this trunk"`
+	From    time.Time `query:"from" doc:"only calls that began then or later"`
+	To      time.Time `query:"to" doc:"only calls that began before"`
+	Contact string    `query:"contact" maxLength:"64" doc:"only calls of this contact"`
+}
+
+func (s *Server) callRoutes(api huma.API) {
+	route(api, ScopeAgent, "GET /v1/calls", "Calls in progress; an agent's token sees the agent's own",
+		func(ctx context.Context, _ *struct{}) (*body[[]Call], error) {
+			asks := asker(ctx)
+			status, err := s.picture(ctx)
+			all := []Call{}
+			for _, c := range statusView(status, s.cfg.Version).Calls {
+				if asks.scope != ScopeAgent || c.Agent == asks.agent {
+					all = append(all, c)
+				}
+			}
+			return answerOf(all, err)
+		})
+	route(api, ScopeAgent, "GET /v1/calls/{id}", "One call card, also while the call goes on",
+		func(ctx context.Context, in *CallPath) (*body[Card], error) {
+			r, err := s.record(ctx, in.ID)
+			return answerOf(CardOf(r, time.Now()), err)
+		})
+	route(api, ScopeAdmin, "GET /v1/calls/{id}/ladder", "What the legs of a recent call said, without secrets: SIP, decisions, sound",
+		func(ctx context.Context, in *CallPath) (*body[flight.Call], error) {
+			kept, err := s.kept(ctx, in.ID)
+			return answerOf(kept, err)
+		})
+	route(api, ScopeAdmin, "GET /v1/calls/{id}/ladder.pcap", "The same messages as a pcap file",
+		func(ctx context.Context, in *CallPath) (*huma.StreamResponse, error) {
+			kept, err := s.kept(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			return &huma.StreamResponse{Body: func(c huma.Context) {
+				_, w := humago.Unwrap(c)
+				w.Header().Set("Content-Type", "application/vnd.tcpdump.pcap")
+				_ = flight.WritePcap(w, kept.Messages)
+			}}, nil
+		})
+	route(api, ScopeAgent, "GET /v1/records", "Cards of ended calls, newest first; an agent's token sees the agent's own",
+		func(ctx context.Context, in *pageQuery) (*body[[]Card], error) {
+			asks := asker(ctx)
+			if asks.scope == ScopeAgent {
+				in.Agent = asks.agent
+			}
+			f := store.Filter{Before: call.ID(in.Before), From: in.From, To: in.To, Limit: in.Limit, Agent: routing.AgentID(in.Agent)}
+			f.Trunk, f.Contact = named(f.Trunk, in.Trunk), named(f.Contact, in.Contact)
+			all, err := s.cfg.Records(f)
+			cards := []Card{}
+			for _, r := range all {
+				cards = append(cards, CardOf(r, r.Ended))
+			}
+			return answerOf(cards, err)
+		})
+}
+
+// record finds a call's card, live or kept, that who asks may see.
+func (s *Server) record(ctx context.Context, id string) (call.Record, error) {
+	r, there, err := s.cfg.Board.Record(ctx, call.ID(id))
+	if err == nil && !there {
+		r, there, err = s.cfg.Card(call.ID(id))
+	}
+	switch {
+	case err != nil:
+		return call.Record{}, err
+	case !there:
+		return call.Record{}, &Error{Status: http.StatusNotFound, What: "there is no such call", Cure: "GET /v1/calls and /v1/records list them"}
+	}
+	return r, mayCall(asker(ctx), r)
+}
+
+// kept is what is kept of a call's messages.
+func (s *Server) kept(ctx context.Context, id string) (flight.Call, error) {
+	if _, err := s.record(ctx, id); err != nil {
+		return flight.Call{}, err
+	}
+	if kept, there := s.cfg.Ladder(id); there {
+		return kept, nil
+	}
+	return flight.Call{}, &Error{Status: http.StatusNotFound, What: "the messages of this call are not kept any more", Cure: "they are in memory, for an hour after the call's end and until a restart"}
+}
+
+// orders is every order on a call in progress: POST /v1/calls/{id}/<name>.
+// A new one is a line here, and whatever its verb does in call.
+var orders = []struct {
+	name    string
+	verb    call.Verb
+	summary string
+}{
+	{"hold", call.Hold, "Hold: the other side hears music"},
+	{"resume", call.Resume, "End a hold"},
+	{"mute", call.Mute, "Mute: nobody hears whoever asks"},
+	{"unmute", call.Unmute, "End a mute"},
+	{"pause-recording", call.Pause, "Pause the recording, for seconds or until it is resumed"},
+	{"resume-recording", call.Continue, "Resume the recording"},
+	{"transfer", call.Transfer, "Transfer to an agent, a team or a number; ask: after a word with them"},
+	{"swap", call.Swap, "Swap between the customer and who was asked"},
+	{"merge", call.Merge, "All three hear each other"},
+	{"complete", call.Complete, "Complete a transfer that was asked first"},
+	{"cancel", call.Cancel, "Cancel a transfer: back to the customer"},
+	{"reclaim", call.Reclaim, "Ring a lost call at its agent's phones"},
+	{"hangup", call.Hangup, "End the call"},
+}
+
+// orderIn is an order; each reads what it needs of the body, which may be left out.
+type orderIn struct {
+	CallPath
+	Key  string `header:"Idempotency-Key" maxLength:"200" doc:"the same key again: the first answer again, done once"`
+	Body *orderBody
+}
+
+type orderBody struct {
+	As     string            `json:"as,omitempty" maxLength:"64" doc:"the agent in the call for whom it is ordered; a token of an agent has that one. Empty: who has the call"`
+	To     *call.Destination `json:"to,omitempty" doc:"transfer: exactly one of its fields"`
+	Ask    bool              `json:"ask,omitempty" doc:"transfer: talk with them first"`
+	For    float64           `json:"for_seconds,omitempty" minimum:"0" maximum:"86400" doc:"pause-recording: resumes by itself; 0: as configured"`
+	Reason string            `json:"reason,omitempty" maxLength:"200" doc:"pause-recording: for the call card"`
+}
+
+func (s *Server) orderRoutes(api huma.API) {
+	for _, o := range orders {
+		route(api, ScopeAgent, "POST /v1/calls/{id}/"+o.name, o.summary,
+			func(ctx context.Context, in *orderIn) (*struct{}, error) {
+				b := orderBody{}
+				if in.Body != nil {
+					b = *in.Body
+				}
+				asks := asker(ctx)
+				if asks.scope == ScopeAgent {
+					if b.As != "" {
+						if err := mayAgent(asks, b.As); err != nil {
+							return nil, err
+						}
+					}
+					b.As = asks.agent
+				}
+				order := call.Order{
+					Verb: o.verb, Call: call.ID(in.ID), By: routing.AgentID(b.As), Ask: b.Ask,
+					For: time.Duration(b.For * float64(time.Second)), Reason: b.Reason,
+				}
+				if o.verb == call.Transfer {
+					if b.To == nil || !oneOf(string(b.To.Agent), string(b.To.Team), b.To.Number) {
+						return nil, &Error{Status: http.StatusUnprocessableEntity, What: "to is missing or says more than one thing", Cure: `send {"to": {"agent": "ann"}}, {"to": {"team": "support"}} or {"to": {"number": "+14155550100"}}`}
+					}
+					order.To = *b.To
+				}
+				return nil, s.cfg.Board.Do(ctx, order)
+			})
+	}
+}
+
+// oneOf says that exactly one of the texts is there.
+func oneOf(texts ...string) bool {
+	n := 0
+	for _, t := range texts {
+		if t != "" {
+			n++
+		}
+	}
+	return n == 1
+}
+
+// named is a text as an identifier of the type of another.
+func named[T ~string](_ T, text string) T { return T(text) }
