@@ -30,18 +30,19 @@ type Endpoint struct {
 	grumble *grumbler
 	count   counters
 
-	phones   *registrar
-	carriers *carriers
-	errands  *errands
-	clients  *clientTxs
-	servers  *serverTxs
-	memory   *memory
-	legs     *legTable
-	friends  *friends
-	guard    *guard
-	watchers *watchers
-	draining atomic.Bool
-	serving  atomic.Bool
+	phones    *registrar
+	carriers  *carriers
+	errands   *errands
+	clients   *clientTxs
+	servers   *serverTxs
+	memory    *memory
+	legs      *legTable
+	friends   *friends
+	guard     *guard
+	watchers  *watchers
+	draining  atomic.Bool
+	serving   atomic.Bool
+	keepAlive time.Duration // between two on a connection that we opened
 
 	mu        sync.Mutex
 	down      bool // Serve waits for the goroutines, or has
@@ -74,6 +75,7 @@ func New(c Config) (*Endpoint, error) {
 	e.clients = newClientTxs(e)
 	e.servers = newServerTxs()
 	e.memory = newMemory(giveUp)
+	e.keepAlive = keepAliveEvery
 	e.legs = newLegTable()
 	e.friends = newFriends()
 	e.watchers = newWatchers(e)

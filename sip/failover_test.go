@@ -1,10 +1,17 @@
 package sip
 
 import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"trunkline/internal/simnet"
 )
 
 // several is a trunk at three addresses, in any order.
@@ -227,4 +234,86 @@ func TestOptionsTellWhoIsThereAndBringBackWhoWasBad(t *testing.T) {
 			t.Errorf("target: got %s, want the one that answers", got.Target)
 		}
 	}, several(threePlaces()), says.listen, func(c *Config) { c.Trunks[0].Options = 30 * time.Second })
+}
+
+// A connection that we opened is kept open through NATs (RFC 5626 §4.4.1); what
+// answers it is no message that would have to end.
+func TestConnectionsThatWeOpenedAreKeptAlive(t *testing.T) {
+	carrier, err := net.Listen("tcp", "127.0.0.3:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer carrier.Close()
+	r := newKernelRig(t, func(c *Config) {
+		c.Trunks = append(c.Trunks, Trunk{ID: "tcp", Host: carrier.Addr().String(), Transport: "tcp"})
+	})
+	r.e.keepAlive = 20 * time.Millisecond
+	r.e.Dial(Dial{To: Target{Trunk: "tcp"}, User: "+1415", Offer: []byte(rigSDP)})
+	conn, err := carrier.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	p := &tcpPeer{t: t, Conn: conn, r: bufio.NewReader(conn)}
+	inv := p.expect("INVITE ")
+	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	for range 3 {
+		b := make([]byte, 4)
+		if _, err := io.ReadFull(p.r, b); err != nil || string(b) != "\r\n\r\n" {
+			t.Fatalf("got %q, %v, want a double CRLF", b, err)
+		}
+		fmt.Fprint(conn, "\r\n")
+	}
+	fmt.Fprintf(conn, "SIP/2.0 486 Busy Here\r\nVia: %s\r\nFrom: %s\r\nTo: %s;tag=x\r\nCall-ID: %s\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n",
+		inv.hdr("Via"), inv.hdr("From"), inv.hdr("To"), inv.hdr("Call-ID"))
+	if ev, ok := r.next().(Ended); !ok || ev.Code != 486 {
+		t.Errorf("got %+v, want 486 after the keep-alives", ev)
+	}
+	var s stream
+	copy(s.room(), "\r\n")
+	s.add(2)
+	if now := time.Now(); s.deadline(now, false).Sub(now) < silentFor {
+		t.Error("a lone CRLF is taken for a message that must end soon")
+	}
+}
+
+// The socket, the Via, the Contact and the sound's address are of the place's
+// family; an offer of one family does not go to places of the other.
+func TestPlacesOfBothFamilies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := simnet.New()
+		r := newRigOn(t, n, several(&names{addrs: map[string][]string{"sip.acme.example": {"2001:db8::2", "10.0.0.4"}}}), func(c *Config) {
+			pc, err := n.ListenPacket(netip.MustParseAddrPort("[2001:db8::1]:5060"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.UDP = append(c.UDP, pc)
+		})
+		defer r.close()
+		time.Sleep(time.Second)
+		six := r.peer("[2001:db8::2]:5060")
+		bind, _ := r.e.MediaAddr(Target{Trunk: "acme"})
+		if bind.String() != "2001:db8::1" {
+			t.Errorf("sound: got %v, want ours of the family", bind)
+		}
+		r.dialTrunk()
+		inv := six.expect("INVITE sip:+14155550199@sip.acme.example ")
+		if !strings.Contains(inv.hdr("Via"), "UDP [2001:db8::1]:5060;") || !strings.Contains(inv.hdr("Contact"), "@[2001:db8::1]:5060>") {
+			t.Errorf("Via %q, Contact %q: want our address in brackets", inv.hdr("Via"), inv.hdr("Contact"))
+		}
+		six.to = "[2001:db8::1]:5060"
+		six.respond(inv, 503, "x", "Contact: <sip:c@[2001:db8::2]>\r\n", "")
+		six.expect("ACK ")
+		if ev := want[Ended](r); ev.Code != 503 {
+			t.Errorf("got %+v, want 503: the offer is of the other family", ev)
+		}
+		// The next call begins with the family that is in good health.
+		four := r.peer("10.0.0.4:5060")
+		if bind, _ := r.e.MediaAddr(Target{Trunk: "acme"}); bind.String() != "10.0.0.1" {
+			t.Errorf("sound of the next call: got %v, want ours of the other family", bind)
+		}
+		r.dialTrunk()
+		four.respond(four.expect("INVITE "), 486, "x", "", "")
+		want[Ended](r)
+	})
 }

@@ -54,7 +54,13 @@ func inBubble(t *testing.T, f func(r *rig), change ...func(*Config)) {
 
 func newRig(t testing.TB, change ...func(*Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, net: simnet.New(), log: &bytes.Buffer{}, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	return newRigOn(t, simnet.New(), change...)
+}
+
+// newRigOn is newRig on a network that a test has made.
+func newRigOn(t testing.TB, n *simnet.Net, change ...func(*Config)) *rig {
+	t.Helper()
+	r := &rig{t: t, net: n, log: &bytes.Buffer{}, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	pc, err := r.net.ListenPacket(netip.MustParseAddrPort(rigSwitch))
 	if err != nil {
 		t.Fatal(err)

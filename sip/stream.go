@@ -49,7 +49,7 @@ func (s *stream) add(n int) { s.buf = s.buf[:len(s.buf)+n] }
 // deadline is when the next read must have returned: an unfinished message
 // has its own, so that a slow drip cannot hold a connection.
 func (s *stream) deadline(now time.Time, friend bool) time.Time {
-	if len(s.buf) == s.from {
+	if len(bytes.Trim(s.buf[s.from:], "\r\n")) == 0 { // a CRLF answers our keep-alive (RFC 5626 §3.5.1): no message has begun
 		s.begun = time.Time{}
 		if friend && s.spoke {
 			return now.Add(friendIdle)

@@ -322,12 +322,28 @@ func (t *tcpConn) dial(ctx context.Context) {
 	t.writeLoop(conn)
 }
 
+// keepAliveEvery is the time between two keep-alives on a connection that we
+// opened: NATs forget in two minutes what says nothing. An answer is not asked
+// for, since many carriers do not know RFC 5626.
+const keepAliveEvery = 60 * time.Second
+
 func (t *tcpConn) writeLoop(conn net.Conn) {
 	defer t.close()
+	var keep <-chan time.Time
+	if t.cancel != nil { // we opened it
+		ticker := time.NewTicker(t.e.keepAlive)
+		defer ticker.Stop()
+		keep = ticker.C
+	}
 	for {
 		select {
 		case <-t.done:
 			return
+		case <-keep:
+			_ = conn.SetWriteDeadline(time.Now().Add(writeWithin))
+			if _, err := conn.Write([]byte("\r\n\r\n")); err != nil {
+				return
+			}
 		case b := <-t.out:
 			if b == nil {
 				return

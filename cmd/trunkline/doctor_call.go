@@ -143,8 +143,11 @@ func (c *loop) dial(id sip.TrunkID, number, shown string) error {
 func (c *loop) protection() call.Protection { return call.Protection(c.trunk.SRTP) }
 
 // open gives a patient a seat of its own: both ends hear only the carrier.
-func (c *loop) open(p *patient, id media.SessionID, sound media.SessionConfig) error {
+func (c *loop) open(p *patient, id media.SessionID, sound media.SessionConfig) (err error) {
 	sound.ID = id
+	if sound.DTMF, err = media.ParseDTMF(c.trunk.DTMF); err != nil {
+		return err
+	}
 	p.bridge = c.d.h.media.NewBridge(media.BridgeID(id))
 	session, err := p.bridge.NewSession(sound)
 	if err != nil {
@@ -296,16 +299,8 @@ func (c *loop) keys(ctx context.Context) {
 		c.say(sip.Finding{Step: "keys", OK: true, Text: "not tried: nobody of ours is at the other end"})
 		return
 	}
-	for _, p := range []*patient{c.out, c.back} {
-		s, can := any(p.session).(interface {
-			SendDigits(digits string, length, gap time.Duration)
-		})
-		if !can {
-			c.say(sip.Finding{Step: "keys", OK: true, Text: "not tried: this version sends no keys"})
-			return
-		}
-		s.SendDigits(sent, 0, 0)
-	}
+	c.out.session.SendDigits(sent, 0, 0)
+	c.back.session.SendDigits(sent, 0, 0)
 	until := time.Now().Add(4 * time.Second)
 	for time.Now().Before(until) && ctx.Err() == nil && (c.out.keysPressed() != sent || c.back.keysPressed() != sent) {
 		wait(ctx, 100*time.Millisecond)
