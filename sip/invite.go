@@ -169,6 +169,23 @@ func (e *Endpoint) describe(l *Leg, req *sip.Request, from caller) Invited {
 	return ev
 }
 
+// meant is the address that a request is for. A strict router, or a phone that
+// has us for an outbound proxy and is one of the old kind, writes our address
+// into the Request-URI and what it means into the last Route (RFC 3261 §16.4).
+func meant(req *sip.Request) *sip.Uri {
+	if uri := &req.Recipient; uri.User != "" || !loose(uri) {
+		return uri
+	}
+	routes := req.GetHeaders("route")
+	if len(routes) == 0 {
+		return &req.Recipient
+	}
+	if r, ok := routes[len(routes)-1].(*sip.RouteHeader); ok {
+		return &r.Address
+	}
+	return &req.Recipient
+}
+
 // dialled finds the number a caller wants, where the trunk says.
 func dialled(req *sip.Request, t Trunk) string {
 	where := t.CalledFrom
@@ -182,7 +199,7 @@ func dialled(req *sip.Request, t Trunk) string {
 		user := ""
 		switch w {
 		case "uri":
-			if user = userOf(&req.Recipient); strings.HasPrefix(user, contactPrefix) {
+			if user = userOf(meant(req)); strings.HasPrefix(user, contactPrefix) {
 				user = "" // our registered Contact: it says which account, not which number
 			}
 		case "to":

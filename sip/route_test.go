@@ -189,3 +189,74 @@ func TestExternalAddressIsToldToPeersBeyondTheNat(t *testing.T) {
 		c.Trunks = append(c.Trunks, Trunk{ID: "far", Host: far.String()})
 	})
 }
+
+// RFC 3261 §16.4: what a strict router means is in the last Route.
+func TestNumberBehindAStrictRouterIsInTheLastRoute(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		c := r.peer(rigTrunk).call("strict")
+		m := c.message("INVITE", c.branch, 1, "Route: <sip:10.0.0.9>, <sip:+14155550777@10.0.0.1>\r\n", rigSDP)
+		c.send(strings.Replace(m, "INVITE sip:+14155550100@10.0.0.1 ", "INVITE sip:10.0.0.1;lr ", 1))
+		if ev := want[Invited](r); ev.Dialled != "+14155550777" {
+			t.Errorf("dialled: got %q, want +14155550777", ev.Dialled)
+		} else {
+			ev.Leg.Reject(404, "")
+		}
+		want[Ended](r)
+	})
+}
+
+// RFC 3261 §13.2.2.4, §12.2.1.1: the ACK of a re-INVITE's 2xx goes along the
+// route set to the target that the 2xx names, and the set stays as it was made.
+func TestAckOfAReinviteFollowsTheRoutes(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		proxy := r.peer("10.0.0.10:5060")
+		p := r.peer(rigPhone)
+		l := r.dialAnn()
+		p.respond(p.expect("INVITE "), 200, "a", proxies, rigSDP)
+		want[Answered](r)
+		proxy.expect("ACK ")
+		l.Reoffer([]byte(rigSDP))
+		re := proxy.expect("INVITE sip:callee@10.0.0.3:5060 ")
+		proxy.respond(re, 200, "", "Record-Route: <sip:10.0.0.99;lr>\r\nContact: <sip:moved@10.0.0.3:5070>\r\n", rigSDP)
+		ack := proxy.expect("ACK sip:moved@10.0.0.3:5070 ")
+		want[ReofferDone](r)
+		l.Hangup(0, Reason{})
+		bye := proxy.expect("BYE sip:moved@10.0.0.3:5070 ")
+		for _, m := range []wireMsg{re, ack, bye} {
+			if got := strings.Join(m.all("Route"), " "); got != "<sip:10.0.0.10;lr> <sip:10.0.0.9:5070;lr;ftag=1> <sip:10.0.0.8;lr>" {
+				t.Errorf("Route: got %q, want the set of the first 2xx", got)
+			}
+		}
+	})
+}
+
+// Each early dialog has routes and target of its own; the 2xx of one makes the
+// dialog, whatever the other said (RFC 3261 §13.2.2.4).
+func TestAnswerOfOneForkTakesItsOwnRoutes(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		p := r.peer(rigTrunk)
+		l := r.e.Dial(Dial{To: Target{Trunk: "acme"}, User: "1", Offer: []byte(rigSDP)})
+		inv := p.expect("INVITE ")
+		p.respond(inv, 183, "a", "Contact: <sip:a@10.0.0.2:5060>\r\nRecord-Route: <sip:10.0.0.8;lr>\r\n", rigSDP+"a=a\r\n")
+		p.respond(inv, 183, "b", "Contact: <sip:b@10.0.0.2:5060>\r\nRecord-Route: <sip:10.0.0.2;lr;b>\r\n", rigSDP+"a=b\r\n")
+		want[Progressed](r)
+		want[Progressed](r)
+		p.respond(inv, 200, "b", "Contact: <sip:b@10.0.0.2:5060>\r\nRecord-Route: <sip:10.0.0.2;lr;b>\r\n", "")
+		if ev := want[Answered](r); string(ev.SDP) != rigSDP+"a=b\r\n" {
+			t.Errorf("got %q, want b's", ev.SDP)
+		}
+		if m := p.expect("ACK sip:b@10.0.0.2:5060 "); m.hdr("Route") != "<sip:10.0.0.2;lr;b>" || m.tag("To") != "b" {
+			t.Errorf("ACK: got %q, want b's route and tag", m.text)
+		}
+		// a answers too, late: acknowledged and hung up in its own dialog.
+		q := r.peer("10.0.0.8:5060")
+		p.respond(inv, 200, "a", "Contact: <sip:a@10.0.0.2:5060>\r\nRecord-Route: <sip:10.0.0.8;lr>\r\n", rigSDP)
+		if m := q.expect("ACK sip:a@10.0.0.2:5060 "); m.tag("To") != "a" {
+			t.Errorf("ACK: got %q, want a's", m.text)
+		}
+		q.expect("BYE sip:a@10.0.0.2:5060 ")
+		l.Hangup(0, Reason{})
+		want[Ended](r)
+		p.expect("BYE sip:b@10.0.0.2:5060 ")
+	})
+}

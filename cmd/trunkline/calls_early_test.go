@@ -140,3 +140,41 @@ func TestRingbackGivesWayToEarlyMediaAndComesBack(t *testing.T) {
 		s.ended(c)
 	})
 }
+
+// Behind a proxy that forks, the caller hears the phone that began last, and in
+// the end the one that answers.
+func TestEarlyMediaOfSeveralPhones(t *testing.T) {
+	const other = 600.0
+	for _, twin := range []bool{false, true} {
+		name := map[bool]string{false: "early-forks-first", true: "early-forks-second"}[twin]
+		narrate(t, name, supportTeam+forwardFlow, func(s *story) {
+			far := s.far(simphone.Early())
+			c := s.dial()
+			f := s.rings(far)
+			if err := c.WaitRinging(s.within(5 * time.Second)); err != nil {
+				s.fatal(err)
+			}
+			s.hear(c, farTone)
+			f.EarlyFork(other)
+			time.Sleep(100 * time.Millisecond)
+			s.hear(c, other)
+			f.Early() // the first says it again: that takes nothing back
+			time.Sleep(100 * time.Millisecond)
+			s.hear(c, other)
+			tone := farTone
+			if twin {
+				tone = other
+				f.AnswerFork()
+				f = f.Twin()
+			} else {
+				f.Answer()
+			}
+			s.answered(c)
+			time.Sleep(100 * time.Millisecond)
+			s.hear(c, tone)
+			s.hear(f, customerTone)
+			s.bye(c)
+			s.ended(f)
+		})
+	}
+}

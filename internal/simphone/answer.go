@@ -194,6 +194,37 @@ func (c *Call) fork() {
 	}
 }
 
+// EarlyFork sends a 183 of another phone behind a forking proxy: with a To tag,
+// a description and a tone of its own. Its call is Twin.
+func (c *Call) EarlyFork(hz float64) { c.p.do(func() { c.earlyFork(hz) }) }
+
+func (c *Call) earlyFork(hz float64) {
+	if c.state >= Answered || c.twin != nil {
+		return
+	}
+	t := *c
+	t.localTag, t.sess, t.twin, t.repeat, t.ok2xx, t.rel, t.rseq = randomToken(), nil, nil, nil, nil, nil, 0
+	t.progress, t.holds, t.routes = slices.Clone(c.progress), slices.Clone(c.holds), slices.Clone(c.routes)
+	c.twin = &t
+	c.p.calls = append(c.p.calls, &t)
+	t.early()
+	if t.sess != nil {
+		t.sess.mu.Lock()
+		t.sess.tone = hz
+		t.sess.mu.Unlock()
+	}
+}
+
+// AnswerFork answers as the phone of EarlyFork; the first one falls silent.
+func (c *Call) AnswerFork() {
+	c.p.do(func() {
+		if c.twin != nil && c.state < Answered {
+			c.sess.close()
+			c.twin.answer()
+		}
+	})
+}
+
 // Decline refuses an unanswered inbound call: 486 is what softphones send for
 // their Reject button.
 func (c *Call) Decline(code int, opts ...Option) { c.p.do(func() { c.decline(code, opts...) }) }
