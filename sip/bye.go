@@ -109,7 +109,7 @@ func (l *Leg) onRequest(req *sip.Request, f *flow, key string) {
 	case sip.UPDATE:
 		l.onUpdate(req, f, key, k)
 	case sip.OPTIONS:
-		l.e.answer(key, f, l.e.capabilities(req, f))
+		l.e.answer(key, f, l.e.able(req, l.policy))
 	case sip.PRACK:
 		l.onPrack(req, f, key)
 	case sip.REFER:

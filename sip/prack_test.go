@@ -322,3 +322,22 @@ func TestReliable18xIsAcknowledgedAlsoWhileCancelling(t *testing.T) {
 		p.nothing(time.Minute)
 	})
 }
+
+// OPTIONS is answered with what the trunk's policy has, no more.
+func TestOptionsTellsThePolicyOfItsTrunk(t *testing.T) {
+	for _, c := range []struct {
+		mode             Reliability
+		allow, supported string
+	}{
+		{ReliableSupported, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK", "100rel, timer"},
+		{ReliableOff, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE", "timer"},
+	} {
+		inBubble(t, func(r *rig) {
+			p := r.peer(rigTrunk).call("opt")
+			p.send(p.message("OPTIONS", "z9hG4bK-opt", 1, "", ""))
+			if m := p.expect("SIP/2.0 200"); m.hdr("Allow") != c.allow || m.hdr("Supported") != c.supported {
+				t.Errorf("%s: got Allow %q, Supported %q, want %q, %q", c.mode, m.hdr("Allow"), m.hdr("Supported"), c.allow, c.supported)
+			}
+		}, prack(c.mode))
+	}
+}

@@ -223,15 +223,19 @@ func (e *Endpoint) outside(req *sip.Request, f *flow, key string, known bool) {
 	}
 }
 
-// capabilities answers an OPTIONS (RFC 3261 §11.2).
+// capabilities answers an OPTIONS (RFC 3261 §11.2) with what its sender may use.
 func (e *Endpoint) capabilities(req *sip.Request, f *flow) *sip.Response {
 	if e.draining.Load() || e.cfg.Busy != nil && e.cfg.Busy() {
 		return e.makeReply(req, 503, "Service Unavailable", sip.NewHeader("Retry-After", "30"))
 	}
-	trunk, carrier := e.carriers.whose(f.source.Addr())
-	p := e.policyOf(trunk)
+	trunk, _ := e.carriers.whose(f.source.Addr())
+	return e.able(req, e.policyOf(trunk))
+}
+
+// able is the same in a dialog: a call goes on however many others there are.
+func (e *Endpoint) able(req *sip.Request, p policy) *sip.Response {
 	res := e.makeReply(req, 200, "OK", sip.NewHeader("Accept", sdpType), sip.NewHeader("Allow", p.allow()), sip.NewHeader("Supported", p.supported()))
-	if !carrier {
+	if p.phone {
 		res.AppendHeader(sip.NewHeader("Allow-Events", allowEvents))
 	}
 	return res
