@@ -152,3 +152,36 @@ func TestPeersKilledPhoneReturnsTheCallerToTheFront(t *testing.T) {
 	s.recorded(card.Recordings[1].Path, customerTone, bobTone)
 	s.flawless()
 }
+
+// RFC 4028 with phones as they are: each is refreshed in its own way, and the
+// sound goes on.
+func TestPeersCallIsRefreshed(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"linphone", "baresip"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, siteTeam+siteFlow+"session_timers: {expires: 90s}\n")
+			s.serve()
+			ear := s.ear(customerTone)
+			if name == "linphone" {
+				ann := s.linphone("ann", annTone)
+				s.sipp(realpeer.SippConfig{Ear: ear})
+				s.must(ann.Answer(s.within(step)))
+				s.customerHears(ear, annTone)
+				<-time.After(50 * time.Second) // the refresh is at 45 s
+				s.customerHears(ear, annTone)
+				if !strings.Contains(ann.Messages(), ";refresher=uac") {
+					t.Errorf("linphone was not refreshed:\n%s", ann.Messages())
+				}
+			} else {
+				ann := s.registered("ann", annTone)
+				s.sipp(realpeer.SippConfig{Ear: ear})
+				s.must(ann.Accept(s.within(step)))
+				s.customerHears(ear, annTone)
+				<-time.After(50 * time.Second)
+				s.customerHears(ear, annTone)
+			}
+			s.state("talk")
+		})
+	}
+}
