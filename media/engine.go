@@ -35,6 +35,7 @@ type Config struct {
 	JitterMin        time.Duration // least playout delay of decoded sound; zero: none
 	JitterMax        time.Duration // greatest delay; zero: 200 ms
 	Shards           int           // zero: one a CPU
+	Calls            int           // how many are to be possible at once: New logs what that lacks; zero: not known
 	Network          Network       // nil: the kernel, through epoll where there is one
 	Emit             func(Event)   // called on a shard's thread (by Play itself once the engine has ended): must not block
 	Log              *slog.Logger  // nil: slog.Default()
@@ -84,6 +85,7 @@ func New(cfg Config) (*Engine, error) {
 		cfg.Log = slog.Default()
 	}
 	e := &Engine{cfg: cfg, log: cfg.Log, epoch: time.Now(), ports: ports, done: make(chan struct{})}
+	e.warn()
 	e.wide = slices.Contains(cfg.Codecs, G722)
 	for i := range cfg.Shards {
 		w, err := newWaiter(cfg.Network, cfg.Log)

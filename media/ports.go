@@ -83,8 +83,9 @@ func (p *portPool) open(w waiter, bind netip.Addr, clock func() int64) (pair por
 		}
 		p.release(pair, now)
 		if !errors.Is(err, syscall.EADDRINUSE) {
-			return pair, nil, nil, fmt.Errorf("port %d: %w", pair.rtp, err)
+			return pair, nil, nil, fmt.Errorf("port %d: %w", pair.rtp, cured(err))
 		}
 	}
-	return pair, nil, nil, ErrNoPorts
+	return pair, nil, nil, fmt.Errorf("%w: all %d pairs of %d-%d are in use, rest for %v or are another program's; widen media.ports",
+		ErrNoPorts, len(p.free), p.first, int(p.first)+2*len(p.free)-1, quarantine)
 }
