@@ -29,6 +29,7 @@ type PhoneConfig struct {
 	Registrar string  // host:port of the switch
 	Register  bool    // false: it only calls and is called directly
 	Transport string  // "udp" or "tcp"; empty: udp. linphone: udp only
+	MediaEnc  string  // baresip's mediaenc: "srtp" (RTP/AVP with keys), "srtp-mand" (RTP/SAVP); empty: plain RTP
 	Hz        float64 // the tone it says
 }
 
@@ -157,6 +158,7 @@ jitter_buffer_delay 2-5
 rtp_timeout 0
 module_path /usr/lib/baresip/modules
 module g711.so
+module srtp.so
 module aubridge.so
 module aufile.so
 module sndfile.so
@@ -175,6 +177,9 @@ snd_path %[5]s
 	}
 	account := fmt.Sprintf("<sip:%s@%s;transport=%s>;auth_user=%s;auth_pass=%s;answermode=manual;regint=%d;"+
 		"audio_codecs=pcmu/8000/1,pcma/8000/1;dtmfmode=rtpevent;sipnat=none\n", cfg.User, cfg.Registrar, cfg.Transport, cfg.User, cfg.Password, interval)
+	if cfg.MediaEnc != "" {
+		account = strings.TrimSuffix(account, "\n") + ";mediaenc=" + cfg.MediaEnc + "\n"
+	}
 	for name, text := range map[string]string{"config": conf, "accounts": account, "contacts": "\n"} {
 		if err := os.WriteFile(filepath.Join(cfg.Dir, name), []byte(text), 0o600); err != nil {
 			return err
