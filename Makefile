@@ -12,8 +12,8 @@ BENCHTIME   ?= 1s
 
 # What a program that the tests need comes from, on Debian: program:package.
 # The race detector needs a C compiler; sipp, baresip and linphone are the real
-# peers; sox measures and makes sound for them.
-TOOLS = gcc:gcc sipp:sip-tester baresip:baresip-core linphonec:linphone-cli sox:sox
+# peers, sipvicious the attacker; sox measures and makes sound for them.
+TOOLS = gcc:gcc sipp:sip-tester baresip:baresip-core linphonec:linphone-cli sox:sox svcrack:sipvicious
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fuzz clean tools compiler

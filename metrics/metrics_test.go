@@ -38,7 +38,9 @@ func full() (*Meter, *int) {
 				Counts: call.Counts{Calls: 10, Refused: 1},
 			}, nil
 		},
-		Sip:    func() sip.Stats { return sip.Stats{Received: 100, Sent: 90, Strangers: 7, WrongPassword: 3} },
+		Sip: func() sip.Stats {
+			return sip.Stats{Received: 100, Sent: 90, Rejections: map[string]uint64{"stranger": 7, "credentials": 3}}
+		},
 		Store:  func() store.Stats { return store.Stats{Queued: 4, Written: 50} },
 		Flight: func() flight.Stats { return flight.Stats{Calls: 5, Bytes: 1000} },
 		HEP:    func() (uint64, uint64) { return 8, 1 },
@@ -90,7 +92,7 @@ func TestFiguresAreWhatTheRoomsSay(t *testing.T) {
 		`trunkline_queue_waiting{team="support"} 3`, `trunkline_queue_longest_wait_seconds{team="support"} 75`,
 		`trunkline_queue_wait_seconds_sum 25`, `trunkline_queue_wait_seconds_count 1`,
 		`trunkline_sip_messages_total{direction="in"} 100`,
-		`trunkline_sip_rejected_total{rule="stranger"} 7`, `trunkline_sip_rejected_total{rule="wrong_password"} 3`,
+		`trunkline_sip_rejected_total{rule="stranger"} 7`, `trunkline_sip_rejected_total{rule="credentials"} 3`,
 		`trunkline_legs_unheard_total{cause="nothing_came",trunk="acme"} 1`,
 		`trunkline_rtp_loss_ratio_sum{trunk="acme"} 0.01`, `trunkline_rtp_jitter_seconds_sum{trunk="acme"} 0.012`,
 		`trunkline_rtp_mos_bucket{trunk="acme",le="4.25"} 1`, `trunkline_rtp_mos_bucket{trunk="acme",le="4"} 0`,

@@ -166,13 +166,11 @@ func edge(st sip.Stats, gauge gauges, total totals) {
 	gauge(dTransactions, float64(st.Transactions))
 	total(dMessages, st.Received, "in")
 	total(dMessages, st.Sent, "out")
-	total(dRejected, st.Strangers, "stranger")
-	total(dRejected, st.Malformed, "malformed")
-	total(dRejected, st.Refused, "invalid")
+	for rule, n := range st.Rejections {
+		total(dRejected, n, rule)
+	}
 	total(dRejected, st.Challenged, "challenged")
-	total(dRejected, st.WrongPassword, "wrong_password")
 	total(dRejected, st.Stray, "stray_response")
-	total(dRejected, st.TCPRefused, "connection_limit")
 	total(dRejected, st.Handshakes, "tls_handshake")
 	total(dRetransmitted, st.Retransmitted, "theirs")
 	total(dRetransmitted, st.Repeated, "ours")
