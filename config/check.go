@@ -26,6 +26,7 @@ func (r *reader) check(c *Config) {
 	r.checkListen(c)
 	r.checkMedia(c)
 	r.checkHEP(c)
+	r.checkWebhooks(c)
 	r.checkTrunks(c)
 	r.checkNumbers(c)
 	r.checkDial(c)

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/netip"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -98,6 +99,20 @@ func (r *reader) checkAuthorities(c *Config, key, file string) {
 		r.fail(key, "%s cannot be read: %v", file, err)
 	} else if !x509.NewCertPool().AppendCertsFromPEM(text) {
 		r.fail(key, "%s holds no certificate: write a file in PEM", file)
+	}
+}
+
+// checkWebhooks checks the receivers of facts.
+func (r *reader) checkWebhooks(c *Config) {
+	for _, w := range c.Webhooks {
+		key := join("webhooks", w.ID)
+		r.name(key, w.ID)
+		if u, err := url.Parse(w.URL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+			r.fail(join(key, "url"), "%q is no address of a receiver: write one such as https://crm.example/hook", w.URL)
+		}
+		if len(w.Secret.Reveal()) < 16 {
+			r.fail(join(key, "secret"), "is missing or short: write one of 16 characters or more")
+		}
 	}
 }
 

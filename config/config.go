@@ -40,6 +40,8 @@ type Config struct {
 	Calls Calls `yaml:"calls"`
 	// How long things are kept.
 	Retention Retention `yaml:"retention"`
+	// Receivers of facts over HTTP, by name.
+	Webhooks []Webhook `yaml:"webhooks,keyed"`
 	// The Homer collector that gets a copy of the signalling.
 	HEP HEP `yaml:"hep"`
 	// Session timers (RFC 4028) of the phones, and of trunks that say nothing else.
@@ -136,6 +138,21 @@ type Retention struct {
 	Recordings time.Duration `yaml:"recordings"`
 	// What happened, as numbered facts.
 	Facts time.Duration `yaml:"facts"`
+}
+
+// Webhook is one receiver of facts.
+type Webhook struct {
+	// ID is the webhook's name in the file.
+	ID string `yaml:"-"`
+
+	// Where facts are posted to, https:// or http://. Required.
+	URL string `yaml:"url" jsonschema:"required"`
+	// Secret of the signature, 16 characters or more. Required.
+	Secret Secret `yaml:"secret" jsonschema:"required"`
+	// Kinds of facts, such as call.ended; empty: all.
+	Facts []string `yaml:"facts"`
+	// Its address may be private or loopback.
+	Private bool `yaml:"private"`
 }
 
 // HEP is the Homer collector (HEP3 over UDP).

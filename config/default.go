@@ -39,6 +39,7 @@ func Default() *Config {
 		Calls:     Calls{Max: 500, MaxDuration: 4 * time.Hour},
 		Retention: Retention{Records: 365 * day, Recordings: 90 * day, Facts: 365 * day},
 
+		Webhooks:      []Webhook{},
 		HEP:           HEP{ID: 1, Password: NewSecret("")},
 		SessionTimers: defaultTimers,
 

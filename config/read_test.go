@@ -18,6 +18,7 @@ const fixtures = "../testdata/config"
 // environment is what the fixtures are expanded with.
 var environment = map[string]string{
 	"ACME_PASSWORD": "acme-carrier-secret",
+	"CRM_SECRET":    "crm-receiver-secret",
 	"ANN_PASSWORD":  "ann-correct-horse-battery",
 	"BOB_PASSWORD":  "bob-correct-horse-battery",
 	"SHORT":         "too-short",

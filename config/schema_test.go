@@ -37,7 +37,7 @@ func schema(t *testing.T) []byte {
 	}
 	root := r.Reflect(&Config{})
 	root.ID, root.Title = "", "trunkline.yaml"
-	for _, entry := range []any{Trunk{}, Number{}, Agent{}, Team{}, Step{}, longFlow{}} {
+	for _, entry := range []any{Trunk{}, Number{}, Agent{}, Team{}, Webhook{}, Step{}, longFlow{}} {
 		for name, definition := range r.Reflect(entry).Definitions {
 			root.Definitions[name] = definition
 		}
@@ -93,6 +93,8 @@ func special(t reflect.Type) *jsonschema.Schema {
 		return keyedBy(identity.String(), ref("Agent"))
 	case reflect.TypeFor[[]Team]():
 		return keyedBy(identity.String(), ref("Team"))
+	case reflect.TypeFor[[]Webhook]():
+		return keyedBy(identity.String(), ref("Webhook"))
 	case reflect.TypeFor[[]Flow]():
 		return keyedBy(identity.String(), &jsonschema.Schema{AnyOf: []*jsonschema.Schema{steps, ref("longFlow")}})
 	case reflect.TypeFor[[]Step]():

@@ -30,6 +30,7 @@ type switchProcess struct {
 	door   *api.Door
 	tokens *api.Tokens
 	stream *api.Stream
+	hooks  *api.Hooks
 	health []net.Listener
 	log    *slog.Logger
 }
@@ -62,6 +63,10 @@ func openSwitch(cfg *config.Config, w world, log *slog.Logger) (_ *switchProcess
 	}
 	p.stream = api.NewStream(p.house.lastFact, p.house.store.Facts, p.house.store.Sync)
 	p.house.told = p.stream.Publish
+	if p.hooks, err = api.NewHooks(cfg.Data(), webhooks(cfg), p.stream, log); err != nil {
+		p.house.close()
+		return nil, err
+	}
 	return p, nil
 }
 
@@ -74,6 +79,7 @@ func (p *switchProcess) serve(ctx, hurry context.Context) error {
 	var doorErr error
 	var answered sync.WaitGroup
 	answered.Go(func() { p.stream.Run(doors) })
+	answered.Go(func() { p.hooks.Run(doors) })
 	answered.Go(func() { doorErr = p.server().Serve(doors, p.door, p.health) })
 	p.log.Info("serving", "addr", p.house.addrs, "file", p.house.config().File)
 	<-ctx.Done()

@@ -263,3 +263,14 @@ func readPrompt(c *config.Config, name string, prompts map[string]*media.Clip) e
 	prompts[name] = clip
 	return nil
 }
+
+func webhooks(c *config.Config) []api.Webhook {
+	out := make([]api.Webhook, len(c.Webhooks))
+	for i, w := range c.Webhooks {
+		out[i] = api.Webhook{Name: w.ID, URL: w.URL, Secret: w.Secret.Reveal(), Private: w.Private}
+		for _, kind := range w.Facts {
+			out[i].Kinds = append(out[i].Kinds, call.FactKind(kind))
+		}
+	}
+	return out
+}
