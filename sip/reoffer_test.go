@@ -185,3 +185,21 @@ func TestByeEndsALegWithAReinviteInTheAir(t *testing.T) {
 		p.nothing(time.Minute)
 	})
 }
+
+// linphone's hold writes From and To without the port that the INVITE had: a
+// dialog is its Call-ID and tags, whatever the addresses say (RFC 3261 §12.2.2).
+func TestDialogIsFoundByItsTagsAlone(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		c := r.peer(rigTrunk).call("port")
+		l := c.up()
+		c.seq++
+		m := c.message("INVITE", "z9hG4bK-port-2", c.seq, "", rigSDP)
+		m = strings.Replace(m, "<sip:+14155550123@10.0.0.2>", "<sip:other@10.0.0.2:5099>", 1)
+		c.send(strings.Replace(m, "To: <sip:+14155550100@10.0.0.1>", "To: <sip:else@elsewhere.example>", 1))
+		want[Reoffered](r)
+		l.AnswerReoffer([]byte(rigSDP))
+		c.expect("SIP/2.0 200")
+		c.ack()
+		want[Reconfirmed](r)
+	})
+}
