@@ -393,3 +393,16 @@ func BenchmarkRTP(b *testing.B) {
 	}
 	n.Close()
 }
+
+func TestRefusedSenderIsToldWhereThatIsAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := New(Refusals())
+		a := listen(t, n, "10.0.0.1:1")
+		if _, err := a.WriteTo([]byte("x"), net.UDPAddrFromAddrPort(netip.MustParseAddrPort("10.0.0.2:2"))); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := a.ReadFrom(make([]byte, 10)); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("got %v, want ECONNREFUSED", err)
+		}
+	})
+}
