@@ -345,7 +345,12 @@ func (g *enrolment) request(f *flow, expires time.Duration, at netip.AddrPort) (
 		at = netip.AddrPortFrom(ip, uint16(c.Address.Port))
 	}
 	seconds := strconv.Itoa(int(expires / time.Second))
-	c.Params = sip.HeaderParams{{K: "expires", V: seconds}}
+	c.Params = nil
+	if expires == 0 {
+		c.Params = sip.HeaderParams{{K: "expires", V: seconds}}
+	}
+	// Else the header alone asks: registrars that send our Contact back as it
+	// came, and their own time in Expires, would seem to grant what we asked.
 	req.AppendHeader(c)
 	req.AppendHeader(sip.NewHeader("Expires", seconds))
 	req.AppendHeader(sip.NewHeader("Supported", "path")) // RFC 3327 §5.1
