@@ -155,9 +155,9 @@ type phone struct {
 	ssrc  uint32
 	saids int
 
-	proto string    // in its description; "": RTP/AVP
-	lines string    // further ones in it, each with its end
-	seal  *testSeal // nil: plain RTP
+	proto string // in its description; "": RTP/AVP
+	lines string // further ones in it, each with its end
+	seal  *testSeal
 
 	control  bool // RTCP comes here too
 	controls [][]byte
@@ -203,7 +203,7 @@ func (r *rig) peer(at netip.Addr, codec Codec, ptime time.Duration) *phone {
 	if err != nil {
 		r.Fatal(err)
 	}
-	p := &phone{r: r, conn: conn, codec: codec, ptime: ptime, more: make(chan struct{}, 1),
+	p := &phone{r: r, conn: conn, codec: codec, ptime: ptime, seal: &testSeal{}, more: make(chan struct{}, 1),
 		seq: uint16(rand.Uint32()), ts: rand.Uint32(), ssrc: rand.Uint32()}
 	r.Cleanup(func() { conn.Close() })
 	go p.listen(p.conn)
