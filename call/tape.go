@@ -19,7 +19,7 @@ const (
 // music and prompts are on neither side.
 func (s *Switchboard) startTape(c *liveCall, l *line) {
 	id := recorder.NewID(s.now)
-	c.tape = s.hands.Recorder.Start(recorder.StartConfig{ID: id, Rate: 8000, At: s.now})
+	c.tape = s.hands.Recorder.Start(recorder.StartConfig{ID: id, Rate: s.hands.Media.Rate(), At: s.now})
 	c.caller.session.Tap(c.tape, sideCaller)
 	c.record.Recordings = append(c.record.Recordings, Recorded{ID: id, Agent: l.agent, Path: c.tape.Path()})
 	s.recording[id] = c.record

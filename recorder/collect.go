@@ -8,8 +8,9 @@ import (
 
 const (
 	tick      = 200 * time.Millisecond
-	maxQueued = 10 * 8000 * frameSize // bytes of one recording that may wait for the disk: 10 s
-	keepAlive = 10                    // seconds of silence after which the file's length is brought up to date
+	maxQueued = 12                     // seconds of one recording that may wait for the disk: 10, and what is on its way
+	afterword = 250 * time.Millisecond // after its end a recording still takes packets that were under way
+	keepAlive = 10                     // seconds of silence after which the file's length is brought up to date
 )
 
 // collect owns every time line: it empties the rings and hands the disks what
@@ -65,7 +66,7 @@ func (r *Recorder) step(live []*Recording, closing bool) []*Recording {
 		if closing {
 			rec.Close(now)
 		}
-		if !r.look(rec, now) {
+		if !r.look(rec, now, closing) {
 			keep = append(keep, rec)
 		}
 	}
@@ -74,7 +75,7 @@ func (r *Recorder) step(live []*Recording, closing bool) []*Recording {
 }
 
 // look runs one recording's step; a panic costs that recording.
-func (r *Recorder) look(rec *Recording, now time.Time) (over bool) {
+func (r *Recorder) look(rec *Recording, now time.Time, closing bool) (over bool) {
 	defer func() {
 		if over {
 			rec.release()
@@ -91,7 +92,7 @@ func (r *Recorder) look(rec *Recording, now time.Time) (over bool) {
 	if rec.failed.Load() {
 		return true
 	}
-	return rec.collect(now)
+	return rec.collect(now, closing)
 }
 
 // release gives the memory of the sound back: what waits for a slow disk is
@@ -104,13 +105,12 @@ func (rec *Recording) release() {
 }
 
 // collect brings the time line up to date and returns true when the recording
-// was handed over to be sealed.
-func (rec *Recording) collect(now time.Time) (over bool) {
+// was handed over to be sealed; at once, or when nothing more is to be expected.
+func (rec *Recording) collect(now time.Time, atOnce bool) (over bool) {
 	l := &rec.line
 	clock := rec.at(now)
 	orders := rec.takeOrders() // before the rings: what was said before Close is in them
 	rec.drain(clock)
-	end, closing := int64(0), false
 	marked := false
 	for _, o := range orders {
 		at := min(max(rec.at(o.at), l.base), clock+l.rate)
@@ -120,11 +120,13 @@ func (rec *Recording) collect(now time.Time) (over bool) {
 		case resume:
 			marked = rec.resume(at, o) || marked
 		case seal:
-			end, closing = min(max(rec.at(o.at), 0), clock+l.rate), true
+			l.ends, l.closing = min(max(rec.at(o.at), 0), clock+l.rate), true
 		}
 	}
-	if closing {
-		rec.finish(end, clock)
+	if l.closing && (atOnce || clock >= l.ends+l.samples(afterword)) {
+		rec.over.Store(true)
+		rec.drain(clock)
+		rec.finish(l.ends, clock)
 		return true
 	}
 	rec.advance(clock)
@@ -140,7 +142,7 @@ func (rec *Recording) drain(clock int64) {
 	for side := range rec.rings {
 		r := rec.rings[side].Load()
 		r.drain(func(h heard, a, b []int16) {
-			at := (h.at - rec.zero.UnixNano()) * l.rate / int64(time.Second)
+			at := (h.at - rec.zero.UnixNano()) / 1000 * l.rate / 1e6
 			l.hear(side, h, at, clock, a, b)
 		})
 		if n := r.dropped.Load(); n != l.lanes[side].dropped {
@@ -239,7 +241,7 @@ func (rec *Recording) hand() {
 		if every := keepAlive * l.rate; from/every != to/every {
 			rec.disk.add(job{rec: rec, verb: jobNote, at: to, marks: l.marks})
 		}
-	case rec.queued.Load()+int64(len(*buf)) > maxQueued:
+	case rec.queued.Load()+int64(len(*buf)) > maxQueued*l.rate*frameSize:
 		buffers.Put(buf)
 		rec.gap(from, to, "the disk is too slow")
 	default:

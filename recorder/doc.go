@@ -2,21 +2,29 @@
 // repair, remove.
 //
 // A recording is a stereo WAV file of 16-bit PCM (RIFF WAVE, format 1) at
-// 8 kHz: side 0, the caller, on the left; side 1, the agent, on the right.
+// 8 or 16 kHz: side 0, the caller, on the left; side 1, the agent, on the right.
 // If there is anything to remark, a JSON file with the same name lies beside
 // it: pauses with who and why, gaps, an early end, a repair. Names are ULIDs of ours under Dir/YYYY/MM/DD (UTC); nothing from the
 // wire reaches a path. Folders are 0700 and files 0600.
 //
 // # Time line
 //
-// Sample 0 is Start's At; the length is Start to Close, within 20 ms. Each
-// RTP stream (SSRC) is anchored to the wall clock by the least delayed of its
-// first packets; after that its packets are placed by their RTP timestamps
-// (RFC 3550 §5.1), so jitter moves nothing and out-of-order packets are
-// sorted. A stream is anchored anew when timestamp and clock part by more
-// than a second, and moved when for seconds all of its packets are more than
-// a frame off (skewed clocks, senders whose timestamps stand still while they
-// are silent). What nobody said, lost packets, and pauses are zeros.
+// Sample 0 is Start's At; the length is Start to Close, within 20 ms. Packets
+// wait 600 ms: they are sorted by their numbers, duplicates are dropped, and
+// each RTP stream (SSRC) is anchored to the wall clock by the least delayed of
+// those that wait; after that its packets are placed by their RTP timestamps
+// (RFC 3550 §5.1), so jitter moves nothing. A packet may come 1.2 s late. The
+// least delay of every 3 s tells how the sender's clock runs: the stream follows
+// by a sample in a packet, or unheard in a silence. If all packets of 300 ms are
+// more than 40 ms off, the stream is moved at once (a longer way, senders whose
+// timestamps stand still while they are silent). What is said by another SSRC
+// or behind a leap of the timestamps goes on where the old one ended, if that is
+// where it nearly is.
+//
+// Lost packets (numbers that are missing) are concealed from both sides; holes
+// in the timestamps alone, pauses, and what nobody said are zeros. Two parties
+// on one side are added up. A file of 16 kHz takes sound of 8 kHz through a
+// half-band filter, and the other way round.
 //
 // # Who runs what
 //
@@ -24,9 +32,9 @@
 // copies into a ring for one producer and one consumer, without a lock, an
 // allocation or a wait. One goroutine, the collector, empties the rings five
 // times a second and owns every time line; it never touches the disk. Four
-// disk goroutines write, about once a second a recording, the sound
+// disk goroutines write, about twice a second a recording, the sound
 // first and then the header, so that the file is a valid WAV at any moment,
-// also after kill -9 (which costs the last 2.5 s). A slow disk is given 10 s of
+// also after kill -9 (which costs the last 2.8 s). A slow disk is given 12 s of
 // memory a recording; what comes then is a marked gap. A disk that fails or
 // is full ends the recording with a mark and its Sealed event, never the
 // call.

@@ -118,6 +118,7 @@ type voice struct {
 	ssrc uint32
 	ts   uint32 // of sample 0
 	said int    // samples so far
+	seq  uint16 // of the packet made last
 }
 
 func nameOf(i int) int16 { return int16(i%32000 + 1) }
@@ -130,6 +131,7 @@ func (v *voice) packet() (ts uint32, pcm []int16) {
 	}
 	ts = v.ts + uint32(v.said)
 	v.said += 160
+	v.seq++
 	return ts, pcm
 }
 
@@ -138,7 +140,7 @@ func (v *voice) say() { v.sayAt(time.Now()) }
 
 func (v *voice) sayAt(at time.Time) {
 	ts, pcm := v.packet()
-	v.rec.Sound(v.side, v.ssrc, ts, 0, false, at.UnixNano(), 8000, pcm)
+	v.rec.Sound(v.side, v.ssrc, ts, v.seq, false, at.UnixNano(), 8000, pcm)
 }
 
 // speak sends n packets, one each 20 ms.

@@ -43,7 +43,7 @@ func TestTonesKeepTheirFrequencyAndSide(t *testing.T) {
 				for i := range pcm {
 					pcm[i] = int16(10000 * math.Sin(2*math.Pi*hz*float64(n*160+i)/8000))
 				}
-				rec.Sound(side, uint32(side), uint32(n*160), 0, false, time.Now().UnixNano(), 8000, pcm)
+				rec.Sound(side, uint32(side), uint32(n*160), uint16(n), false, time.Now().UnixNano(), 8000, pcm)
 			}
 			time.Sleep(20 * ms)
 		}
@@ -72,6 +72,7 @@ func TestJitterAndDisorderMoveNothing(t *testing.T) {
 		type late struct {
 			at  time.Duration
 			ts  uint32
+			seq uint16
 			pcm []int16
 		}
 		var all []late
@@ -81,7 +82,7 @@ func TestJitterAndDisorderMoveNothing(t *testing.T) {
 			if n == 5 {
 				delay = 0 // the least delayed of the first ones
 			}
-			all = append(all, late{time.Duration(n)*20*ms + delay, ts, pcm})
+			all = append(all, late{time.Duration(n)*20*ms + delay, ts, v.seq, pcm})
 		}
 		for len(all) > 0 { // by arrival
 			i := 0
@@ -93,7 +94,7 @@ func TestJitterAndDisorderMoveNothing(t *testing.T) {
 			p := all[i]
 			all = append(all[:i], all[i+1:]...)
 			time.Sleep(time.Until(start.Add(p.at)))
-			rec.Sound(0, 1, p.ts, 0, false, time.Now().UnixNano(), 8000, p.pcm)
+			rec.Sound(0, 1, p.ts, p.seq, false, time.Now().UnixNano(), 8000, p.pcm)
 		}
 		time.Sleep(time.Until(start.Add(10500 * ms)))
 		s, left, _ := h.end(rec)
@@ -102,24 +103,37 @@ func TestJitterAndDisorderMoveNothing(t *testing.T) {
 	})
 }
 
-func TestLossIsSilenceOfTheSameLength(t *testing.T) {
+func TestLossIsConcealedAndKeepsItsLength(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, h *house) {
 		rec := h.begin()
-		v := &voice{rec: rec, ssrc: 1}
+		pcm := make([]int16, 160)
+		wave := func(i int) int16 { return int16(8000 * math.Sin(2*math.Pi*float64(i)/80)) }
+		lost := func(n int) bool { return n >= 50 && n < 53 || n == 120 || n >= 150 && n < 170 }
 		for n := range 200 {
-			if n >= 50 && n < 53 || n == 120 {
-				v.packet() // lost
-			} else {
-				v.say()
+			for i := range pcm {
+				pcm[i] = wave(n*160 + i)
+			}
+			if !lost(n) {
+				rec.Sound(0, 1, uint32(n*160), uint16(n), false, time.Now().UnixNano(), 8000, pcm)
 			}
 			time.Sleep(20 * ms)
 		}
-		_, left, _ := h.end(rec)
-		wantRun(t, left, 0, 0, 8000)
-		wantSilence(t, left, 8000, 8480)
-		wantRun(t, left, 8480, 8480, 120*160-8480)
-		wantSilence(t, left, 120*160, 121*160)
-		wantRun(t, left, 121*160, 121*160, 79*160)
+		s, left, _ := h.end(rec)
+		wantLength(t, s, left, 4*time.Second)
+		for i, v := range left[:32000] {
+			n := i / 160
+			switch off := int(v) - int(wave(i)); {
+			case !lost(n) && off != 0:
+				t.Fatalf("sample %d: got %d, want %d", i, v, wave(i))
+			case n == 120 && (off > 800 || off < -800):
+				t.Fatalf("sample %d of a lost packet: got %d, want nearly %d", i, v, wave(i))
+			case n >= 155 && n < 165 && v != 0:
+				t.Fatalf("sample %d in the middle of 400 ms: got %d, want silence", i, v)
+			}
+		}
+		if got := loudness(left[50*160:53*160], 100); got < 5000 {
+			t.Errorf("60 ms lost: got %.0f, want most of 8000", got)
+		}
 	})
 }
 
@@ -343,7 +357,7 @@ func TestWiderSoundIsBroughtDownToTheFilesRate(t *testing.T) {
 			for i := range pcm {
 				pcm[i] = int16(10000 * math.Sin(2*math.Pi*440*float64(n*320+i)/16000))
 			}
-			rec.Sound(1, 7, uint32(n*160), 0, false, time.Now().UnixNano(), 16000, pcm)
+			rec.Sound(1, 7, uint32(n*160), uint16(n), false, time.Now().UnixNano(), 16000, pcm)
 			time.Sleep(20 * ms)
 		}
 		s, _, right := h.end(rec)

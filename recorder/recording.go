@@ -18,7 +18,8 @@ type Recording struct {
 	bad   error     // why it cannot be made at all
 
 	rings  [2]atomic.Pointer[ring] // nil once the collector is done with it
-	closed atomic.Bool             // Sound is over
+	closed atomic.Bool             // no order is taken any more
+	over   atomic.Bool             // no sound either
 	failed atomic.Bool             // set by the disk goroutine: nothing more can be written
 	queued atomic.Int64            // bytes that wait for the disk
 
@@ -52,28 +53,26 @@ func (rec *Recording) ID() ID { return rec.id }
 func (rec *Recording) Path() string { return rec.path }
 
 // Sound adds what one side said: side 0 is the caller, 1 the agent. ts is the
-// RTP timestamp of the first sample at 8 kHz, at its arrival in unix ns, rate
-// that of the samples in Hz: the recording's, or a multiple of it, which is
-// brought down. Calls for one side must not overlap. It copies and returns:
-// no lock, no allocation, no wait. Sound that finds the ring full is counted
-// and marked as a gap; after Close it is ignored.
+// RTP timestamp of the first sample at 8 kHz, seq and marker are the packet's,
+// at its arrival in unix ns, rate that of the samples in Hz: 8000 or 16000. A
+// packet without samples is one that is not to be heard: it was not lost.
+// Packets may come in any order and twice. Calls for one side must not overlap.
+// It copies and returns: no lock, no allocation, no wait. Sound that finds the
+// ring full, or has another rate, is counted and marked as a gap; after Close it
+// is still taken for a moment (see afterword).
 func (rec *Recording) Sound(side int, ssrc, ts uint32, seq uint16, marker bool, at int64, rate int, pcm []int16) {
-	if side < 0 || side > 1 || len(pcm) == 0 || rec.closed.Load() {
+	if side < 0 || side > 1 || rec.over.Load() {
 		return
 	}
 	r := rec.rings[side].Load()
 	if r == nil {
 		return
 	}
-	step := 1
-	if rate != rec.rate {
-		if rate < rec.rate || rate%rec.rate != 0 {
-			r.dropped.Add(1)
-			return
-		}
-		step = rate / rec.rate
+	if rate != 8000 && rate != 16000 || len(pcm) > maxPacket {
+		r.dropped.Add(1)
+		return
 	}
-	r.push(heard{ssrc: ssrc, ts: ts, at: at}, pcm, step)
+	r.push(heard{ssrc: ssrc, ts: ts, seq: seq, marker: marker, at: at, rate: int32(rate)}, pcm)
 }
 
 // Pause makes zeros of everything from at on, exactly to the sample, and

@@ -12,8 +12,11 @@ const (
 // heard is one packet's head; its samples lie in the ring from start on.
 type heard struct {
 	ssrc, ts uint32
+	seq      uint16
+	marker   bool
+	rate     int32 // of the samples
+	n        int32 // samples
 	at       int64 // unix ns
-	n        int32 // samples, at the recording's rate
 	start    uint64
 }
 
@@ -33,28 +36,17 @@ type ring struct {
 	pcm     [ringSamples]int16
 }
 
-// push copies a packet in, averaging groups of step samples into one, and
-// returns false when there is no room.
-func (r *ring) push(h heard, pcm []int16, step int) bool {
-	n := len(pcm) / step
+// push copies a packet in and returns false when there is no room.
+func (r *ring) push(h heard, pcm []int16) bool {
+	n := len(pcm)
 	head := r.head.Load()
 	if head-r.tail.Load() == ringPackets || r.samples+uint64(n)-r.freed.Load() > ringSamples {
 		r.dropped.Add(1)
 		return false
 	}
-	if step == 1 {
-		at := r.samples % ringSamples
-		copied := copy(r.pcm[at:], pcm)
-		copy(r.pcm[:], pcm[copied:])
-	} else {
-		for i := range n {
-			sum := 0
-			for _, v := range pcm[i*step : (i+1)*step] {
-				sum += int(v)
-			}
-			r.pcm[(r.samples+uint64(i))%ringSamples] = int16(sum / step)
-		}
-	}
+	at := r.samples % ringSamples
+	copied := copy(r.pcm[at:], pcm)
+	copy(r.pcm[:], pcm[copied:])
 	h.start, h.n = r.samples, int32(n)
 	r.packets[head%ringPackets] = h
 	r.samples += uint64(n)
