@@ -167,6 +167,7 @@ func orderError(err error) error {
 		{call.ErrNotNow, http.StatusConflict, ""},
 		{call.ErrOffline, http.StatusConflict, ""},
 		{call.ErrNoTarget, http.StatusUnprocessableEntity, ""},
+		{call.ErrNoDigits, http.StatusUnprocessableEntity, ""},
 		{call.ErrNotKept, http.StatusServiceUnavailable, ""},
 	} {
 		if errors.Is(err, x.is) {

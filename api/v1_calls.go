@@ -119,6 +119,7 @@ var orders = []struct {
 	{"resume", call.Resume, "End a hold"},
 	{"mute", call.Mute, "Mute: nobody hears whoever asks"},
 	{"unmute", call.Unmute, "End a mute"},
+	{"keypad", call.Keypad, "Press digits for whoever hears the agent"},
 	{"pause-recording", call.Pause, "Pause the recording, for seconds or until it is resumed"},
 	{"resume-recording", call.Continue, "Resume the recording"},
 	{"transfer", call.Transfer, "Transfer to an agent, a team or a number; ask: after a word with them"},
@@ -142,6 +143,7 @@ type orderBody struct {
 	To     *call.Destination `json:"to,omitempty" doc:"transfer: exactly one of its fields"`
 	Ask    bool              `json:"ask,omitempty" doc:"transfer: talk with them first"`
 	For    float64           `json:"for_seconds,omitempty" minimum:"0" maximum:"86400" doc:"pause-recording: resumes by itself; 0: as configured"`
+	Digits string            `json:"digits,omitempty" maxLength:"32" doc:"keypad: 0-9, *, # and A-D"`
 	Reason string            `json:"reason,omitempty" maxLength:"200" doc:"pause-recording: for the call card"`
 }
 
@@ -164,7 +166,7 @@ func (s *Server) orderRoutes(api huma.API) {
 				}
 				order := call.Order{
 					Verb: o.verb, Call: call.ID(in.ID), By: routing.AgentID(b.As), Ask: b.Ask,
-					For: time.Duration(b.For * float64(time.Second)), Reason: b.Reason,
+					For: time.Duration(b.For * float64(time.Second)), Reason: b.Reason, Digits: b.Digits,
 				}
 				if o.verb == call.Transfer {
 					if b.To == nil || !oneOf(string(b.To.Agent), string(b.To.Team), b.To.Number) {

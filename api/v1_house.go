@@ -85,6 +85,23 @@ func (s *Server) agentRoutes(api huma.API) {
 			a, err := s.agentNow(ctx, in.ID)
 			return answerOf(a, err)
 		})
+	route(api, ScopeAgent, "POST /v1/agents/{id}/channel", "Choose which kinds of work an agent takes; calls are offered on all and phone",
+		func(ctx context.Context, in *struct {
+			AgentPath
+			Key  string `header:"Idempotency-Key" maxLength:"200"`
+			Body struct {
+				Channel string `json:"channel" enum:"all,phone,conversations"`
+			}
+		}) (*body[Agent], error) {
+			if err := mayAgent(asker(ctx), in.ID); err != nil {
+				return nil, err
+			}
+			if err := s.cfg.Board.SetChannel(ctx, routing.AgentID(in.ID), routing.Channel(in.Body.Channel)); err != nil {
+				return nil, err
+			}
+			a, err := s.agentNow(ctx, in.ID)
+			return answerOf(a, err)
+		})
 	route(api, ScopeAgent, "POST /v1/agents/{id}/dial", "Click to dial: the agent's phones ring first, then the number or colleague",
 		func(ctx context.Context, in *struct {
 			AgentPath

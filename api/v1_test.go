@@ -157,6 +157,8 @@ func TestEveryRouteRefusesTheAnonymousTheWrongScopeAndTheWrongAgent(t *testing.T
 				switch {
 				case strings.HasSuffix(path, "/status"):
 					body = `{"active": true}`
+				case strings.HasSuffix(path, "/channel"):
+					body = `{"channel": "all"}`
 				case strings.HasSuffix(path, "/dial"):
 					body = `{"number": "102"}`
 				case strings.HasPrefix(path, "/v1/calls/"):
@@ -184,6 +186,10 @@ func TestEachScopeReachesWhatIsItsOwn(t *testing.T) {
 	}{
 		{"ann", "GET", "/v1/agents/ann", "", 200},
 		{"ann", "POST", "/v1/agents/ann/status", `{"active": false, "reason": "lunch"}`, 200},
+		{"ann", "POST", "/v1/agents/ann/channel", `{"channel": "conversations"}`, 200},
+		{"ann", "POST", "/v1/agents/ann/channel", `{"channel": "fax"}`, 422},
+		{"bob", "POST", "/v1/agents/ann/channel", `{"channel": "all"}`, 403},
+		{"sue", "POST", "/v1/agents/ann/channel", `{"channel": "all"}`, 200},
 		{"ann", "GET", "/v1/calls", "", 200},
 		{"ann", "GET", "/v1/calls/" + string(older), "", 200},
 		{"ann", "GET", "/v1/records", "", 200},
