@@ -49,7 +49,6 @@ type interleaving struct {
 	call   *wireCall
 	ours   wireMsg // our INVITE, if we called
 	rseq   uint32  // of the last reliable 18x, either way
-	tag    string
 	told   map[LegID][]string
 	legs   map[LegID]*Leg
 	leg    *Leg

@@ -146,10 +146,13 @@ func TestPhonesTransferKeyRefused(t *testing.T) {
 		c := s.dial()
 		a := s.gets(ann)
 		s.hear(c, annTone)
-		for to, want := range map[string]int{"carol": 480, "x": 404} {
-			_, err := a.Request(s.within(5*time.Second), "REFER", simphone.WithHeader("Refer-To", "<sip:"+to+"@pbx.example.com>"))
-			if e, ok := err.(*simphone.StatusError); !ok || e.Code != want {
-				t.Errorf("REFER to %s: got %v, want %d", to, err, want)
+		for _, c := range []struct {
+			to   string
+			want int
+		}{{"carol", 480}, {"x", 404}} {
+			_, err := a.Request(s.within(5*time.Second), "REFER", simphone.WithHeader("Refer-To", "<sip:"+c.to+"@pbx.example.com>"))
+			if e, ok := err.(*simphone.StatusError); !ok || e.Code != c.want {
+				t.Errorf("REFER to %s: got %v, want %d", c.to, err, c.want)
 			}
 		}
 		if _, err := c.Request(s.within(5*time.Second), "REFER", simphone.WithHeader("Refer-To", "<sip:bob@pbx.example.com>")); err == nil {
