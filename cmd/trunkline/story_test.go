@@ -54,7 +54,11 @@ type story struct {
 	stopped      sync.Once
 }
 
-var switchAddr = netip.MustParseAddrPort("10.0.0.1:5060")
+// The switch's addresses; the second is listened at by the stories of two families.
+var (
+	switchAddr  = netip.MustParseAddrPort("10.0.0.1:5060")
+	switchAddr6 = netip.MustParseAddrPort("[fd00::1]:5060")
+)
 
 // base is the configuration that stories begin with; %s is what a story adds.
 const base = `
@@ -147,6 +151,9 @@ func (s *story) host(name, addr string, cfg simphone.Config) *simphone.Phone {
 		s.Fatal(err)
 	}
 	cfg.Conn, cfg.Peer, cfg.ListenRTP = conn, switchAddr, s.net.ListenPacket
+	if at.Addr().Is6() {
+		cfg.Peer = switchAddr6
+	}
 	p, err := simphone.New(cfg)
 	if err != nil {
 		s.Fatal(err)
