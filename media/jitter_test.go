@@ -14,6 +14,7 @@ type sorter struct {
 	left   []*packet
 	waited []int64 // of each that left: since it came
 	counts struct{ lost, late, duplicate, reordered, resyncs int }
+	clock  int64 // when the last packet came
 }
 
 func newSorter(least, most time.Duration) *sorter {
@@ -53,12 +54,13 @@ func (s *sorter) passes(now int64) {
 			return
 		}
 		s.counts.lost += s.skip()
-		s.pops(max(due, s.gapFrom))
+		s.pops(max(due, s.clock)) // what has become due earlier meanwhile is done now
 	}
 }
 
 func (s *sorter) comes(p *packet, now int64) verdict {
 	s.passes(now)
+	s.clock = now
 	held := s.held > 0
 	how := s.arrive(p, now)
 	switch how {
