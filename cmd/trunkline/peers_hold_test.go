@@ -122,6 +122,7 @@ func TestPeersKilledPhoneReturnsTheCallerToTheFront(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
 	s.shortTimeout()
+	s.edit("wrap_up: 45s", "wrap_up: 45s, reclaim: 3s")
 	s.serve()
 	ann := s.registered("ann", annTone)
 	s.sipp(realpeer.SippConfig{Hz: carolTone}) // declined, it waits to the end
@@ -134,6 +135,7 @@ func TestPeersKilledPhoneReturnsTheCallerToTheFront(t *testing.T) {
 	ann.Kill()
 	s.logged("an agent's leg was lost")
 	s.customerHearsMusic(ear)
+	s.lasts(4 * time.Second) // ann does not come back
 	bob := s.registered("bob", bobTone)
 	s.must(bob.WaitCall(s.within(step)))
 	s.must(bob.Accept(s.within(step)))
@@ -143,7 +145,7 @@ func TestPeersKilledPhoneReturnsTheCallerToTheFront(t *testing.T) {
 	s.over(carrier)
 	card := s.closed(2)
 	wantOffers(t, card, "ann accepted", "bob accepted")
-	wantSegments(t, card.Record, "flow", "queue", "talk ann", "queue", "talk bob")
+	wantSegments(t, card.Record, "flow", "queue", "talk ann", "hold ann", "queue", "talk bob")
 	s.phoneHeard("bob", bob, customerTone)
 	if len(card.Recordings) != 2 {
 		t.Fatalf("recordings: got %+v, want one with each agent", card.Recordings)

@@ -21,7 +21,7 @@ func TestPeersBaresipOverTLS(t *testing.T) {
 	s.edit("listen: {sip: [", fmt.Sprintf("tls: {cert: cert.pem, key: key.pem}\nlisten: {sip: [\"tls://%s\", ", secure))
 	s.serve()
 	cfg := s.account("ann", annTone)
-	cfg.Transport, cfg.Registrar, cfg.MediaEnc = "tls", secure.String(), "srtp-mand"
+	cfg.Transport, cfg.Registrar, cfg.MediaEnc = "tls", secure.String(), "srtp"
 	ann := s.baresip(cfg)
 	s.comes("ann is registered", func() bool { return len(s.agentStatus("ann").Phones) == 1 })
 	carrier := s.sipp(realpeer.SippConfig{Hz: customerTone})
