@@ -11,9 +11,7 @@ FUZZTIME    ?= 20s
 BENCHTIME   ?= 1s
 
 # What a program that the tests need comes from, on Debian: program:package.
-# `make check` has the race detector, which costs three times the time and gives up by
-# itself now and then on the stories with thousands of goroutines (ThreadSanitizer: CHECK
-# failed); `make test` runs everything without it. It needs a C compiler; sipp, baresip and linphone are the real
+# The race detector needs a C compiler; sipp, baresip and linphone are the real
 # peers, sipvicious the attacker; sox measures and makes sound for them.
 TOOLS = gcc:gcc sipp:sip-tester baresip:baresip-core linphonec:linphone-cli sox:sox svcrack:sipvicious
 
@@ -29,11 +27,14 @@ build: ## build ./trunkline
 demo: build ## show a whole call on this machine, then let your own phone take part
 	@./trunkline demo
 
+# Without the race detector, which `make check` has: it costs three times the time, and
+# now and then gives up by itself on the stories with thousands of goroutines
+# (ThreadSanitizer: CHECK failed).
 test: tools ## install what the tests need (apt), and run every test, against real peers too (< 10 min)
 	$(GO) test ./...
 	$(GO) test -count=1 -tags peers -run '^TestPeers' -parallel 6 $(PEERS)
 
-check: compiler ## the fast gate: format, vet, staticcheck, the house's shape, unit tests with -race (< 2 min)
+check: compiler ## the fast gate: format, vet, staticcheck, the house's shape, unit tests with -race (some minutes)
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags peers $(PEERS)

@@ -16,8 +16,9 @@
 // A call begins with the carrier's INVITE and has exactly one Ending. Once
 // its caller was answered, the caller's leg ends only by the caller's BYE,
 // the carrier's failure, an explicit hang-up by agent or flow, or a named
-// limit: an agent's leg that is lost without a BYE returns the caller to the
-// front of the queue, hearing music (product rule 9).
+// limit: while an agent's leg is lost without a BYE the caller hears music, and
+// returns to the front of the queue if the agent does not come back in time
+// (product §5, rule 9). A transfer parts nobody before somebody has answered.
 //
 // # Defects
 //

@@ -126,12 +126,14 @@ func (s *Switchboard) callNumber(c *liveCall, d Dialled) {
 	own := s.callerID(c.out)
 	c.record.Caller = own
 	c.forward = &outside{number: d.Number, trunks: s.setup.DialTrunks, own: own, by: c.out.agent, emergency: d.Emergency, role: roleForward, rings: outboundRings, code: 503}
-	level := s.log.Info
+	reason := ""
 	if d.Emergency {
-		level = s.log.Warn
+		reason = "emergency"
+		s.log.Warn("an agent dials an EMERGENCY number", "call", c.id, "agent", c.out.agent, "number", d.Number)
+	} else {
+		s.log.Info("an agent dials out", "call", c.id, "agent", c.out.agent, "number", d.Number)
 	}
-	level("an agent dials "+map[bool]string{true: "an EMERGENCY number", false: "out"}[d.Emergency], "call", c.id, "agent", c.out.agent, "number", d.Number)
-	s.callFact(c, Fact{Kind: FactDialled, Agent: c.out.agent, Team: c.out.team, Reason: map[bool]string{true: "emergency", false: ""}[d.Emergency]})
+	s.callFact(c, Fact{Kind: FactDialled, Agent: c.out.agent, Team: c.out.team, Reason: reason})
 	s.know(c)
 	s.keep(c)
 	s.forwardTries(c)
