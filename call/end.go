@@ -54,15 +54,17 @@ func (s *Switchboard) abandonTransfer(c *liveCall, outcome routing.Outcome) {
 	if t == nil {
 		return
 	}
+	kind := FactTransferFailed
 	if t.taken { // the carrier took the customer away without a last word
-		outcome = routing.OutcomeAccepted
+		outcome, kind = routing.OutcomeAccepted, FactTransferred
 	}
 	s.dropThird(c, routing.OutcomeAbandoned)
 	c.transfer = nil
 	r := &c.record.Transfers[t.receipt]
 	r.Outcome, r.Ended = outcome, s.now
+	r.SIP, r.Q850 = t.causes(outcome, 0)
 	t.refer.tell(fragOf(outcome, 0), true)
-	s.callFact(c, Fact{Kind: FactTransferFailed, By: t.by, Agent: t.to.Agent, Team: t.to.Team, Outcome: outcome})
+	s.callFact(c, Fact{Kind: kind, By: t.by, Agent: t.to.Agent, Team: t.to.Team, Outcome: outcome})
 }
 
 // freeCallers frees the agents who are in a call of their own without being its

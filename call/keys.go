@@ -1,6 +1,8 @@
 package call
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +19,19 @@ type Codes struct {
 	Active, Away, WrapUp, Pickup, Reclaim, Echo string
 }
 
+// all lists them.
+func (k Keys) all() []string {
+	return []string{k.Pause, k.Transfer, k.Ask, k.Swap, k.Merge, k.Complete, k.Cancel, k.Hold}
+}
+
+// known says whether a text is a key.
+func (k Keys) known(text string) bool { return slices.Contains(k.all(), text) }
+
+// begin says whether a text is the beginning of a key.
+func (k Keys) begin(text string) bool {
+	return slices.ContainsFunc(k.all(), func(one string) bool { return strings.HasPrefix(one, text) })
+}
+
 // typing is a key, or the number behind it, while an agent types it.
 type typing struct {
 	line  *line
@@ -29,11 +44,11 @@ type typing struct {
 // between digits: RFC 3435's default inter-digit time.
 const betweenDigits = 4 * time.Second
 
-// pressed is a digit of a phone. Only those of the agent who has the call
-// count; the customer's never (product §5).
+// pressed is a digit of a phone. Only those of agents count; the customer's
+// never (product §5).
 func (s *Switchboard) pressed(l *line, digit rune) {
 	c := l.call
-	if l.role != roleAgent || l != c.far || l.state != lineUp {
+	if l.role != roleAgent || l.state != lineUp || c.far == nil || !c.answered || !slices.Contains(c.up(), l) {
 		return
 	}
 	if c.typing == nil || c.typing.line != l {
@@ -63,7 +78,9 @@ func (s *Switchboard) key(c *liveCall, t *typing) {
 	k := s.setup.Keys
 	one := func(text string) bool { return text != "" && text == t.text }
 	var err error
-	switch {
+	switch mine := t.line == c.far; {
+	case !mine && !one(k.Hold) && k.known(t.text):
+		err = fmt.Errorf("%w: the call is not this agent's", ErrNotNow)
 	case one(k.Transfer), one(k.Ask):
 		t.verb, t.ask, t.text = Transfer, one(k.Ask), ""
 		t.line.session.Play(media.Beep(), 0)
@@ -83,12 +100,8 @@ func (s *Switchboard) key(c *liveCall, t *typing) {
 		err = s.steer(c, Complete)
 	case one(k.Cancel):
 		err = s.steer(c, Cancel)
-	default:
-		for _, text := range []string{k.Pause, k.Transfer, k.Ask, k.Swap, k.Merge, k.Complete, k.Cancel, k.Hold} {
-			if strings.HasPrefix(text, t.text) {
-				return // not whole yet
-			}
-		}
+	case k.begin(t.text):
+		return // not whole yet
 	}
 	c.typing = nil
 	s.sorry(t.line, err)
@@ -101,7 +114,11 @@ func (s *Switchboard) typed(c *liveCall) {
 	if t.verb == "" {
 		return
 	}
-	s.sorry(t.line, s.beginTransfer(c, t.line, s.destination(t.text), t.ask))
+	err := s.beginTransfer(c, t.line, s.destination(t.text), t.ask)
+	if err == nil && c.transfer != nil {
+		c.transfer.keyed = true
+	}
+	s.sorry(t.line, err)
 }
 
 // sorry lets an agent hear that a key could not be obeyed.

@@ -101,6 +101,9 @@ func (s *Switchboard) ringPhone(c *liveCall, cmd routing.Ring, phone routing.Pho
 	l := &line{role: roleAgent, call: c, offer: cmd.Offer, phone: phone, agent: cmd.Agent, team: cmd.Team}
 	var trust = s.trusted(cmd.Agent, target.Contact)
 	d := sip.Dial{To: target, From: c.from(s.setup.Domain, s.teamName(cmd.Team))}
+	if t := c.transfer; t != nil {
+		d.Headers = map[string]string{"Referred-By": t.referredBy(s.setup.Domain)} // RFC 3892; for phones of the house alone
+	}
 	if err := s.dial(l, d, media.SessionConfig{Trust: trust}); err != nil {
 		s.log.Error("no sound for an agent's phone", "call", c.id, "agent", cmd.Agent, "err", err)
 		s.route(routing.PhoneFailed{Offer: cmd.Offer, Phone: phone})

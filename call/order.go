@@ -88,6 +88,9 @@ func (s *Switchboard) do(o Order) error {
 	}
 	l := c.seatOf(o.By)
 	switch {
+	case l == nil && o.Verb == Hangup && c.out != nil && c.out.agent == o.By && !c.answered:
+		s.end(c, Ending{By: ByAgent, Cause: CauseCancelled, Code: 487}, reasonNormal) // whom they call has not answered yet
+		return nil
 	case l == nil && o.By == "":
 		return fmt.Errorf("%w: no agent has the call", ErrNotNow)
 	case l == nil:
@@ -97,7 +100,8 @@ func (s *Switchboard) do(o Order) error {
 }
 
 // seatOf is the line by which an agent is in the call; for nobody in
-// particular, that of the agent who has the call.
+// particular, that of the agent who has the call. Who calls a colleague has
+// hold, mute, keypad and hangup alone.
 func (c *liveCall) seatOf(agent routing.AgentID) *line {
 	up := func(l *line) bool {
 		return l != nil && l.role == roleAgent && l.state == lineUp && (agent == "" || l.agent == agent)
@@ -107,6 +111,8 @@ func (c *liveCall) seatOf(agent routing.AgentID) *line {
 		return c.far
 	case c.transfer != nil && up(c.transfer.third):
 		return c.transfer.third
+	case up(c.caller) && c.answered:
+		return c.caller
 	}
 	return nil
 }
@@ -132,7 +138,7 @@ func (s *Switchboard) control(c *liveCall, l *line, o Order) error {
 		return s.hangUp(c, l)
 	}
 	if l != c.far {
-		return fmt.Errorf("%w: the transfer is another agent's", ErrNotNow)
+		return fmt.Errorf("%w: it is not this agent's to transfer", ErrNotNow)
 	}
 	if o.Verb == Transfer {
 		return s.beginTransfer(c, l, o.To, o.Ask)
@@ -142,9 +148,12 @@ func (s *Switchboard) control(c *liveCall, l *line, o Order) error {
 
 // hangUp is an agent's own end of the call, as by the phone's key.
 func (s *Switchboard) hangUp(c *liveCall, l *line) error {
-	l.leg.Hangup(0, reasonNormal)
+	s.dismiss(l, reasonNormal)
+	if l == c.caller {
+		s.end(c, Ending{By: ByAgent, Cause: CauseHangup}, reasonNormal)
+		return nil
+	}
 	s.leftUs(l, sip.Theirs, sip.Reason{})
-	l.state = lineLeaving
 	return nil
 }
 

@@ -167,9 +167,11 @@ func (s *Switchboard) replaces(in sip.Invited) {
 		s.reclaimed(c, l)
 		return
 	}
-	l.team, l.offer, l.holding = old.team, old.offer, old.holding
+	l.team, l.offer, l.holding, l.muted = old.team, old.offer, old.holding, old.muted
 	l.state = lineUp
 	l.session.Begin()
+	l.session.Mute(l.muted)
+	c.typing = nil // on the phone that is left
 	if old.taped {
 		old.session.Tap(nil, sideAgent)
 		old.taped = false

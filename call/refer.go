@@ -11,6 +11,7 @@ import (
 type referral struct {
 	leg Leg
 	id  uint32
+	by  string // its Referred-By
 }
 
 // referred is a phone's transfer key (RFC 3515): the same transfer as by
@@ -34,11 +35,19 @@ func (s *Switchboard) referred(l *line, e sip.Referred) {
 		refuse(491)
 		return
 	}
-	err := s.transferBy(c, l, s.destination(e.To.User), false, &referral{leg: l.leg, id: e.ID})
+	err := s.transferBy(c, l, s.destination(e.To.User), false, &referral{leg: l.leg, id: e.ID, by: e.ReferredBy})
 	if err != nil {
 		s.log.Info("a phone's transfer is refused", "call", c.id, "agent", l.agent, "err", err)
 		refuse(codeOf(err))
 	}
+}
+
+// referredBy is who transfers, as the phone says it, else as we know it.
+func (t *transfer) referredBy(domain string) string {
+	if t.refer != nil && t.refer.by != "" && len(t.refer.by) <= 200 {
+		return t.refer.by
+	}
+	return "<sip:" + string(t.by) + "@" + domain + ">"
 }
 
 // codeOf is what a phone is told of an order that is refused.

@@ -3,8 +3,10 @@ package call
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"trunkline/media"
 	"trunkline/routing"
 	"trunkline/sip"
 )
@@ -29,6 +31,7 @@ type transfer struct {
 	back    routing.TeamID  // the team whose queue the customer returns to
 	outcome routing.Outcome // of the last agent who was rung
 	receipt int             // of Record.Transfers
+	keyed   bool            // by the phone's keys
 	refer   *referral       // the phone whose key it was; nil: none
 }
 
@@ -290,7 +293,8 @@ func (s *Switchboard) transferFailed(c *liveCall, why routing.Outcome, code int)
 	s.dropThird(c, why)
 	c.transfer = nil
 	r := &c.record.Transfers[t.receipt]
-	r.Outcome, r.SIP, r.Q850, r.Ended = why, code, causeOf(code), s.now
+	r.Outcome, r.Ended = why, s.now
+	r.SIP, r.Q850 = t.causes(why, code)
 	t.refer.tell(fragOf(why, code), true)
 	s.log.Info("a transfer failed", "call", c.id, "agent", t.by, "reason", string(why), "code", code)
 	s.callFact(c, Fact{Kind: FactTransferFailed, By: t.by, Agent: t.to.Agent, Team: t.to.Team, Outcome: why, Count: code})
@@ -299,8 +303,35 @@ func (s *Switchboard) transferFailed(c *liveCall, why routing.Outcome, code int)
 		return
 	}
 	s.arrange(c)
+	if t.keyed && why != OutcomeCancelled {
+		c.far.session.Play(media.Refusal(), 0) // a plain phone is told no other way
+	}
 	s.keep(c)
 	s.rearm(c)
+}
+
+// causes are those of a failure: the final response, or what it would be of
+// somebody who was rung in our house; and the ISDN cause, the network's own
+// where it gave one.
+func (t *transfer) causes(why routing.Outcome, code int) (sip, q850 int) {
+	if o := t.outside; o != nil && o.code == code && strings.EqualFold(o.cause.Protocol, "Q.850") {
+		return code, o.cause.Cause
+	}
+	if code != 0 {
+		return code, causeOf(code)
+	}
+	switch why {
+	case routing.OutcomeAccepted:
+		return 200, 16
+	case OutcomeHungUp, OutcomeCancelled, routing.OutcomeAbandoned, routing.OutcomeWithdrawn:
+		return 0, 16
+	case routing.OutcomeNoAnswer:
+		return 480, 19 // alerted, no answer (ITU-T Q.850)
+	case routing.OutcomeUnreachable:
+		return 480, 20 // subscriber absent
+	}
+	code = fragOf(why, 0)
+	return code, causeOf(code)
 }
 
 // dropThird hangs up whoever rings or was asked, and takes the call from the

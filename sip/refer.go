@@ -3,6 +3,7 @@ package sip
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,6 +64,10 @@ func (l *Leg) onRefer(req *sip.Request, f *flow, key string) {
 	}
 	if uri.Scheme != "sip" && uri.Scheme != "sips" && uri.Scheme != "tel" {
 		l.respond(key, f, req, 416)
+		return
+	}
+	if m, there := uri.UriParams.Get("method"); there && !strings.EqualFold(m, "INVITE") { // RFC 3515 §2.1: calls alone are made
+		l.respond(key, f, req, 403)
 		return
 	}
 	ev := Referred{Leg: l.id, ID: req.CSeq().SeqNo, To: to}
@@ -148,10 +153,20 @@ func (e *Endpoint) replacing(req *sip.Request, from caller) (LegID, int) {
 		return "", 403
 	}
 	id, unknown := e.replaced(all[0].Value())
-	if unknown {
+	switch {
+	case unknown:
 		return "", 481
+	case earlyOnly(all[0].Value()): // what an agent may take over is answered
+		return "", 486
 	}
 	return id, 0
+}
+
+// earlyOnly is a Replaces that does not want an answered dialog (RFC 3891 §3).
+func earlyOnly(value string) bool {
+	return slices.ContainsFunc(strings.Split(value, ";")[1:], func(p string) bool {
+		return strings.EqualFold(strings.TrimSpace(p), "early-only")
+	})
 }
 
 // known notes the peer's tag for those who look for its dialog.
