@@ -147,8 +147,8 @@ func (r *Router) checkWorks() error {
 		switch {
 		case w.state == waiting:
 			waits++
-			if len(w.refusals) > 0 && !w.timer.armed() {
-				return fmt.Errorf("work %s waits for a cool-down that no deadline ends", w.id)
+			if !w.wakeAt().IsZero() && !w.timer.armed() {
+				return fmt.Errorf("work %s waits for what no deadline ends", w.id)
 			}
 		case w.state == ringing && (w.offer == nil || !w.offer.live()):
 			return fmt.Errorf("work %s rings without an offer", w.id)

@@ -19,7 +19,7 @@ func TestEveryEventSurvivesTheJournal(t *testing.T) {
 		DeskChanged{"ann", true},
 		StatusSet{"ann", true, "back"},
 		ChannelSet{"ann", ChannelPhone},
-		Queued{"w1", "support", "ann", -3, at, true},
+		Queued{"w1", "support", "ann", -3, at, true, at, true},
 		Removed{"w1", OutcomeAbandoned},
 		PhoneRang{7, "p1"},
 		PhoneAnswered{7, "p1"},

@@ -91,6 +91,12 @@ type Stranded struct {
 	Target AgentID
 }
 
+// Expired gives a work back whose time to be offered is over (Queued.Until). An offer that was in flight then has ended
+// before. It no longer waits.
+type Expired struct {
+	Work WorkID
+}
+
 func (Ring) command()          {}
 func (Cancel) command()        {}
 func (Connect) command()       {}
@@ -99,3 +105,4 @@ func (OfferRang) command()     {}
 func (OfferEnded) command()    {}
 func (StatusChanged) command() {}
 func (Stranded) command()      {}
+func (Expired) command()       {}

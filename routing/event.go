@@ -47,6 +47,8 @@ type Queued struct {
 	Priority int       `json:"priority,omitempty"` // higher is served first
 	Since    time.Time `json:"since"`              // when the caller arrived; zero: now
 	Returned bool      `json:"returned,omitempty"` // was answered before: goes before all never-answered works of its priority
+	Until    time.Time `json:"until,omitzero"`     // from then on no offer is made: Expired gives it back; zero: no end
+	Lasting  bool      `json:"lasting,omitempty"`  // a callback: who refused it is remembered over Restarted
 }
 
 // Removed takes a work out of waiting. OutcomeAbandoned: its caller has gone, and everything about it is forgotten once no
@@ -98,7 +100,8 @@ type Released struct {
 	Team  TeamID  `json:"team,omitempty"`  // whose wrap-up counts; empty or unknown: the agent's first team's
 }
 
-// Restarted is the process starting on a snapshot: all works and offers are gone without outcome and without commands.
+// Restarted is the process starting on a snapshot: all works and offers are gone without outcome and without commands;
+// of a lasting work who refused it stays.
 // Status, wrap-up, last assignment, back-off and the count of no-answers stay; phones and tabs are unknown until told.
 type Restarted struct{}
 

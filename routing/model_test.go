@@ -125,7 +125,7 @@ func (m *model) eligible(a *modelAgent, w *modelWork) bool {
 	} else if !m.in[w.Team][a.id] {
 		return false
 	}
-	return m.present(a, w.Team) && !w.refused[a.id].After(m.now) && !w.holders[a.id]
+	return m.present(a, w.Team) && !w.refused[a.id].After(m.now) && !w.holders[a.id] && (w.Until.IsZero() || w.Until.After(m.now))
 }
 
 // better is §1.5.
@@ -201,7 +201,14 @@ func (m *model) take(now time.Time, ev Event) {
 	case Released:
 		m.release(ev)
 	case Restarted:
-		clear(m.works)
+		for id, w := range m.works {
+			if w.waits, w.rings, w.idleSince = false, 0, now; w.Lasting {
+				clear(w.wrapped)
+				clear(w.holders)
+			} else {
+				delete(m.works, id)
+			}
+		}
 		clear(m.offers)
 		for id, a := range m.agents {
 			a.rings, a.has, a.phones, a.desk = 0, map[WorkID]bool{}, 0, false
@@ -268,6 +275,12 @@ func (m *model) check(cmds []Command) {
 			w := m.works[c.Work]
 			if _, ok := m.teams[c.Team]; ok && c.Target == "" || !w.waits {
 				m.Fatalf("%#v: it has a team or does not wait", c)
+			}
+			w.waits, w.idleSince = false, m.now
+		case Expired:
+			w := m.works[c.Work]
+			if !w.waits || w.rings != 0 || w.Until.IsZero() || w.Until.After(m.now) {
+				m.Fatalf("%#v: it does not wait, or its time is not over: %+v", c, w)
 			}
 			w.waits, w.idleSince = false, m.now
 		}

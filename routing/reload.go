@@ -88,7 +88,7 @@ func (r *Router) requeue() {
 	}
 	for _, w := range all {
 		w.state = idle
-		r.enqueue(w)
+		r.place(w) // whose time is over is given back when the deadlines pass
 	}
 }
 

@@ -76,6 +76,7 @@ func (b *builder) worksBack() error {
 		w.teamID, w.team, w.target = s.Team, b.teams[s.Team], s.Target
 		w.priority, w.returned, w.since = s.Priority, s.Returned, s.Since.UTC()
 		w.wrapped, w.forgotten = slices.Clone(s.Wrapped), s.Forgotten
+		w.until, w.lasting = s.Until.UTC(), s.Lasting
 		for _, f := range s.Refusals {
 			if a := b.agents[f.Agent]; a != nil {
 				w.refuse(refusal{agent: a, why: f.Why, at: f.At.UTC(), until: f.Until.UTC()})

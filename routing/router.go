@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -169,9 +170,11 @@ func (r *Router) restart() {
 		}
 	}
 	r.dirtyWorks = r.dirtyWorks[:0]
-	clear(r.works)
 	clear(r.offers)
 	r.queue = nil
+	for _, id := range slices.Sorted(maps.Keys(r.works)) {
+		r.outlive(r.works[id])
+	}
 	for _, a := range slices.Clone(r.roster) {
 		if a.removed {
 			r.retire(a)
@@ -179,4 +182,14 @@ func (r *Router) restart() {
 		}
 		r.touch(a)
 	}
+}
+
+// outlive keeps over a restart what is remembered of a lasting work; any other is forgotten.
+func (r *Router) outlive(w *work) {
+	w.state, w.offer, w.holders, w.wrapped = idle, nil, nil, nil
+	if !w.lasting {
+		delete(r.works, w.id)
+		return
+	}
+	r.settle(w)
 }

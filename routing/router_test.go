@@ -38,21 +38,21 @@ func TestASnapshotSharesNothingWithItsRouter(t *testing.T) {
 
 func TestRestoreRefusesASnapshotThatContradictsItself(t *testing.T) {
 	for name, spoil := range map[string]func(*Snapshot){
-		"version":                    func(s *Snapshot) { s.Version = 99 },
-		"work w1 waits and rings":    func(s *Snapshot) { s.Works[0].Waiting = true },
-		"is there twice":             func(s *Snapshot) { s.Works = append(s.Works, s.Works[0]) },
-		"has two offers":             func(s *Snapshot) { o := s.Offers[0]; o.ID = 2; s.Offers = append(s.Offers, o) },
-		"which is not there":         func(s *Snapshot) { s.Works = nil; s.Offers = nil },
-		"of which one is not there":  func(s *Snapshot) { s.Offers[0].Agent = "bob" },
-		"rings at agent ann, who":    func(s *Snapshot) { s.Agents[0].Open = nil },
-		"offer 7, which is not":      func(s *Snapshot) { s.Agents[0].Open[0].Offer = 7 },
-		"which is no state":          func(s *Snapshot) { s.Offers[0].Phones[0].State = "sings" },
-		"calls and a limit of":       func(s *Snapshot) { s.Agents[0].Open[0].Limit = 0 },
-		"rings no phone":             func(s *Snapshot) { s.Offers[0].Phones = nil },
-		"who is away since before":   func(s *Snapshot) { s.Agents[0].Away = true },
-		"nobody's and has no":        func(s *Snapshot) { s.Works = append(s.Works, WorkState{ID: "w2"}) },
-		"waits for nobody":           func(s *Snapshot) { s.Works = append(s.Works, WorkState{ID: "w2", Waiting: true, Target: "x"}) },
-		"cool-down that no deadline": func(s *Snapshot) { s.Works = append(s.Works, refusedWork("w2")) },
+		"version":                   func(s *Snapshot) { s.Version = 99 },
+		"work w1 waits and rings":   func(s *Snapshot) { s.Works[0].Waiting = true },
+		"is there twice":            func(s *Snapshot) { s.Works = append(s.Works, s.Works[0]) },
+		"has two offers":            func(s *Snapshot) { o := s.Offers[0]; o.ID = 2; s.Offers = append(s.Offers, o) },
+		"which is not there":        func(s *Snapshot) { s.Works = nil; s.Offers = nil },
+		"of which one is not there": func(s *Snapshot) { s.Offers[0].Agent = "bob" },
+		"rings at agent ann, who":   func(s *Snapshot) { s.Agents[0].Open = nil },
+		"offer 7, which is not":     func(s *Snapshot) { s.Agents[0].Open[0].Offer = 7 },
+		"which is no state":         func(s *Snapshot) { s.Offers[0].Phones[0].State = "sings" },
+		"calls and a limit of":      func(s *Snapshot) { s.Agents[0].Open[0].Limit = 0 },
+		"rings no phone":            func(s *Snapshot) { s.Offers[0].Phones = nil },
+		"who is away since before":  func(s *Snapshot) { s.Agents[0].Away = true },
+		"nobody's and has no":       func(s *Snapshot) { s.Works = append(s.Works, WorkState{ID: "w2"}) },
+		"waits for nobody":          func(s *Snapshot) { s.Works = append(s.Works, WorkState{ID: "w2", Waiting: true, Target: "x"}) },
+		"what no deadline ends":     func(s *Snapshot) { s.Works = append(s.Works, refusedWork("w2")) },
 	} {
 		r, cfg := oneAgent(t)
 		snap := r.Snapshot()

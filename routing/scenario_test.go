@@ -32,6 +32,7 @@ func TestEveryRuleHasItsStory(t *testing.T) {
 //	desk ann open|closed
 //	active ann / away ann lunch / channel ann phone
 //	queue w1 support priority=1 returned since=-40s to=ann
+//	queue c1 support for=2h           offered until then, and remembered over a restart
 //	gone w1 / take w1                 the caller goes; the flow takes it away
 //	rang 1 ann.2 / answer 1 ann.2 / fail 1 486 ann.2     of offer 1; the first phone if none is named
 //	decline 1 / engage w9 ann / release w1 ann spoke team=support / restart
@@ -243,6 +244,9 @@ func (s *story) work(verb string, args []string, options map[string]string) bool
 			ev.Priority = s.number(p)
 		}
 		ev.Since = s.now.Add(s.duration(options["since"]))
+		if until, ok := options["for"]; ok { // a callback
+			ev.Until, ev.Lasting = s.now.Add(s.duration(until)), true
+		}
 		s.step(ev)
 	case "gone":
 		s.step(Removed{WorkID(args[0]), OutcomeAbandoned})

@@ -58,6 +58,8 @@ type WorkState struct {
 	Priority  int            `json:"priority,omitempty"`
 	Returned  bool           `json:"returned,omitempty"`
 	Since     time.Time      `json:"since,omitzero"`
+	Until     time.Time      `json:"until,omitzero"`
+	Lasting   bool           `json:"lasting,omitempty"`
 	Waiting   bool           `json:"waiting,omitempty"`
 	Deadline  time.Time      `json:"deadline,omitzero"`
 	Refusals  []RefusalState `json:"refusals,omitempty"`
@@ -137,6 +139,7 @@ func (w *work) snapshot() WorkState {
 	s := WorkState{
 		ID: w.id, Team: w.teamID, Target: w.target, Priority: w.priority, Returned: w.returned, Since: w.since,
 		Waiting: w.state == waiting, Deadline: w.timer.until(), Wrapped: slices.Clone(w.wrapped), Forgotten: w.forgotten,
+		Until: w.until, Lasting: w.lasting,
 	}
 	for _, f := range w.refusals {
 		s.Refusals = append(s.Refusals, RefusalState{Agent: f.agent.id, Why: f.why, At: f.at, Until: f.until})

@@ -122,6 +122,8 @@ func inWords(c Command) string {
 			return fmt.Sprintf("stranded: %s, for agent %s", c.Work, c.Target)
 		}
 		return fmt.Sprintf("stranded: %s, of team %s", c.Work, c.Team)
+	case Expired:
+		return fmt.Sprintf("expired: %s", c.Work)
 	}
 	return fmt.Sprintf("%#v", c)
 }

@@ -34,6 +34,8 @@ type work struct {
 	priority int
 	returned bool
 	since    time.Time
+	until    time.Time // no offer from then on; zero: no end
+	lasting  bool      // outlives a restart, as far as it is remembered
 
 	state workState
 	offer *offer // while ringing
@@ -148,6 +150,7 @@ func (r *Router) queued(ev Queued) {
 		w.refusals = slices.DeleteFunc(w.refusals, func(f refusal) bool { return f.agent == a })
 	}
 	w.priority, w.returned, w.forgotten = ev.Priority, ev.Returned, false
+	w.until, w.lasting = ev.Until.UTC(), ev.Lasting
 	w.since = ev.Since.UTC()
 	if ev.Since.IsZero() {
 		w.since = r.now
@@ -155,8 +158,15 @@ func (r *Router) queued(ev Queued) {
 	r.enqueue(w)
 }
 
-// enqueue puts an idle work into its queues, or gives it back when there is nobody it could ever be offered to.
+// enqueue puts an idle work into its queues, or gives it back when there is nobody it could ever be offered to, or no time.
 func (r *Router) enqueue(w *work) {
+	if !r.expire(w) {
+		r.place(w)
+	}
+}
+
+// place is enqueue without a look at the time.
+func (r *Router) place(w *work) {
 	w.team = r.teams[w.teamID]
 	if r.strand(w) {
 		return
@@ -181,6 +191,16 @@ func (r *Router) strand(w *work) bool {
 		r.settle(w)
 	}
 	return lost
+}
+
+// expire gives an idle work back whose time to be offered is over.
+func (r *Router) expire(w *work) bool {
+	if w.until.IsZero() || w.until.After(r.now) {
+		return false
+	}
+	r.emit(Expired{Work: w.id})
+	r.settle(w)
+	return true
 }
 
 func (r *Router) dequeue(w *work) {
@@ -213,11 +233,20 @@ func removeWork(list *[]*work, w *work) {
 	*list = slices.Delete(*list, i, i+1)
 }
 
+// wakeAt is when something becomes of a waiting work without an event; zero: nothing does.
+func (w *work) wakeAt() time.Time {
+	at := w.retryAt()
+	if !w.until.IsZero() && (at.IsZero() || w.until.Before(at)) {
+		at = w.until
+	}
+	return at
+}
+
 // settle sets a work's timer after a change of its state, and forgets a work that nothing is left of.
 func (r *Router) settle(w *work) {
 	switch {
-	case w.state == waiting && len(w.refusals) > 0:
-		r.timers.set(&w.timer, w.retryAt())
+	case w.state == waiting && !w.wakeAt().IsZero():
+		r.timers.set(&w.timer, w.wakeAt())
 	case w.state != idle || len(w.holders) > 0:
 		r.timers.stop(&w.timer)
 	case w.forgotten || len(w.refusals)+len(w.wrapped) == 0:
@@ -234,10 +263,15 @@ func (r *Router) settle(w *work) {
 	}
 }
 
-// workDue is a cool-down that ended for a waiting work, or an idle one's memory fading.
+// workDue is a cool-down or the time that ended for a waiting work, or an idle one's memory fading.
 func (r *Router) workDue(w *work) {
 	if w.state == idle {
 		delete(r.works, w.id)
+		return
+	}
+	if !w.until.IsZero() && !w.until.After(r.now) {
+		r.dequeue(w)
+		r.expire(w)
 		return
 	}
 	w.expireRefusals(r.now)

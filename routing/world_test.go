@@ -108,6 +108,9 @@ func (w *world) isDue(cmds []Command) bool {
 		return ranOut(c.Outcome)
 	case StatusChanged:
 		return true
+	case Expired:
+		known := w.model.works[c.Work]
+		return known != nil && !known.Until.IsZero() && !known.Until.After(w.now)
 	case Stranded:
 		if len(cmds) < 2 {
 			return false
@@ -152,6 +155,7 @@ func (w *world) event() Event {
 		if w.pick(2) == 0 {
 			ev.Target = w.someAgent()
 		}
+		w.callback(&ev)
 		return ev
 	case kind < 98:
 		w.runs = w.otherConfig()
@@ -171,8 +175,18 @@ func (w *world) newCall() Event {
 		ev.Returned = true
 	case 2:
 		ev.Target = w.someAgent()
+	case 3:
+		w.callback(&ev)
 	}
 	return ev
+}
+
+// callback makes a work one that is offered until a time only, and outlives restarts.
+func (w *world) callback(ev *Queued) {
+	if w.pick(3) > 0 {
+		ev.Until = w.now.Add(time.Duration(w.pick(61)-1) * time.Second)
+	}
+	ev.Lasting = w.pick(2) == 0
 }
 
 // phoneEvent is one phone of a live or just ended offer, mostly doing what phones do.
