@@ -45,7 +45,9 @@ func (s *Switchboard) follow(c *liveCall, cmd routing.FlowCommand) {
 	case routing.FlowRing:
 		s.ringCaller(c, 180)
 	case routing.FlowPlay:
-		s.play(c, cmd.Prompt)
+		s.play(c, cmd)
+	case routing.FlowStopPlay:
+		s.stopPlay(c)
 	case routing.FlowQueue:
 		s.queue(c, cmd)
 	case routing.FlowUnqueue:
@@ -97,12 +99,19 @@ func (s *Switchboard) answer(c *liveCall) {
 	s.callFact(c, Fact{Kind: FactAnswered})
 }
 
-// play starts a prompt.
-func (s *Switchboard) play(c *liveCall, name string) {
-	clip := c.prompts[name]
-	if clip == nil {
+// play starts what a flow plays.
+func (s *Switchboard) play(c *liveCall, cmd routing.FlowPlay) {
+	var clips []*media.Clip
+	for _, one := range cmd.Sounds {
+		if clip := c.prompts[one.Prompt]; clip != nil {
+			clips = append(clips, clip)
+		}
+	}
+	if len(clips) < len(cmd.Sounds) {
 		// Cannot be: the prompts were read with the flow.
-		s.log.Error("a prompt is not there, skipped", "call", c.id, "file", name)
+		s.log.Error("a prompt is not there, skipped", "call", c.id, "flow", c.flow.Flow)
+	}
+	if len(clips) == 0 {
 		s.flow(c, routing.FlowPlayed{})
 		return
 	}
@@ -110,7 +119,12 @@ func (s *Switchboard) play(c *liveCall, name string) {
 	s.keep(c)
 	c.plays++
 	c.play = c.plays
-	c.caller.session.Play(clip, c.play)
+	c.caller.session.Play(media.Join(clips...), c.play)
+}
+
+// whoCalls is what a flow can ask of the caller.
+func (c *liveCall) whoCalls() routing.FlowCaller {
+	return routing.FlowCaller{Number: string(c.customer()), Called: c.record.Dialled, Name: c.record.Name}
 }
 
 func (s *Switchboard) stopPlay(c *liveCall) {
@@ -132,7 +146,7 @@ func (s *Switchboard) queue(c *liveCall, q routing.FlowQueue) {
 	c.record.enter(s.now, Segment{Kind: SegmentQueue, Team: q.Team})
 	s.callFact(c, Fact{Kind: FactQueued, Team: q.Team})
 	s.keep(c)
-	c.waiting = routing.Queued{Work: routing.WorkID(c.id), Team: q.Team, Priority: q.Priority, Since: c.came, Returned: q.Returned}
+	c.waiting = routing.Queued{Work: routing.WorkID(c.id), Team: q.Team, Target: q.Agent, Priority: q.Priority, Since: c.came, Returned: q.Returned}
 	s.route(c.waiting)
 }
 

@@ -131,7 +131,7 @@ func (s *Switchboard) find(c *liveCall, in sip.Invited, trunk Trunk) *refusal {
 	if !ok {
 		return &refusal{CauseNoSuchFlow, 500, "Server Internal Error"}
 	}
-	c.record.Flow, c.flow = flow, routing.StartFlow(def)
+	c.record.Flow, c.flow = flow, routing.StartFlow(def, s.setup.Flows, c.whoCalls())
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"trunkline/media"
+	"trunkline/routing"
 )
 
 // Keys are what agents press during a call; an empty one is off.
@@ -44,10 +45,14 @@ type typing struct {
 // between digits: RFC 3435's default inter-digit time.
 const betweenDigits = 4 * time.Second
 
-// pressed is a digit of a phone. Only those of agents count; the customer's
-// never (product §5).
+// pressed is a digit of a phone. During the call only those of agents count;
+// the customer's never (product §5), before it they are for the flow.
 func (s *Switchboard) pressed(l *line, digit rune) {
 	c := l.call
+	if l == c.caller && c.far == nil && c.answered && c.out == nil && !c.service {
+		s.flow(c, routing.FlowDigit{Digit: string(digit)})
+		return
+	}
 	if l.role != roleAgent || l.state != lineUp || c.far == nil || !c.answered || !slices.Contains(c.up(), l) {
 		return
 	}

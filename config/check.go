@@ -32,6 +32,7 @@ func (r *reader) check(c *Config) {
 	r.checkDial(c)
 	r.checkPeople(c)
 	r.checkControls(c)
+	r.checkHours(c)
 	r.checkFlows(c)
 }
 

@@ -61,6 +61,8 @@ type Config struct {
 	Controls Controls `yaml:"controls"`
 	// Requests to be rung back.
 	Callbacks Callbacks `yaml:"callbacks"`
+	// When somebody is there, by name, for the hours steps of flows.
+	Hours []Hours `yaml:"hours,keyed"`
 	// What a caller passes through, by name.
 	Flows []Flow `yaml:"flows,keyed"`
 }
@@ -333,65 +335,6 @@ type Team struct {
 type Callbacks struct {
 	// How long a request is offered to agents.
 	For time.Duration `yaml:"for"`
-}
-
-// Flow is the path of a caller. In the file it is the list of steps, or
-// {answer: …, steps: […]}.
-type Flow struct {
-	// ID is the flow's name in the file.
-	ID string `yaml:"-"`
-
-	// When the carrier's call is answered: "" by the first step that sounds,
-	// early at once, late when an agent answers.
-	Answer string `yaml:"answer"`
-	// The steps, in order. After the last one the call ends.
-	Steps []Step `yaml:"steps"`
-}
-
-// Verb is what a step does.
-type Verb string
-
-// The verbs of this version.
-const (
-	Play    Verb = "play"
-	Queue   Verb = "queue"
-	Forward Verb = "forward"
-	Hangup  Verb = "hangup"
-)
-
-// Step is one step of a flow: exactly one verb, and its options beside it.
-type Step struct {
-	// Verb is the one verb the step has.
-	Verb Verb `yaml:"-"`
-
-	// A shipped prompt, or a WAV file beside the configuration file.
-	Play string `yaml:"play"`
-
-	// The team to wait for.
-	Queue string `yaml:"queue"`
-	// Higher is served first.
-	Priority int `yaml:"priority"`
-	// Longest wait; 0s: no limit.
-	MaxWait time.Duration `yaml:"max_wait"`
-	// What follows the longest wait: a flow's name or steps; without it, the next step.
-	Unanswered Path `yaml:"unanswered"`
-
-	// The E.164 number to send the call to over a trunk.
-	Forward string `yaml:"forward"`
-	// Trunks in the order they are tried; empty: those of dial.trunks.
-	Trunks []string `yaml:"trunks"`
-	// trunk: our number in From, the caller in Diversion. caller: the caller's number.
-	CallerID string `yaml:"caller_id" jsonschema:"enum=trunk,enum=caller"`
-
-	// SIP code for a call that was not answered yet; without a value 480.
-	Hangup int `yaml:"hangup"`
-}
-
-// Path is a place to go on: a flow's name, or steps written on the spot.
-// After Read, Steps holds the steps in both cases; both empty is no path.
-type Path struct {
-	Flow  string
-	Steps []Step
 }
 
 // Resolve gives the path of a file that the configuration names: relative

@@ -32,6 +32,31 @@ func (r *reader) decode(n *yaml.Node, key string, v reflect.Value) {
 	case *Step:
 		r.step(n, key, v)
 		return
+	case *Sounds:
+		r.sounds(n, key, v)
+		return
+	case *Sound:
+		r.sound(n, key, v)
+		return
+	case *Choice:
+		r.choice(n, key, v)
+		return
+	case *Case:
+		r.path(n, key, v.FieldByName("To"))
+		return
+	case *Attribute:
+		text, _ := r.plain(n, key)
+		v.FieldByName("Value").SetString(text)
+		return
+	case *HoursOf:
+		r.hoursOf(n, key, v)
+		return
+	case *WeekHours, *SpecialHours:
+		r.spans(n, key, v.FieldByName("Spans"))
+		return
+	case *Days:
+		r.days(n, key, v)
+		return
 	}
 	switch v.Kind() {
 	case reflect.Struct:
@@ -162,7 +187,7 @@ func (r *reader) keyed(n *yaml.Node, key string, v reflect.Value) {
 	}
 	for _, p := range r.pairs(n, key) {
 		path := join(key, p.key.Value)
-		if p.key.ShortTag() != "!!str" {
+		if p.key.ShortTag() != "!!str" && !plainKeys(v.Type().Elem()) {
 			r.problem(p.key, path, "is read as %s, not as text: write %q in quotes", describe(p.key), p.key.Value)
 		}
 		r.places[path] = p
@@ -172,6 +197,11 @@ func (r *reader) keyed(n *yaml.Node, key string, v reflect.Value) {
 		r.decode(p.value, path, element)
 		v.Set(reflect.Append(v, element))
 	}
+}
+
+// plainKeys tells whether an element's keys stand as they are written, whatever YAML takes them for: 1, 2026-12-24.
+func plainKeys(t reflect.Type) bool {
+	return t == reflect.TypeFor[Choice]() || t == reflect.TypeFor[SpecialHours]()
 }
 
 // fresh is an element with its defaults.

@@ -55,6 +55,7 @@ func Default() *Config {
 		},
 		Callbacks: Callbacks{For: 2 * time.Hour},
 		Flows:     []Flow{},
+		Hours:     []Hours{},
 	}
 }
 
@@ -103,5 +104,9 @@ func DefaultTeam() Team {
 
 // DefaultStep is a step of which nothing but its verb is written.
 func DefaultStep() Step {
-	return Step{Trunks: []string{}, CallerID: "trunk"}
+	return Step{
+		BargeIn: true,
+		Timeout: 5 * time.Second, DigitTimeout: 2 * time.Second, Retries: 2, Invalid: Sounds{{Prompt: "invalid-choice"}},
+		Trunks: []string{}, CallerID: "trunk",
+	}
 }

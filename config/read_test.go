@@ -28,7 +28,7 @@ var environment = map[string]string{
 
 func testChecks() Checks {
 	return Checks{
-		Prompts: []string{"welcome", "goodbye"},
+		Prompts: []string{"welcome", "goodbye", "invalid-choice"},
 		Sound: func(path string) error {
 			text, err := os.ReadFile(path)
 			if err == nil && !bytes.HasPrefix(text, []byte("RIFF")) {
@@ -153,14 +153,14 @@ func TestTheFilesOrderIsKept(t *testing.T) {
 func TestEveryVerbIsReadWithItsOptions(t *testing.T) {
 	c := readGood(t, "flows.yaml")
 	main := c.Flow("main").Steps
-	if len(main) != 3 || main[0].Verb != Play || main[0].Play != "welcome" || main[1].Play != "greeting.wav" {
+	if len(main) != 3 || main[0].Verb != Play || main[0].Play[0].Prompt != "welcome" || main[1].Play[0].Prompt != "greeting.wav" {
 		t.Fatalf("main: got %+v, want welcome, greeting.wav and a queue", main)
 	}
 	queue := main[2]
 	if queue.Verb != Queue || queue.Priority != 5 || queue.MaxWait != 90*time.Second {
 		t.Errorf("queue: got %+v, want priority 5 and 90 s", queue)
 	}
-	overflow := queue.Unanswered.Steps
+	overflow := c.Flow(queue.Unanswered.Flow).Steps
 	if len(overflow) != 2 || overflow[0].Forward != "+14155550199" || overflow[0].CallerID != "caller" || overflow[1].Hangup != 486 {
 		t.Errorf("unanswered by name: got %+v, want the steps of overflow", overflow)
 	}
@@ -169,7 +169,7 @@ func TestEveryVerbIsReadWithItsOptions(t *testing.T) {
 		t.Errorf("ringing: got %+v, want answer late and a hangup of 480", ringing)
 	}
 	nested := c.Flow("nested").Steps[0].Unanswered.Steps
-	if len(nested) != 1 || len(nested[0].Unanswered.Steps) != 2 {
+	if len(nested) != 1 || nested[0].Unanswered.Flow != "overflow" {
 		t.Errorf("nested unanswered: got %+v, want a queue that goes on to overflow", nested)
 	}
 }

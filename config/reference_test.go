@@ -50,13 +50,20 @@ func TestTheReferencesEntriesShowTheDefaults(t *testing.T) {
 	team.ID, team.Name, team.Agents = "support", "support", []string{"ann"}
 	forward := DefaultStep()
 	forward.Verb, forward.Forward = Forward, "+14155550199"
+	menu := c.Flow("choice").Steps[1]
 	for _, x := range []struct{ got, want any }{
 		{c.Trunks, []Trunk{trunk}},
 		{c.Agents, []Agent{agent}},
 		{c.Teams, []Team{team}},
 		{c.Flow("overflow").Steps[0], forward},
 		{c.Flow("overflow").Steps[1].Hangup, 480},
-		{c.Flow("main").Steps[1].Priority, DefaultStep().Priority},
+		{c.Flow("wait").Steps[0].Priority, DefaultStep().Priority},
+		{c.Flow("main").Steps[0].BargeIn, DefaultStep().BargeIn},
+		{menu.Timeout, DefaultStep().Timeout},
+		{menu.DigitTimeout, DefaultStep().DigitTimeout},
+		{menu.Retries, DefaultStep().Retries},
+		{menu.Invalid, DefaultStep().Invalid},
+		{menu.Extensions, DefaultStep().Extensions},
 	} {
 		if !reflect.DeepEqual(x.got, x.want) {
 			t.Errorf("entry: got %+v, want %+v", x.got, x.want)
@@ -71,10 +78,11 @@ func TestTheReferenceDocumentsEveryKey(t *testing.T) {
 	root := r.parse([]byte(withEntries(t)))
 	r.decode(root, "", reflect.ValueOf(c).Elem())
 	written := make(map[string]bool)
-	within := regexp.MustCompile(`^(trunks|numbers|agents|teams|flows|webhooks)\.[^.\[]+`)
+	within := regexp.MustCompile(`^(trunks|numbers|agents|teams|flows|webhooks|hours)\.[^.\[]+`)
 	for key := range r.places {
 		key = within.ReplaceAllString(key, "$1.*")
 		key = regexp.MustCompile(`(\.steps)?\[\d+\]`).ReplaceAllString(key, ".step")
+		key = regexp.MustCompile(`choices\.[^.]+`).ReplaceAllString(key, "choices.*")
 		written[key] = true
 	}
 	var missing []string
@@ -83,7 +91,7 @@ func TestTheReferenceDocumentsEveryKey(t *testing.T) {
 		for i := range v.NumField() {
 			f := v.Field(i)
 			name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-			if name == "-" || name == "" {
+			if name == "-" || name == "" || laterVerbs[name] != "" {
 				continue
 			}
 			at := join(key, name)

@@ -19,6 +19,7 @@ import (
 )
 
 const (
+	daysSchema     = `^(\d{4}-)?\d{2}-\d{2}(\.\.(\d{4}-)?\d{2}-\d{2})?$`
 	expansion      = `\$\{[^}]+\}`
 	durationSchema = `^([0-9]{1,5}d)?([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))*$|` + expansion
 )
@@ -37,7 +38,7 @@ func schema(t *testing.T) []byte {
 	}
 	root := r.Reflect(&Config{})
 	root.ID, root.Title = "", "trunkline.yaml"
-	for _, entry := range []any{Trunk{}, Number{}, Agent{}, Team{}, Webhook{}, Step{}, longFlow{}} {
+	for _, entry := range []any{Trunk{}, Number{}, Agent{}, Team{}, Webhook{}, Step{}, longFlow{}, longChoice{}, spoken{}, Hours{}} {
 		for name, definition := range r.Reflect(entry).Definitions {
 			root.Definitions[name] = definition
 		}
@@ -58,6 +59,17 @@ type longFlow struct {
 	Steps []Step `yaml:"steps" jsonschema:"required"`
 }
 
+// longChoice is the long form of a choice; its shape is Choice's.
+type longChoice struct {
+	// What agents see that the caller chose; empty: the flow's name.
+	Name string `yaml:"name"`
+	// A flow's name or steps; back: the menu before; repeat: this one again.
+	To Path `yaml:"to" jsonschema:"required"`
+}
+
+// spoken is a value that is spoken; its shape is Sound's.
+type spoken Sound
+
 func ref(name string) *jsonschema.Schema { return &jsonschema.Schema{Ref: "#/$defs/" + name} }
 
 func nullable(s *jsonschema.Schema) *jsonschema.Schema {
@@ -76,6 +88,11 @@ func keyedBy(names string, entry *jsonschema.Schema) *jsonschema.Schema {
 // special gives the schema of types that are written otherwise than they are kept.
 func special(t reflect.Type) *jsonschema.Schema {
 	steps := &jsonschema.Schema{Type: "array", Items: ref("Step")}
+	path := &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string"}, steps}}
+	sound := &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string"}, ref("spoken")}}
+	days := &jsonschema.Schema{Type: "string", Pattern: daysSchema, Examples: []any{"2026-12-24", "12-25", "12-24..01-01"}}
+	span := &jsonschema.Schema{Type: "string", Pattern: spanOf.String() + "|^closed$", Examples: []any{"09:00-17:00"}}
+	spans := &jsonschema.Schema{AnyOf: []*jsonschema.Schema{span, {Type: "array", Items: span}}}
 	switch t {
 	case reflect.TypeFor[time.Duration]():
 		return &jsonschema.Schema{Type: "string", Pattern: durationSchema, Examples: []any{"30s", "5m", "90d"}}
@@ -100,7 +117,27 @@ func special(t reflect.Type) *jsonschema.Schema {
 	case reflect.TypeFor[[]Step]():
 		return steps
 	case reflect.TypeFor[Path]():
-		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string"}, steps}}
+		return path
+	case reflect.TypeFor[Sound]():
+		return ref("spoken")
+	case reflect.TypeFor[Sounds]():
+		return &jsonschema.Schema{AnyOf: append(sound.AnyOf, &jsonschema.Schema{Type: "array", Items: sound})}
+	case reflect.TypeFor[[]Choice]():
+		return keyedBy(choiceOf.String(), &jsonschema.Schema{AnyOf: append(path.AnyOf, ref("longChoice"))})
+	case reflect.TypeFor[[]Case]():
+		return keyedBy(".+", path)
+	case reflect.TypeFor[[]Attribute]():
+		return keyedBy(attributeOf.String(), &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string"}, {Type: "number"}, {Type: "boolean"}}})
+	case reflect.TypeFor[[]Hours]():
+		return keyedBy(identity.String(), ref("Hours"))
+	case reflect.TypeFor[HoursOf]():
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string"}, ref("Hours")}}
+	case reflect.TypeFor[[]WeekHours]():
+		return keyedBy(".+", spans)
+	case reflect.TypeFor[[]SpecialHours]():
+		return keyedBy(daysSchema, spans)
+	case reflect.TypeFor[[]Days]():
+		return &jsonschema.Schema{Type: "array", Items: days}
 	}
 	return nil
 }
@@ -123,6 +160,13 @@ func tidy(root *jsonschema.Schema) {
 	hangup, _ := step.Properties.Get(string(Hangup))
 	hangup.AnyOf = append(hangup.AnyOf, &jsonschema.Schema{Type: "null"})
 	root.Definitions["longFlow"].Description = "A flow with its answer."
+	root.Definitions["longChoice"].Description = "A choice with what it is called."
+	value := root.Definitions["spoken"]
+	value.Description = "A value that is spoken."
+	for p := value.Properties.Oldest(); p != nil; p = p.Next() {
+		p.Value.Type, p.Value.AnyOf = "", []*jsonschema.Schema{{Type: "string"}, {Type: "integer"}}
+		value.OneOf = append(value.OneOf, &jsonschema.Schema{Required: []string{p.Key}})
+	}
 }
 
 func TestSchemaIsMadeFromTheTypes(t *testing.T) {

@@ -59,3 +59,25 @@ func (c *Clip) Frame(i int) []int16 {
 func (c *Clip) Encoded(codec Codec, i int) []byte {
 	return c.encoded[codec][i*FrameSamples : (i+1)*FrameSamples : (i+1)*FrameSamples]
 }
+
+// Join returns a clip of these one after the other, without a gap and without encoding anew; of one, that clip itself.
+func Join(all ...*Clip) *Clip {
+	if len(all) == 1 {
+		return all[0]
+	}
+	out := &Clip{}
+	wide := true
+	for _, c := range all {
+		out.pcm = append(out.pcm, c.pcm...)
+		for codec := range out.encoded {
+			out.encoded[codec] = append(out.encoded[codec], c.encoded[codec]...)
+		}
+		wide = wide && len(c.encoded[G722]) == len(c.pcm)
+	}
+	if wide {
+		out.wide.Do(func() {})
+	} else {
+		out.encoded[G722] = nil
+	}
+	return out
+}

@@ -2,7 +2,7 @@ package routing
 
 import "time"
 
-// Flow is the path that a caller is led along. It is a value: a call keeps the one it arrived under.
+// Flow is the path that a caller is led along. It is a value: a call keeps the one it arrived under, with all that it leads to.
 type Flow struct {
 	ID     FlowID     `json:"id"`
 	Answer string     `json:"answer,omitempty"` // AnswerBySteps, AnswerEarly or AnswerLate
@@ -11,30 +11,127 @@ type Flow struct {
 
 // When the carrier's call is answered.
 const (
-	AnswerBySteps = ""      // by the first step that needs it: play, queue
+	AnswerBySteps = ""      // by the first step that needs it: play, menu, queue, callback, voicemail
 	AnswerEarly   = "early" // at once, whatever the first step is
 	AnswerLate    = "late"  // when an agent answers: until then the caller hears it ring, and prompts are passed over
 )
 
 // FlowStep is one step; exactly one of its fields is set.
 type FlowStep struct {
-	Play    *PlayStep    `json:"play,omitempty"`
-	Queue   *QueueStep   `json:"queue,omitempty"`
-	Forward *ForwardStep `json:"forward,omitempty"`
-	Hangup  *HangupStep  `json:"hangup,omitempty"`
+	Play      *PlayStep      `json:"play,omitempty"`
+	Menu      *MenuStep      `json:"menu,omitempty"`
+	Hours     *HoursStep     `json:"hours,omitempty"`
+	Set       *SetStep       `json:"set,omitempty"`
+	Match     *MatchStep     `json:"match,omitempty"`
+	Goto      FlowID         `json:"goto,omitempty"`
+	Queue     *QueueStep     `json:"queue,omitempty"`
+	Forward   *ForwardStep   `json:"forward,omitempty"`
+	Callback  *CallbackStep  `json:"callback,omitempty"`
+	Voicemail *VoicemailStep `json:"voicemail,omitempty"`
+	Hangup    *HangupStep    `json:"hangup,omitempty"`
 }
 
-// PlayStep plays a prompt to its end. It answers the call.
+// FlowPath is where a caller goes on: to a flow, which does not come back, or along steps that are followed by those after
+// the step that leads there. The zero FlowPath is the next step.
+type FlowPath struct {
+	Flow  FlowID     `json:"flow,omitempty"` // or PathBack, PathRepeat
+	Steps []FlowStep `json:"steps,omitempty"`
+}
+
+// What a menu's choices can name beside flows.
+const (
+	PathBack   FlowID = "back"   // to the menu before; in the first one, to itself
+	PathRepeat FlowID = "repeat" // to the same menu, from its beginning
+)
+
+// None says that the path is the next step.
+func (p FlowPath) None() bool { return p.Flow == "" && len(p.Steps) == 0 }
+
+// Sound is one thing that a caller hears: a prompt, or a value spoken from the prompts of the call's language.
+type Sound struct {
+	Prompt string  `json:"prompt,omitempty"`
+	Say    SayKind `json:"say,omitempty"`
+	Value  string  `json:"value,omitempty"` // of Say; {name} stands for an attribute of the call, see FlowRun.Attribute
+}
+
+// SayKind is how a value is spoken.
+type SayKind string
+
+// The kinds, with the values they take.
+const (
+	SayNumber SayKind = "number" // whole, 0 to 999999: forty-two
+	SayDigits SayKind = "digits" // what else there is in it is passed over: four two
+	SayTime   SayKind = "time"   // 15:04, RFC 3339, or now: three oh four p.m.
+	SayDate   SayKind = "date"   // 2006-01-02, RFC 3339, or now: Monday, January second
+)
+
+// PlayStep plays sounds to their end. It answers the call. A digit stops it and counts for the menu that follows.
 type PlayStep struct {
-	Prompt string `json:"prompt"`
+	Sounds []Sound `json:"sounds"`
+	Whole  bool    `json:"whole,omitempty"` // no digit stops it
 }
 
-// QueueStep waits for an agent of a team. It answers the call.
+// MenuStep asks for a choice. It answers the call.
+type MenuStep struct {
+	ID           string        `json:"id"` // what the choice is kept under
+	Sounds       []Sound       `json:"sounds"`
+	Choices      []MenuChoice  `json:"choices"`
+	Timeout      time.Duration `json:"timeout"`       // without a digit, after the prompt
+	DigitTimeout time.Duration `json:"digit_timeout"` // until a further digit, where one could follow
+	Retries      int           `json:"retries,omitempty"`
+	Invalid      []Sound       `json:"invalid,omitempty"`
+	Otherwise    FlowPath      `json:"otherwise,omitzero"` // after the last try
+}
+
+// MenuChoice is one choice of a menu.
+type MenuChoice struct {
+	Digits string   `json:"digits"` // 0 to 9, * and #
+	Name   string   `json:"name,omitempty"`
+	Path   FlowPath `json:"path,omitzero"`
+}
+
+// HoursStep goes by the time of day.
+type HoursStep struct {
+	Hours   Hours    `json:"hours"`
+	Open    FlowPath `json:"open,omitzero"`
+	Closed  FlowPath `json:"closed,omitzero"`
+	Holiday FlowPath `json:"holiday,omitzero"` // closed on a holiday; None: Closed
+}
+
+// SetStep gives the call attributes; {name} in a value stands for an attribute that the call has.
+type SetStep struct {
+	Attributes map[string]string `json:"attributes"`
+}
+
+// MatchStep goes by who calls, or by an attribute. The first case that fits is taken; of numbers, the longest prefix.
+type MatchStep struct {
+	Subject   string      `json:"subject"` // see FlowRun.Attribute; or MatchTag
+	Cases     []MatchCase `json:"cases"`
+	Otherwise FlowPath    `json:"otherwise,omitzero"`
+}
+
+// Subjects of a MatchStep that are not compared as text.
+const (
+	MatchCaller = "caller" // prefixes in E.164, or CaseAnonymous
+	MatchCalled = "called" // prefixes in E.164
+	MatchTag    = "tag"    // the contact's tags: one of them
+
+	CaseAnonymous = "anonymous"
+)
+
+// MatchCase is one case: any of the values.
+type MatchCase struct {
+	Values []string `json:"values"`
+	Path   FlowPath `json:"path,omitzero"`
+}
+
+// QueueStep waits for an agent of a team, or for one agent. It answers the call.
 type QueueStep struct {
-	Team       TeamID        `json:"team"`
+	Team       TeamID        `json:"team,omitempty"`
+	Agent      AgentID       `json:"agent,omitempty"` // in place of Team
 	Priority   int           `json:"priority,omitempty"`
-	MaxWait    time.Duration `json:"max_wait,omitempty"`   // 0: for ever
-	Unanswered []FlowStep    `json:"unanswered,omitempty"` // after MaxWait; the steps after the queue follow
+	MaxWait    time.Duration `json:"max_wait,omitempty"`  // 0: for ever
+	Unanswered FlowPath      `json:"unanswered,omitzero"` // after MaxWait
 }
 
 // ForwardStep sends the caller to an outside number. It does not answer the call: the far side's answer does.
@@ -44,104 +141,18 @@ type ForwardStep struct {
 	CallerID string   `json:"caller_id,omitempty"` // "trunk" or "caller"
 }
 
+// CallbackStep offers the caller to be rung back by a team. It answers the call.
+type CallbackStep struct {
+	Team TeamID `json:"team"`
+}
+
+// VoicemailStep takes a message for a team or an agent. It answers the call.
+type VoicemailStep struct {
+	Team  TeamID  `json:"team,omitempty"`
+	Agent AgentID `json:"agent,omitempty"`
+}
+
 // HangupStep ends the call.
 type HangupStep struct {
 	Code int `json:"code,omitempty"` // for a call that was not answered; 0: the failure of the forward before, else 480
 }
-
-// FlowEvent is something that happened on a caller's path. The set is sealed. One that does not fit the present step is
-// late and ignored.
-type FlowEvent interface{ flowEvent() }
-
-// FlowBegin starts the flow.
-type FlowBegin struct{}
-
-// FlowPlayed says that the prompt has ended.
-type FlowPlayed struct{}
-
-// FlowAnswered says that an agent took the call from its queue.
-type FlowAnswered struct{}
-
-// FlowReturned says that the agent was lost: the caller goes back to the front of the last queue.
-type FlowReturned struct{}
-
-// FlowStranded says that the queue's team is gone (Stranded): the queue step ends as if its time were up.
-type FlowStranded struct{}
-
-// FlowForwardRinging says that the far side of a forward rings or sends early media.
-type FlowForwardRinging struct{}
-
-// FlowForwardAnswered says that the far side of a forward answered.
-type FlowForwardAnswered struct{}
-
-// FlowForwardFailed says that a forward was refused on every trunk.
-type FlowForwardFailed struct {
-	Code int `json:"code,omitempty"` // the far side's final response; 0: none came
-}
-
-// FlowForwardEnded says that the far side of an answered forward hung up.
-type FlowForwardEnded struct{}
-
-// FlowTick lets a deadline pass.
-type FlowTick struct{}
-
-func (FlowBegin) flowEvent()           {}
-func (FlowPlayed) flowEvent()          {}
-func (FlowAnswered) flowEvent()        {}
-func (FlowReturned) flowEvent()        {}
-func (FlowStranded) flowEvent()        {}
-func (FlowForwardRinging) flowEvent()  {}
-func (FlowForwardAnswered) flowEvent() {}
-func (FlowForwardFailed) flowEvent()   {}
-func (FlowForwardEnded) flowEvent()    {}
-func (FlowTick) flowEvent()            {}
-
-// FlowCommand is something to be done for the caller, in order. The set is sealed.
-type FlowCommand interface{ flowCommand() }
-
-// FlowAnswer answers the carrier's call. It comes at most once.
-type FlowAnswer struct{}
-
-// FlowRing tells the carrier that it rings (180), for a flow that answers late. It comes at most once.
-type FlowRing struct{}
-
-// FlowPlay plays a prompt once; FlowPlayed is to follow.
-type FlowPlay struct{ Prompt string }
-
-// FlowQueue makes the caller wait: Queued with these values and the caller's arrival.
-type FlowQueue struct {
-	Team     TeamID
-	Priority int
-	Returned bool
-}
-
-// FlowUnqueue takes the caller out of the queue: Removed.
-type FlowUnqueue struct{}
-
-// FlowForward dials the number; the trunks are tried in order.
-type FlowForward struct {
-	Number   string
-	Trunks   []string
-	CallerID string
-}
-
-// FlowEnd ends the call. It comes at most once, last.
-type FlowEnd struct {
-	Code  int    // final response if the call was not answered
-	Cause string // one of the FlowCause constants
-}
-
-// Why a flow ended a call.
-const (
-	FlowCauseHangup  = "hangup"         // a hangup step, or no step left
-	FlowCauseForward = "forward_failed" // a forward of an unanswered call failed and nothing follows
-	FlowCauseFarEnd  = "forward_ended"  // the far side of a forward hung up
-)
-
-func (FlowAnswer) flowCommand()  {}
-func (FlowRing) flowCommand()    {}
-func (FlowPlay) flowCommand()    {}
-func (FlowQueue) flowCommand()   {}
-func (FlowUnqueue) flowCommand() {}
-func (FlowForward) flowCommand() {}
-func (FlowEnd) flowCommand()     {}

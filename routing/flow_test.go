@@ -57,7 +57,7 @@ func (s *flowStory) do(line string) {
 		s.flow.Steps = append(s.flow.Steps, s.step(args, options))
 	case "else":
 		q := s.flow.Steps[len(s.flow.Steps)-1].Queue
-		q.Unanswered = append(q.Unanswered, s.step(args, options))
+		q.Unanswered.Steps = append(q.Unanswered.Steps, s.step(args, options))
 	case "wait":
 		end := s.now.Add(s.duration(args[0]))
 		for next := s.run.Deadline(); !next.IsZero() && !next.After(end); next = s.run.Deadline() {
@@ -92,7 +92,7 @@ func (s *flowStory) step(args []string, options map[string]string) FlowStep {
 	s.Helper()
 	switch args[0] {
 	case "play":
-		return FlowStep{Play: &PlayStep{Prompt: args[1]}}
+		return FlowStep{Play: &PlayStep{Sounds: []Sound{{Prompt: args[1]}}}}
 	case "queue":
 		priority, _ := strconv.Atoi(options["priority"])
 		return FlowStep{Queue: &QueueStep{
@@ -118,7 +118,7 @@ func (s *flowStory) step(args []string, options map[string]string) FlowStep {
 func (s *flowStory) feed(ev FlowEvent) {
 	s.Helper()
 	if !s.begun {
-		s.begun, s.run = true, StartFlow(s.flow)
+		s.begun, s.run = true, StartFlow(s.flow, nil, FlowCaller{})
 	}
 	text, err := json.Marshal(s.run)
 	if err != nil {
@@ -156,7 +156,7 @@ func flowInWords(c FlowCommand) string {
 	case FlowRing:
 		return "ring the carrier"
 	case FlowPlay:
-		return "play " + c.Prompt
+		return "play " + c.Sounds[0].Prompt
 	case FlowQueue:
 		text := fmt.Sprintf("queue for %s, priority %d", c.Team, c.Priority)
 		if c.Returned {

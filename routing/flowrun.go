@@ -1,22 +1,53 @@
 package routing
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
 
-// FlowRun is one caller's stay on a flow. It is a value that can be copied and written as JSON; it carries the steps that it
-// has still to take, so a reload does not change a path that was begun.
+// FlowRun is one caller's stay on a flow. It is a value that can be copied and written as JSON; it carries the flows that it
+// can lead to and the steps that it has still to take, so a reload does not change a path that was begun.
 type FlowRun struct {
-	Flow     FlowID     `json:"flow"`
-	Answer   string     `json:"answer,omitempty"`
-	State    FlowState  `json:"state"`
-	Rest     []FlowStep `json:"rest,omitempty"`     // steps to come
+	Flow   FlowID          `json:"flow"`
+	Answer string          `json:"answer,omitempty"`
+	Flows  map[FlowID]Flow `json:"flows,omitempty"` // shared by all calls of one configuration, never changed
+	State  FlowState       `json:"state"`
+	Rest   []FlowStep      `json:"rest,omitempty"` // steps to come
+
+	Caller     FlowCaller        `json:"caller,omitzero"`
+	Attributes map[string]string `json:"attributes,omitempty"` // what set steps gave; replaced, never changed
+	Chosen     []Choice          `json:"chosen,omitempty"`     // in menus, in order
+
+	Digits string     `json:"digits,omitempty"` // typed ahead, or not yet a choice
+	Menu   *MenuStep  `json:"menu,omitempty"`   // where the caller chooses
+	Before []menuMark `json:"before,omitempty"` // the menus that led here, for back
+	Tries  int        `json:"tries,omitempty"`  // of Menu that came to nothing
+	Whole  bool       `json:"whole,omitempty"`  // no digit stops what plays
+
 	Queue    *QueueStep `json:"queue,omitempty"`    // the last one entered: where a lost agent's caller returns to
 	Answered bool       `json:"answered,omitempty"` // the carrier's call
 	Rung     bool       `json:"rung,omitempty"`     // FlowRing was given
 	Failure  int        `json:"failure,omitempty"`  // what the last forward's failure means to the carrier
-	Until    time.Time  `json:"until,omitzero"`     // of waiting
+	Hops     int        `json:"hops,omitempty"`     // flows entered since the caller did something or waited
+	Until    time.Time  `json:"until,omitzero"`     // of choosing and waiting
+}
+
+// FlowCaller is who calls, as far as a flow asks.
+type FlowCaller struct {
+	Number     string            `json:"number,omitempty"` // E.164; empty: withheld
+	Called     string            `json:"called,omitempty"` // E.164
+	Name       string            `json:"name,omitempty"`
+	Contact    string            `json:"contact,omitempty"` // lead, user; empty: nobody known
+	Tags       []string          `json:"tags,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"` // the contact's
+}
+
+// Choice is what a caller has chosen in a menu.
+type Choice struct {
+	Menu   string `json:"menu"`
+	Digits string `json:"digits"`
+	Name   string `json:"name,omitempty"` // empty: the choice has none
 }
 
 // FlowState says where a caller is.
@@ -26,16 +57,26 @@ type FlowState string
 const (
 	FlowNew        FlowState = "new"        // not begun
 	FlowPlaying    FlowState = "playing"    // a prompt plays; FlowPlayed is to come
+	FlowAsking     FlowState = "asking"     // Menu's prompt plays; FlowPlayed is to come
+	FlowChoosing   FlowState = "choosing"   // in Menu, a digit is awaited until Until
 	FlowWaiting    FlowState = "waiting"    // in Queue, until Until
 	FlowWithAgent  FlowState = "with_agent" // taken from Queue
 	FlowForwarding FlowState = "forwarding" // an outside number is being dialled
 	FlowForwarded  FlowState = "forwarded"  // the outside number answered
+	FlowServed     FlowState = "served"     // a callback is offered or a message taken; FlowDone is to come
 	FlowEnded      FlowState = "ended"      // FlowEnd was given
 )
 
-// StartFlow returns a run at the start of a flow; FlowBegin sets it going.
-func StartFlow(f Flow) FlowRun {
-	return FlowRun{Flow: f.ID, Answer: f.Answer, State: FlowNew, Rest: slices.Clone(f.Steps)}
+// Bounds of one run.
+const (
+	MostHops   = 100 // flows entered in a row without a digit, an agent or a wait
+	MostDigits = 32  // typed ahead; further ones are dropped
+)
+
+// StartFlow returns a run at the start of a flow, which can lead to any of all; FlowBegin sets it going. The run keeps all,
+// which must not be changed any more.
+func StartFlow(f Flow, all map[FlowID]Flow, who FlowCaller) FlowRun {
+	return FlowRun{Flow: f.ID, Answer: f.Answer, Flows: all, State: FlowNew, Rest: slices.Clone(f.Steps), Caller: who}
 }
 
 // Deadline returns when a FlowTick is wanted; zero: none.
@@ -45,12 +86,20 @@ func (f *FlowRun) Deadline() time.Time { return f.Until }
 // an agent who has the caller keeps them. An event that does not fit the state came too late and is ignored.
 func (f *FlowRun) Step(now time.Time, ev FlowEvent) []FlowCommand {
 	now = now.UTC()
-	_, taken := ev.(FlowAnswered)
-	if f.State == FlowWaiting && !f.Until.IsZero() && !f.Until.After(now) && !taken {
-		if _, stranded := ev.(FlowStranded); stranded { // it spoke of the queue that is left now
+	if f.Until.IsZero() || f.Until.After(now) {
+		return f.react(now, ev)
+	}
+	switch f.State {
+	case FlowWaiting:
+		switch ev.(type) {
+		case FlowAnswered:
+			return f.react(now, ev)
+		case FlowStranded: // it spoke of the queue that is left now
 			return f.leaveQueue(now, nil, false)
 		}
 		return append(f.leaveQueue(now, nil, true), f.react(now, ev)...)
+	case FlowChoosing:
+		return append(f.chooseLate(now), f.react(now, ev)...)
 	}
 	return f.react(now, ev)
 }
@@ -65,13 +114,15 @@ func (f *FlowRun) react(now time.Time, ev FlowEvent) []FlowCommand {
 			}
 			return f.advance(now, out)
 		}
+	case FlowKnown:
+		f.Caller = ev.Caller
+	case FlowDigit:
+		return f.digit(now, ev.Digit)
 	case FlowPlayed:
-		if f.State == FlowPlaying {
-			return f.advance(now, nil)
-		}
+		return f.played(now)
 	case FlowAnswered:
 		if f.State == FlowWaiting {
-			f.State, f.Until = FlowWithAgent, time.Time{}
+			f.State, f.Until, f.Hops = FlowWithAgent, time.Time{}, 0
 			return f.answer(nil)
 		}
 	case FlowReturned:
@@ -94,31 +145,34 @@ func (f *FlowRun) react(now time.Time, ev FlowEvent) []FlowCommand {
 		if f.State == FlowForwarded {
 			return f.end(nil, 0, FlowCauseFarEnd)
 		}
+	case FlowDone:
+		if f.State == FlowServed {
+			return f.advance(now, nil)
+		}
 	case FlowForwardRinging, FlowTick:
 	}
 	return nil
 }
 
-// advance enters the next step.
+// played goes on after a prompt: to the next step, or to the time for a choice.
+func (f *FlowRun) played(now time.Time) []FlowCommand {
+	switch f.State {
+	case FlowPlaying:
+		return f.advance(now, nil)
+	case FlowAsking:
+		f.State, f.Until = FlowChoosing, now.Add(f.Menu.Timeout)
+	}
+	return nil
+}
+
+// advance enters the next step that takes time.
 func (f *FlowRun) advance(now time.Time, out []FlowCommand) []FlowCommand {
 	for len(f.Rest) > 0 {
 		step := f.Rest[0]
 		f.Rest = f.Rest[1:]
-		switch {
-		case step.Play != nil && f.Answer == AnswerLate && !f.Answered:
-			// The caller hears it ring; there is nothing a prompt could be heard on.
-		case step.Play != nil:
-			f.State = FlowPlaying
-			return append(f.answer(out), FlowPlay{Prompt: step.Play.Prompt})
-		case step.Queue != nil:
-			return f.enterQueue(now, out, step.Queue, false)
-		case step.Forward != nil:
-			f.State = FlowForwarding
-			return append(out, FlowForward{
-				Number: step.Forward.Number, Trunks: slices.Clone(step.Forward.Trunks), CallerID: step.Forward.CallerID,
-			})
-		case step.Hangup != nil:
-			return f.end(out, step.Hangup.Code, FlowCauseHangup)
+		var entered bool
+		if out, entered = f.enter(now, out, step); entered {
+			return out
 		}
 	}
 	if f.Failure != 0 && !f.Answered {
@@ -127,8 +181,85 @@ func (f *FlowRun) advance(now time.Time, out []FlowCommand) []FlowCommand {
 	return f.end(out, 0, FlowCauseHangup)
 }
 
+// enter takes a step; entered: it takes time, or it has ended the call.
+func (f *FlowRun) enter(now time.Time, out []FlowCommand, step FlowStep) (_ []FlowCommand, entered bool) {
+	switch {
+	case step.Play != nil:
+		if f.Answer == AnswerLate && !f.Answered || f.Digits != "" && !step.Play.Whole && f.menuAhead() {
+			// The caller hears it ring, or knows what to press and has done so.
+			return out, false
+		}
+		f.State, f.Whole = FlowPlaying, step.Play.Whole
+		return append(f.answer(out), f.sounds(now, step.Play.Sounds)), true
+	case step.Menu != nil:
+		return f.ask(now, f.answer(out), step.Menu), true
+	case step.Hours != nil:
+		return f.take(out, step.Hours.At(now))
+	case step.Set != nil:
+		return f.set(now, out, step.Set), false
+	case step.Match != nil:
+		return f.take(out, f.match(step.Match))
+	case step.Goto != "":
+		return f.take(out, FlowPath{Flow: step.Goto})
+	case step.Queue != nil:
+		return f.enterQueue(now, out, step.Queue, false), true
+	case step.Forward != nil:
+		f.State = FlowForwarding
+		return append(out, FlowForward{
+			Number: step.Forward.Number, Trunks: slices.Clone(step.Forward.Trunks), CallerID: step.Forward.CallerID,
+		}), true
+	case step.Callback != nil:
+		f.State = FlowServed
+		return append(f.answer(out), FlowOfferCallback{Step: *step.Callback}), true
+	case step.Voicemail != nil:
+		f.State = FlowServed
+		return append(f.answer(out), FlowRecord{Step: *step.Voicemail}), true
+	case step.Hangup != nil:
+		return f.end(out, step.Hangup.Code, FlowCauseHangup), true
+	}
+	return out, false
+}
+
+// take puts a path before the steps to come, or in their place where it is a flow's. ended: the flow goes in circles.
+func (f *FlowRun) take(out []FlowCommand, p FlowPath) (_ []FlowCommand, ended bool) {
+	if p.Flow == "" {
+		if len(p.Steps) > 0 {
+			f.Rest = slices.Concat(p.Steps, f.Rest)
+		}
+		return out, false
+	}
+	if f.Hops++; f.Hops > MostHops {
+		return f.end(out, 0, FlowCauseLoop), true
+	}
+	f.Flow, f.Rest = p.Flow, slices.Clone(f.Flows[p.Flow].Steps) // one that is not there has no steps: the call ends
+	return append(out, FlowEntered{Flow: p.Flow}), false
+}
+
+// follow is take and what comes of it.
+func (f *FlowRun) follow(now time.Time, out []FlowCommand, p FlowPath) []FlowCommand {
+	out, ended := f.take(out, p)
+	if ended {
+		return out
+	}
+	return f.advance(now, out)
+}
+
+func (f *FlowRun) set(now time.Time, out []FlowCommand, s *SetStep) []FlowCommand {
+	all := maps.Clone(f.Attributes)
+	if all == nil {
+		all = map[string]string{}
+	}
+	given := make(map[string]string, len(s.Attributes))
+	for name, value := range s.Attributes { // order does not matter: values see what was before
+		given[name] = f.filled(now, value)
+	}
+	maps.Copy(all, given)
+	f.Attributes = all
+	return append(out, FlowSet{Attributes: given})
+}
+
 func (f *FlowRun) enterQueue(now time.Time, out []FlowCommand, q *QueueStep, returned bool) []FlowCommand {
-	f.State, f.Queue, f.Until = FlowWaiting, q, time.Time{}
+	f.State, f.Queue, f.Until, f.Digits = FlowWaiting, q, time.Time{}, ""
 	if q.MaxWait > 0 {
 		f.Until = now.Add(q.MaxWait)
 	}
@@ -139,17 +270,17 @@ func (f *FlowRun) enterQueue(now time.Time, out []FlowCommand, q *QueueStep, ret
 		f.Rung = true
 		out = append(out, FlowRing{})
 	}
-	return append(out, FlowQueue{Team: q.Team, Priority: q.Priority, Returned: returned})
+	return append(out, FlowQueue{Team: q.Team, Agent: q.Agent, Priority: q.Priority, Returned: returned})
 }
 
-// leaveQueue goes on without an agent: the unanswered path, then the steps after the queue.
+// leaveQueue goes on without an agent: the unanswered path, or the next step.
 func (f *FlowRun) leaveQueue(now time.Time, out []FlowCommand, unqueue bool) []FlowCommand {
-	f.Until = time.Time{}
 	if unqueue {
+		f.Hops = 0 // there was a wait
 		out = append(out, FlowUnqueue{})
 	}
-	f.Rest = slices.Concat(f.Queue.Unanswered, f.Rest)
-	return f.advance(now, out)
+	f.Until = time.Time{}
+	return f.follow(now, out, f.Queue.Unanswered)
 }
 
 // returned puts the caller back into the queue that an agent was taken from; the time to wait there starts anew.

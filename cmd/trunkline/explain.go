@@ -195,7 +195,7 @@ func (x *explainer) steps(all []config.Step, depth int) (end string, err error) 
 	for _, s := range all {
 		switch s.Verb {
 		case config.Play:
-			x.add(depth, "play "+s.Play)
+			x.add(depth, "play "+s.Play[0].Prompt)
 		case config.Queue:
 			if end, err = x.queue(s, depth); err != nil {
 				return end, err
@@ -246,9 +246,13 @@ func (x *explainer) queue(s config.Step, depth int) (end string, err error) {
 	if s.MaxWait == 0 {
 		return "waits until an agent takes the call or the caller gives up", nil
 	}
-	if s.Unanswered.Steps != nil {
+	if !s.Unanswered.None() {
 		x.add(depth, "after "+short(s.MaxWait)+" without an agent"+named(s.Unanswered.Flow)+":")
-		return x.steps(s.Unanswered.Steps, depth+1)
+		steps := s.Unanswered.Steps
+		if f := x.cfg.Flow(s.Unanswered.Flow); f != nil {
+			steps = f.Steps
+		}
+		return x.steps(steps, depth+1)
 	}
 	return "hung up after " + short(s.MaxWait) + " without an agent", nil
 }

@@ -179,12 +179,12 @@ func setup(c *config.Config) (call.Setup, error) {
 	for _, n := range c.Numbers {
 		s.Numbers[desk.Number(n.Number)] = routing.FlowID(n.Flow)
 	}
+	w := flowWiring{cfg: c, prompts: s.Prompts}
 	for _, f := range c.Flows {
-		steps, err := flowSteps(c, f.Steps, s.Prompts)
-		if err != nil {
-			return call.Setup{}, err
-		}
-		s.Flows[routing.FlowID(f.ID)] = routing.Flow{ID: routing.FlowID(f.ID), Answer: f.Answer, Steps: steps}
+		s.Flows[routing.FlowID(f.ID)] = w.flow(f)
+	}
+	if w.err != nil {
+		return call.Setup{}, w.err
 	}
 	if slices.Contains(c.Media.Codecs, media.G722.String()) { // here, where nobody waits for it
 		s.Music.Widen()
@@ -197,71 +197,6 @@ func setup(c *config.Config) (call.Setup, error) {
 
 func caps(c config.Caps) call.Caps {
 	return call.Caps{Calls: c.MaxCalls, PerDay: time.Duration(c.MaxMinutesPerDay) * time.Minute}
-}
-
-// flowSteps maps steps, and reads the prompts they play.
-func flowSteps(c *config.Config, in []config.Step, prompts map[string]*media.Clip) ([]routing.FlowStep, error) {
-	var out []routing.FlowStep
-	for _, st := range in {
-		var step routing.FlowStep
-		switch st.Verb {
-		case config.Play:
-			if err := readPrompt(c, st.Play, prompts); err != nil {
-				return nil, err
-			}
-			step.Play = &routing.PlayStep{Prompt: st.Play}
-		case config.Queue:
-			after, err := flowSteps(c, st.Unanswered.Steps, prompts)
-			if err != nil {
-				return nil, err
-			}
-			step.Queue = &routing.QueueStep{Team: routing.TeamID(st.Queue), Priority: st.Priority, MaxWait: st.MaxWait, Unanswered: after}
-		case config.Forward:
-			step.Forward = &routing.ForwardStep{Number: st.Forward, Trunks: forwardTrunks(c, st), CallerID: st.CallerID}
-		case config.Hangup:
-			step.Hangup = &routing.HangupStep{Code: st.Hangup}
-		default:
-			return nil, fmt.Errorf("a flow's step has the verb %q, which cannot be obeyed", st.Verb)
-		}
-		out = append(out, step)
-	}
-	return out, nil
-}
-
-// forwardTrunks are the step's own, else those of dial.
-func forwardTrunks(c *config.Config, st config.Step) []string {
-	if len(st.Trunks) > 0 {
-		return st.Trunks
-	}
-	return dialTrunks(c)
-}
-
-// dialTrunks are those of dial, else all.
-func dialTrunks(c *config.Config) []string {
-	if len(c.Dial.Trunks) > 0 {
-		return c.Dial.Trunks
-	}
-	var all []string
-	for _, t := range c.Trunks {
-		all = append(all, t.ID)
-	}
-	return all
-}
-
-// readPrompt finds a shipped prompt, or reads a WAV file beside the configuration.
-func readPrompt(c *config.Config, name string, prompts map[string]*media.Clip) error {
-	if prompts[name] != nil {
-		return nil
-	}
-	clip, ok := media.Prompt(name)
-	if !ok {
-		var err error
-		if clip, err = readClip(c.Resolve(name)); err != nil {
-			return fmt.Errorf("prompt %s: %w", name, err)
-		}
-	}
-	prompts[name] = clip
-	return nil
 }
 
 func webhooks(c *config.Config) []api.Webhook {
