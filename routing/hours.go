@@ -24,8 +24,8 @@ type Opening struct {
 
 // Special is a day or a range of days that is not as its weekday.
 type Special struct {
-	From  Date   `json:"from"`
-	To    Date   `json:"to"` // included
+	From  Date      `json:"from"`
+	To    Date      `json:"to"` // included
 	Spans []Opening `json:"spans,omitempty"`
 }
 
