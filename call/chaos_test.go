@@ -53,6 +53,7 @@ func storm(t *testing.T, rnd *rand.Rand, meddle func(*bench, *rand.Rand), check 
 	good, deaf := b.carrier(5060), b.carrier(5062)
 	good.OnCall(moods(rnd)...) // what is dialled out reaches it
 	deaf.Behave(func(h *simphone.Habits) { h.NoACK = true })
+	attentive := b.listenAlong(good)
 	b.net.SetFault(simnet.Fault{Loss: 0.05, Duplicate: 0.05, Reorder: 0.05, ReorderBy: 30 * time.Millisecond})
 
 	var callers sync.WaitGroup
@@ -79,6 +80,7 @@ func storm(t *testing.T, rnd *rand.Rand, meddle func(*bench, *rand.Rand), check 
 	b.reload(chaosAgents)
 	b.net.SetFault(simnet.Fault{})
 	b.settle(5 * time.Minute)
+	attentive()
 	b.wantTrueCards()
 	b.wantNothingLeft()
 	b.wantNoDefects()
@@ -125,12 +127,17 @@ func (b *bench) reload(agents int) {
 	}
 }
 
+// saysNothing is the number of the callers who send no sound.
+const saysNothing = "+14155550124"
+
 // caller calls and, after a while, hangs up in whatever state the call is.
 func caller(carrier *simphone.Phone, number string, stays time.Duration, silent bool) {
-	c := carrier.Dial(number, simphone.From("+14155550123"))
+	from := "+14155550123"
 	if silent {
-		c.StopRTP(true)
+		from = saysNothing
 	}
+	c := carrier.Dial(number, simphone.From(from))
+	c.StopRTP(silent)
 	ctx, cancel := context.WithTimeout(context.Background(), stays)
 	_, err := c.WaitEnded(ctx)
 	cancel()

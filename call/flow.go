@@ -192,6 +192,12 @@ func (s *Switchboard) fromMedia(e media.Event) {
 				l.leg.Probe() // it may be lost: product §5
 			}
 		}
+	case media.Stopped:
+		if l := s.sessions[e.Session]; l != nil && !l.call.ended && l.role == roleAgent && l.state == lineUp {
+			s.handling = l.call
+			s.doubt(l)
+			s.rearm(l.call)
+		}
 	case media.HeardAgain:
 		if l := s.sessions[e.Session]; l != nil && !l.call.ended {
 			s.handling = l.call

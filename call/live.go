@@ -81,8 +81,10 @@ type line struct {
 	// What was ordered.
 	holding bool // this side holds the others
 	muted   bool
-	errand  errand // why an agent's phone is dialled
-	taped   bool   // its session is on the tape, on the agent's side
+	doubted time.Time // its packets have stopped: when it counts as missing, or again as there; zero: no doubt
+	missing bool      // it has not answered either: whoever listens hears music
+	errand  errand    // why an agent's phone is dialled
+	taped   bool      // its session is on the tape, on the agent's side
 
 	// Early media, behind a proxy that forks: the phone that is heard, and all that were.
 	fork  string
@@ -205,6 +207,7 @@ func (s *Switchboard) rearm(c *liveCall) {
 			soonest(c.typing.until)
 		}
 		soonest(c.unpauseAt)
+		soonest(c.doubtful())
 	}
 	s.alarms.set(c, at)
 }
@@ -236,6 +239,9 @@ func (s *Switchboard) alarm(c *liveCall) {
 	}
 	if due(c.unpauseAt) {
 		_ = s.unpause(c, "")
+	}
+	if due(c.doubtful()) {
+		s.miss(c)
 	}
 	s.rearm(c)
 }

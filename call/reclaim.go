@@ -243,7 +243,14 @@ func (s *Switchboard) reclaimOrder(c *liveCall, agent routing.AgentID) error {
 
 // probed is what a phone said when it was asked whether it still has the call.
 func (s *Switchboard) probed(l *line, e sip.Probed) {
-	if e.Alive || l.role != roleAgent || l.state != lineUp || l.call.ended {
+	switch {
+	case l.role != roleAgent || l.state != lineUp || l.call.ended:
+		return
+	case e.Alive:
+		s.trust(l)
+		return
+	case l == l.call.caller: // an agent's own call
+		s.end(l.call, Ending{By: ByAgent, Cause: CauseLegLost}, reasonNoSound)
 		return
 	}
 	l.state = lineLeaving

@@ -25,10 +25,13 @@ func (c *liveCall) talking() []*line {
 	return []*line{c.far}
 }
 
+// absent says whether a line is with nobody: it holds, or its phone may be gone.
+func (l *line) absent() bool { return l.holds() || l.missing }
+
 // seated lists those of them who do hear each other: of two, both or none; of
-// three, those who do not hold.
+// three, those who are not absent.
 func seated(talking []*line) []*line {
-	in := slices.DeleteFunc(slices.Clone(talking), (*line).holds)
+	in := slices.DeleteFunc(slices.Clone(talking), (*line).absent)
 	if len(in) < 2 {
 		return nil
 	}
@@ -68,7 +71,7 @@ func (c *liveCall) up() []*line {
 // alone is what a line hears that is not seated.
 func (s *Switchboard) alone(c *liveCall, l *line) *media.Clip {
 	switch t := c.transfer; {
-	case l.holds():
+	case l.absent():
 		return nil
 	case l == c.far && t != nil && t.ask && t.third == nil && !t.swapped:
 		return media.Ringback(s.setup.Country) // whoever is asked rings
@@ -93,7 +96,7 @@ func (s *Switchboard) mood(c *liveCall, in []*line) {
 	switch {
 	case !slices.Contains(c.talking(), c.caller):
 		kind = SegmentConsult
-	case !slices.Contains(in, c.caller):
+	case !slices.Contains(in, c.caller) && slices.ContainsFunc(c.talking(), (*line).holds):
 		kind, held = SegmentHold, true
 	case far.role == roleForward:
 		kind = SegmentForward

@@ -3,7 +3,7 @@ package media
 import "time"
 
 // Event is what the engine tells its owner: Played, TimedOut, Digit, DigitEnded,
-// OneWay or HeardAgain.
+// OneWay, HeardAgain or Stopped.
 type Event interface{ event() }
 
 // Played says that a Play has ended. Cut is true when it was stopped or

@@ -34,12 +34,21 @@ type HeardAgain struct {
 	For     time.Duration
 }
 
+// Stopped says that the packets of a peer whom somebody listens to have stopped for about a second,
+// and that it is not known to fall silent with its speaker: it may be gone. It is told once until
+// packets come again.
+type Stopped struct{ Session SessionID }
+
+func (Stopped) event()    {}
 func (OneWay) event()     {}
 func (HeardAgain) event() {}
 
 // unheardAfter is how long a peer may not be heard before it is said. It is looked at every
 // choresEvery, and said within 3 s.
 const unheardAfter = int64(2800 * time.Millisecond)
+
+// stoppedAfter is how long packets may be away before it is said.
+const stoppedAfter = int64(900 * time.Millisecond)
 
 // A phone that is known to fall silent when its speaker does is not watched for it: one that sends
 // comfort noise, or that has paused before. Who mutes the phone pauses too, but not so often so briefly.
@@ -50,14 +59,17 @@ const (
 
 // watch looks whether a peer that should be heard is.
 type watch struct {
-	on    bool   // somebody listens, and the peer may speak
-	from  int64  // since when
-	told  bool   // OneWay is out
-	cause Cause  // what it said
-	since int64  // of the silence it told of
-	seq   uint16 // of the last packet
-	ts    uint32 // and the timestamp after it
-	begun bool   // there is one
+	on    bool  // somebody listens, and the peer may speak
+	from  int64 // since when
+	told  bool  // OneWay is out
+	still bool  // Stopped is out
+
+	listened int64  // since when somebody listens, for Stopped; 0: nobody does
+	cause    Cause  // what it said
+	since    int64  // of the silence it told of
+	seq      uint16 // of the last packet
+	ts       uint32 // and the timestamp after it
+	begun    bool   // there is one
 
 	packet   int64 // when the last came
 	sounding int64 // when the last came that was not digital silence; comfort noise is not
@@ -111,6 +123,24 @@ func mute(c Codec, payload []byte) bool {
 
 // begin restarts the clock: before it nobody could expect sound.
 func (w *watch) begin(now int64) { w.from, w.told = now, false }
+
+// stop looks whether the peer's packets have stopped. Unlike look it minds a muted peer too: who is
+// gone is not heard again when the mute ends.
+func (s *Session) stop(now int64) {
+	w := &s.watch
+	if !s.terms.Send || !s.terms.Receive || s.table == nil || len(s.table.seats) < 2 {
+		w.listened, w.still = 0, false
+		return
+	}
+	if w.listened == 0 {
+		w.listened = now
+	}
+	still := !w.pausing && now-max(w.packet, w.listened) >= stoppedAfter
+	if still && !w.still {
+		s.engine.cfg.Emit(Stopped{Session: s.id})
+	}
+	w.still = still
+}
 
 // look is the watch's chore.
 func (s *Session) look(now int64) {

@@ -218,3 +218,38 @@ func TestKernelTellsOfRefusedPackets(t *testing.T) {
 		t.Errorf("got %d packets sent on, want the stream kept up", got)
 	}
 }
+
+// Packets that stop are told within about a second, once, also of a peer whom we mute: who is gone
+// will not be heard when the mute ends.
+func TestPacketsThatStopAreTold(t *testing.T) {
+	stopped := func(e Event) bool { _, ok := e.(Stopped); return ok }
+	for _, muted := range []bool{false, true} {
+		inBubble(t, func(r *rig) {
+			a, b := r.phone(PCMU, 20*ms), r.phone(PCMU, 20*ms)
+			a.say(440)
+			stop := b.say(620)
+			r.bridge.Join(a.s, b.s)
+			b.s.Mute(muted)
+			for range 2 {
+				<-time.After(time.Second)
+				before := len(r.has(stopped))
+				stop()
+				<-time.After(700 * ms)
+				if got := r.has(stopped); len(got) > before {
+					t.Errorf("after 0.7 s: got %v, want nothing yet", got)
+				}
+				<-time.After(5 * time.Second)
+				if got := r.has(stopped); len(got) != before+1 || got[before].(Stopped).Session != b.s.ID() {
+					t.Errorf("after 5.7 s: got %v, want it told once", got)
+				}
+				stop = b.say(620)
+			}
+			stop()
+			r.bridge.Part(a.s)
+			<-time.After(3 * time.Second)
+			if got := r.has(stopped); len(got) != 2 {
+				t.Errorf("with nobody who listens: got %v, want nothing more", got)
+			}
+		})
+	}
+}

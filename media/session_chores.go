@@ -17,6 +17,7 @@ func (s *Session) chore(now int64) {
 		s.engine.cfg.Emit(TimedOut{Session: s.id, Held: s.quiet, For: idle})
 	}
 	s.overdue(now)
+	s.stop(now)
 	s.look(now)
 	s.report(now)
 	if s.course == relayed && now-s.last >= int64(silentAfter) && s.maySend() {

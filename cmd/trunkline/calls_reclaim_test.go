@@ -277,3 +277,32 @@ func TestPhoneJoinsOnlyItsOwnCalls(t *testing.T) {
 		s.ended(b)
 	})
 }
+
+// Whoever listens to a phone that is gone hears nothing for no more than two
+// seconds; to one that is only silent, no music.
+func TestNoDeadAirWhenAPhoneIsGone(t *testing.T) {
+	live(t, supportTeam+queueFlow, func(s *story) {
+		ann := s.agent("ann", annTone, simphone.Ring().Answer())
+		c := s.dial()
+		a := s.gets(ann)
+		s.hear(c, annTone)
+		a.StopRTP(true)
+		time.Sleep(4 * time.Second)
+		if sound := c.Last(3 * time.Second); !sound.Silent() {
+			t.Errorf("beside a phone that is silent: got %v, want no music", sound)
+		}
+		a.StopRTP(false)
+		s.hear(c, annTone)
+		ann.Die()
+		time.Sleep(2 * time.Second)
+		s.wantHears(c, "music")
+		if got := s.liveRecord(); got.Segments[len(got.Segments)-1].Kind != "talk" {
+			t.Errorf("segments: got %+v, want no end of the talk before it is sure", got.Segments)
+		}
+		ann.Revive()
+		time.Sleep(1500 * time.Millisecond) // the OPTIONS at 3.5 s is answered
+		s.hear(c, annTone)
+		s.bye(c)
+		s.ended(a)
+	})
+}

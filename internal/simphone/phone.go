@@ -176,6 +176,12 @@ func (p *Phone) Encrypt(how SRTP) { p.do(func() { p.cfg.SRTP = how }) }
 // Revive gives a dead phone its power back.
 func (p *Phone) Revive() { p.setDead(false) }
 
+// Dead says whether the phone's power is cut.
+func (p *Phone) Dead() (dead bool) {
+	p.do(func() { dead = p.dead })
+	return dead
+}
+
 func (p *Phone) setDead(dead bool) {
 	p.do(func() {
 		p.dead = dead
