@@ -55,8 +55,8 @@ func (s *Switchboard) joinCalls(c, with *liveCall, l, third *line, told *referra
 	s.stopTape(with)
 	with.record.Released = s.now
 	if third.role == roleAgent {
-		s.route(routing.Released{Work: routing.WorkID(with.id), Agent: third.agent})
-		s.route(routing.Engaged{Work: routing.WorkID(c.id), Agent: third.agent})
+		s.route(routing.Released{Work: routing.WorkID(with.id), Agent: third.agent, Team: third.team})
+		s.route(routing.Engaged{Work: routing.WorkID(c.id), Agent: third.agent, Team: third.team})
 	} else {
 		third.role = roleThird
 	}

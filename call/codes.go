@@ -77,7 +77,7 @@ func (s *Switchboard) takeOver(in sip.Invited) {
 func (s *Switchboard) pickUp(c *liveCall, l *line) {
 	l.team = c.waiting.Team
 	s.unqueue(c, routing.OutcomeAnsweredElsewhere)
-	s.route(routing.Engaged{Work: routing.WorkID(c.id), Agent: l.agent})
+	s.route(routing.Engaged{Work: routing.WorkID(c.id), Agent: l.agent, Team: l.team})
 	s.join(c, l)
 	s.callFact(c, Fact{Kind: FactPickedUp, Agent: l.agent, Team: l.team})
 	s.connected(c, l)

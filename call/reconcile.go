@@ -51,7 +51,7 @@ func (s *Switchboard) reconcile() {
 		case c.ended:
 		case c.far != nil && c.far.role == roleAgent && !inRouter[c.id]:
 			s.mismatch("a call that the router does not know", routing.WorkID(c.id), c.far.agent)
-			s.route(routing.Engaged{Work: routing.WorkID(c.id), Agent: c.far.agent})
+			s.route(routing.Engaged{Work: routing.WorkID(c.id), Agent: c.far.agent, Team: c.far.team})
 		case c.transfer != nil && c.transfer.queued && !waits[c.id]:
 			s.mismatch("a transfer waits whom the router does not know", routing.WorkID(c.id), c.transfer.to.Agent)
 			c.transfer.queued = false

@@ -12,6 +12,7 @@ type agent struct {
 	id      AgentID
 	name    string
 	limit   int
+	levels  []int   // of skills, by their numbers; shorter: 0
 	rank    int     // place among all agents by id
 	teams   []*team // in the configuration's order
 	removed bool
@@ -23,6 +24,9 @@ type agent struct {
 	channel Channel
 	phones  []PhoneID
 	desk    bool
+	off     bool // outside the schedule
+
+	offUntil time.Time // of off, as told
 
 	// Set by the router: what keeps the agent from offers until a deadline.
 	wrapUp   timer
@@ -38,12 +42,13 @@ type agent struct {
 	// Works in hand or ringing, in the order they came.
 	open []holding
 
-	// Targeted works that wait for this agent, in order.
+	// Works that wait for this agent alone, in order: targeted ones, and those that stick.
 	targeted []*work
 
-	// Index: where the teams' ready lists have the agent, as of the last reindex.
+	// Index: where the teams' ready lists have the agent, as of the last reindex, and whether they count the agent as there.
 	at    score
 	ready fitness
+	there fitness
 	dirty bool
 }
 
@@ -51,6 +56,7 @@ type agent struct {
 type holding struct {
 	work   *work
 	offer  *offer // ringing; nil: connected or engaged
+	team   TeamID // whose limit it counts to
 	routed bool   // handed out by the router
 	limit  int    // the agent's limit when it was handed out
 }
@@ -94,14 +100,10 @@ func (a *agent) score() score { return score{len(a.open), a.last, a.rank} }
 // fitness computes from the state what ready holds as an index.
 func (a *agent) fitness() fitness {
 	switch {
-	case a.removed, !a.active, a.wrapUp.armed(), a.backOff.armed(), !a.takesCalls(), len(a.open) >= a.limit:
+	case a.wrapUp.armed(), a.backOff.armed(), len(a.open) >= a.limit:
 		return unfit
-	case a.desk:
-		return fitDesk
-	case len(a.phones) > 0:
-		return fit
 	}
-	return unfit
+	return a.presence()
 }
 
 func (a *agent) takesCalls() bool { return a.channel == ChannelAll || a.channel == ChannelPhone }
@@ -179,6 +181,7 @@ func (r *Router) announce(a *agent, before shown) {
 // touch is called after every change of an agent: it brings the indexes up to date and has the agent matched.
 func (r *Router) touch(a *agent) {
 	r.reindex(a)
+	r.recount(a)
 	if a.ready != unfit && !a.dirty {
 		a.dirty = true
 		r.dirtyAgents = append(r.dirtyAgents, a)
@@ -258,6 +261,7 @@ func (r *Router) holdBack(a *agent, why Outcome) {
 	a.backLen = min(max(2*a.backLen, backOffFirst), backOffMost)
 	a.backWhy, a.backFrom = why, r.now
 	r.timers.set(&a.backOff, r.now.Add(a.backLen))
+	r.unstick(a)
 }
 
 // missed counts a no-answer and sets the agent away when there were too many in a row.
@@ -271,13 +275,18 @@ func (r *Router) missed(a *agent, awayAfter int) {
 	r.announce(a, before)
 }
 
-// team is a configured team with its two ordered lists.
+// team is a configured team with its ordered lists.
 type team struct {
 	Team
 	members []*agent // in the order of their ids
 
 	ready []*agent // present and below the limit, best first
-	queue []*work  // waiting and not targeted, first to be served first
+	lanes []*lane  // what its agents may take: its own works and those that overflow to it
+	line  []*work  // its own works that wait or ring and are not targeted, first to be served first
+
+	present int  // members who could be offered a call now or after theirs
+	closed  bool // to new works
+	pace    pace
 }
 
 func (t *team) insert(a *agent) {

@@ -19,7 +19,7 @@ func (r *Router) Check() error {
 }
 
 func (r *Router) checkState() error {
-	for _, check := range []func() error{r.checkOffers, r.checkAgents, r.checkReady, r.checkQueues, r.checkWorks, r.checkTimers} {
+	for _, check := range []func() error{r.checkOffers, r.checkAgents, r.checkReady, r.checkQueues, r.checkLines, r.checkWorks, r.checkTimers} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -119,15 +119,27 @@ func (r *Router) checkQueues() error {
 	listed := 0
 	lists := [][]*work{r.queue}
 	for _, t := range r.order {
-		lists = append(lists, t.queue)
-		listed += len(t.queue)
+		for _, l := range t.lanes {
+			if len(l.queue) == 0 {
+				return fmt.Errorf("team %s keeps a lane that is empty", t.ID)
+			}
+			lists = append(lists, l.queue)
+			listed += len(l.queue)
+		}
 	}
 	for _, a := range r.roster {
 		lists = append(lists, a.targeted)
 		listed += len(a.targeted)
 	}
-	if listed != len(r.queue) {
-		return fmt.Errorf("%d works wait, %d in the queues of teams and agents", len(r.queue), listed)
+	places := 0
+	for _, w := range r.queue {
+		places += max(len(w.lanes), 1)
+		if err := r.checkPlaced(w); err != nil {
+			return err
+		}
+	}
+	if listed != places {
+		return fmt.Errorf("%d works wait in %d places, %d are in the lists of teams and agents", len(r.queue), places, listed)
 	}
 	for _, list := range lists {
 		for i, w := range list {
@@ -135,6 +147,69 @@ func (r *Router) checkQueues() error {
 				return fmt.Errorf("work %s is %v and in the wrong place of a queue", w.id, w.state)
 			}
 		}
+	}
+	return nil
+}
+
+// checkPlaced: a waiting work is looked for by those who may take it, and by no others.
+func (r *Router) checkPlaced(w *work) error {
+	alone := w.stuck
+	if w.target != "" {
+		alone = r.agents[w.target]
+	}
+	if alone != nil {
+		if len(w.lanes) > 0 || !slices.Contains(alone.targeted, w) {
+			return fmt.Errorf("work %s is for agent %s alone, and not looked for there", w.id, alone.id)
+		}
+		return nil
+	}
+	if asks := r.asksOf(w); !slices.Equal(asks, w.asks) {
+		return fmt.Errorf("work %s asks for %v, and is looked for as one that asks for %v", w.id, asks, w.asks)
+	}
+	for _, t := range r.order {
+		after, open := w.wants.openTo(t.ID)
+		open = t == w.team || open && after <= r.now.Sub(w.entered)
+		here := slices.ContainsFunc(w.lanes, func(l *lane) bool {
+			return l.at == t && l.of == w.team && slices.Equal(l.asks, w.asks) && slices.Contains(t.lanes, l) && slices.Contains(l.queue, w)
+		})
+		if open != here {
+			return fmt.Errorf("work %s is open to team %s: %v, and looked for there: %v", w.id, t.ID, open, here)
+		}
+	}
+	return nil
+}
+
+// checkLines: what waits or rings without a target stands in its team's line, in order, and nothing else does; who is there
+// is counted.
+func (r *Router) checkLines() error {
+	stand := 0
+	for _, t := range r.order {
+		present := 0
+		for _, a := range t.members {
+			if a.there != a.presence() {
+				return fmt.Errorf("agent %s counts as %v, and is %v", a.id, a.there, a.presence())
+			}
+			present += counts(a.there, t)
+		}
+		if present != t.present {
+			return fmt.Errorf("team %s has %d agents there, counted as %d", t.ID, present, t.present)
+		}
+		for i, w := range t.line {
+			stand++
+			if w.line != t || w.state == idle || w.target != "" || w.teamID != t.ID || i > 0 && !t.line[i-1].before(w) {
+				return fmt.Errorf("work %s is %v and in the wrong place of the line of team %s", w.id, w.state, t.ID)
+			}
+		}
+	}
+	for _, w := range r.works {
+		if w.line != nil {
+			stand--
+		} else if w.target == "" && w.state == waiting {
+			return fmt.Errorf("work %s waits and stands in no line", w.id)
+		}
+	}
+	if stand != 0 {
+		return fmt.Errorf("%d works too many stand in lines", stand)
 	}
 	return nil
 }
@@ -147,8 +222,11 @@ func (r *Router) checkWorks() error {
 		switch {
 		case w.state == waiting:
 			waits++
-			if !w.wakeAt().IsZero() && !w.timer.armed() {
+			if !w.wakeAt(r.now).IsZero() && !w.timer.armed() {
 				return fmt.Errorf("work %s waits for what no deadline ends", w.id)
+			}
+			if at := w.wakeAt(r.now); !at.Equal(w.timer.until()) && r.pending == nil {
+				return fmt.Errorf("work %s changes at %v, and its deadline is %v", w.id, at, w.timer.until())
 			}
 		case w.state == ringing && (w.offer == nil || !w.offer.live()):
 			return fmt.Errorf("work %s rings without an offer", w.id)
@@ -183,21 +261,27 @@ func (r *Router) checkTimers() error {
 // checkNobodyWaits: no work waits while an agent who is present could be offered it. It asks the state, not the indexes.
 func (r *Router) checkNobodyWaits() error {
 	for _, w := range r.queue {
-		candidates := r.roster
-		if w.target == "" {
-			candidates = w.team.members
-		}
-		for _, a := range candidates {
-			if w.target != "" && w.target != a.id {
-				continue
-			}
-			if f := a.fitness(); f == unfit || w.team != nil && w.team.NeedDesk && f != fitDesk {
-				continue
-			}
-			if w.takes(a, r.now) {
+		for _, a := range r.roster {
+			if r.couldTake(a, w) {
 				return fmt.Errorf("work %s waits while agent %s could take it", w.id, a.id)
 			}
 		}
 	}
 	return nil
+}
+
+// couldTake says whether an agent could be offered a waiting work, without asking an index.
+func (r *Router) couldTake(a *agent, w *work) bool {
+	f := a.fitness()
+	presentFor := func(t *team) bool { return f == fitDesk || f == fit && (t == nil || !t.NeedDesk) }
+	if !w.takes(a, r.now) {
+		return false
+	}
+	if w.target != "" || w.stuck != nil {
+		return (w.target == a.id || w.stuck == a) && presentFor(w.team)
+	}
+	return slices.ContainsFunc(a.teams, func(t *team) bool {
+		after, open := w.wants.openTo(t.ID)
+		return presentFor(t) && (t == w.team || open && after <= r.now.Sub(w.entered))
+	})
 }

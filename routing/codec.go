@@ -63,6 +63,14 @@ func eventName(ev Event) string {
 		return "channel_set"
 	case Queued:
 		return "queued"
+	case Prioritized:
+		return "prioritized"
+	case Asked:
+		return "asked"
+	case QueueSet:
+		return "queue_set"
+	case ShiftSet:
+		return "shift_set"
 	case Removed:
 		return "removed"
 	case PhoneRang:
@@ -92,6 +100,10 @@ var decoders = map[string]func([]byte) (Event, error){
 	"status_set":     decode[StatusSet],
 	"channel_set":    decode[ChannelSet],
 	"queued":         decode[Queued],
+	"prioritized":    decode[Prioritized],
+	"asked":          decode[Asked],
+	"queue_set":      decode[QueueSet],
+	"shift_set":      decode[ShiftSet],
 	"removed":        decode[Removed],
 	"phone_rang":     decode[PhoneRang],
 	"phone_answered": decode[PhoneAnswered],

@@ -97,6 +97,18 @@ type Expired struct {
 	Work WorkID
 }
 
+// Placed answers Asked.
+type Placed struct {
+	Work       WorkID
+	Team       TeamID
+	Place      int           // from 1, those who ring counted; 0: it does not wait
+	Wait       time.Duration // estimated, rounded as people say it; 0: nobody can tell
+	Confidence int           // of a hundred of the last answered calls, for so many it would have held
+}
+
+// Deserted says that the last agent of a team who was there has gone while works wait for it.
+type Deserted struct{ Team TeamID }
+
 func (Ring) command()          {}
 func (Cancel) command()        {}
 func (Connect) command()       {}
@@ -106,3 +118,5 @@ func (OfferEnded) command()    {}
 func (StatusChanged) command() {}
 func (Stranded) command()      {}
 func (Expired) command()       {}
+func (Placed) command()        {}
+func (Deserted) command()      {}

@@ -62,6 +62,7 @@ type Agent struct {
 	ID        AgentID `json:"id"`
 	Name      string  `json:"name,omitempty"`
 	CallLimit int     `json:"call_limit,omitempty"` // calls at once, ringing ones included; 0: DefaultCallLimit
+	Skills    []Skill `json:"skills,omitempty"`
 }
 
 // Team is a named set of agents and how they are rung. Agents that the Config does not have are passed over.
@@ -74,6 +75,7 @@ type Team struct {
 	RetryAfter time.Duration `json:"retry_after,omitempty"` // a refused work to the same agent; 0: DefaultRetryAfter
 	WrapUp     time.Duration `json:"wrap_up,omitempty"`     // 0: none
 	AwayAfter  int           `json:"away_after,omitempty"`  // no-answers in a row; 0: never set away
+	CallLimit  int           `json:"call_limit,omitempty"`  // of its calls, at once in one agent's hands; 0: the agent's own limit alone
 }
 
 func (t Team) withDefaults() Team {

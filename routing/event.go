@@ -49,6 +49,35 @@ type Queued struct {
 	Returned bool      `json:"returned,omitempty"` // was answered before: goes before all never-answered works of its priority
 	Until    time.Time `json:"until,omitzero"`     // from then on no offer is made: Expired gives it back; zero: no end
 	Lasting  bool      `json:"lasting,omitempty"`  // a callback: who refused it is remembered over Restarted
+
+	Entered time.Time `json:"entered,omitzero"` // when it began to wait here: what Asks says counts from then; zero: now
+	Asks
+	Sticky      AgentID   `json:"sticky,omitempty"` // kept for this agent alone, until StickyUntil, they refuse it or leave
+	StickyUntil time.Time `json:"sticky_until,omitzero"`
+}
+
+// Prioritized changes a waiting or ringing work's priority; ringing goes on.
+type Prioritized struct {
+	Work     WorkID `json:"work"`
+	Priority int    `json:"priority,omitempty"`
+}
+
+// Asked asks where a work stands in its queue and how long it will wait: Placed answers, always.
+type Asked struct {
+	Work WorkID `json:"work"`
+}
+
+// QueueSet closes a team's queue, or opens it. Works that wait stay; whether new ones come is up to who queues them (TeamView.Closed).
+type QueueSet struct {
+	Team   TeamID `json:"team"`
+	Closed bool   `json:"closed,omitempty"`
+}
+
+// ShiftSet says whether an agent's schedule has them at work. Outside it nothing is offered; a status they set stays.
+type ShiftSet struct {
+	Agent AgentID   `json:"agent"`
+	Off   bool      `json:"off,omitempty"`
+	Until time.Time `json:"until,omitzero"` // the schedule's next change, to be told; zero: none is known
 }
 
 // Removed takes a work out of waiting. OutcomeAbandoned: its caller has gone, and everything about it is forgotten once no
@@ -90,6 +119,7 @@ type Declined struct {
 type Engaged struct {
 	Work  WorkID  `json:"work"`
 	Agent AgentID `json:"agent"`
+	Team  TeamID  `json:"team,omitempty"` // whose limit it counts to as well
 }
 
 // Released says that an agent's leg of a work is gone.
@@ -114,6 +144,10 @@ func (DeskChanged) event()   {}
 func (StatusSet) event()     {}
 func (ChannelSet) event()    {}
 func (Queued) event()        {}
+func (Prioritized) event()   {}
+func (Asked) event()         {}
+func (QueueSet) event()      {}
+func (ShiftSet) event()      {}
 func (Removed) event()       {}
 func (PhoneRang) event()     {}
 func (PhoneAnswered) event() {}

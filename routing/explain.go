@@ -53,6 +53,11 @@ const (
 	RuleHeldBack = "held_back"
 	RuleRefused  = "refused"
 	RuleHolds    = "holds"
+	RuleSchedule = "schedule"
+	RuleTeam     = "team_limit"
+	RuleSkill    = "skill"
+	RuleOverflow = "overflow"
+	RuleSticky   = "sticky"
 )
 
 // Explain says who is considered for a work now. For one that waits it says why it waits; for one that rings or is held it says
@@ -100,7 +105,8 @@ func (r *Router) explain(now time.Time, w *work) Explanation {
 	var fit, others []Considered
 	for _, a := range r.candidates(w) {
 		c := Considered{Agent: a.id, Name: a.name, Open: len(a.open), Limit: a.limit, Last: a.last}
-		if c.Excluded = a.excluded(now, w); len(c.Excluded) > 0 {
+		c.Excluded = append(a.excluded(now, w), r.excludedBy(now, a, w)...)
+		if len(c.Excluded) > 0 {
 			others = append(others, c)
 		} else {
 			fit = append(fit, c)
@@ -120,15 +126,32 @@ func (r *Router) explain(now time.Time, w *work) Explanation {
 	return e
 }
 
-// candidates returns who is considered at all: the target, or the team.
+// candidates returns who is considered at all: the target, or the team and those it overflows to, by id.
 func (r *Router) candidates(w *work) []*agent {
 	switch a := r.agents[w.target]; {
 	case w.target != "" && a != nil:
 		return []*agent{a}
 	case w.target == "" && w.team != nil:
-		return w.team.members
+		if len(w.wants.Overflow) == 0 {
+			return w.team.members
+		}
+		var all []*agent
+		for _, a := range r.roster {
+			if slices.ContainsFunc(a.teams, func(t *team) bool { _, ok := w.opensTo(t); return ok }) {
+				all = append(all, a)
+			}
+		}
+		return all
 	}
 	return nil
+}
+
+// opensTo returns how long after it entered the agents of a team may take the work; false: never.
+func (w *work) opensTo(t *team) (time.Duration, bool) {
+	if t == w.team {
+		return 0, true
+	}
+	return w.wants.openTo(t.ID)
 }
 
 func (r *Router) ahead(w *work) int {
@@ -205,6 +228,9 @@ func (a *agent) excluded(now time.Time, w *work) []Exclusion {
 	if a.removed {
 		add(RuleRemoved, time.Time{}, "no longer configured")
 	}
+	if a.off {
+		add(RuleSchedule, a.offUntil, a.offText(now))
+	}
 	if s := a.shown(); s.status == StatusAway && !s.until.IsZero() {
 		add(RuleWrapUp, s.until, "wrapping up a call until "+clock(now, s.until))
 	}
@@ -235,6 +261,74 @@ func (a *agent) excluded(now time.Time, w *work) []Exclusion {
 		add(RuleRefused, f.until, fmt.Sprintf("%s %s, eligible at %s", f.words(), ago(now, f.at), clock(now, f.until)))
 	}
 	return list
+}
+
+// excludedBy returns every reason that lies in what the work asks for.
+func (r *Router) excludedBy(now time.Time, a *agent, w *work) []Exclusion {
+	var list []Exclusion
+	add := func(rule string, until time.Time, format string, args ...any) {
+		list = append(list, Exclusion{Rule: rule, Text: fmt.Sprintf(format, args...), Until: until})
+	}
+	if !a.below(w.team) {
+		add(RuleTeam, time.Time{}, "has %d of at most %d calls of team %s", a.openOf(w.team.ID), w.team.CallLimit, w.team.ID)
+	}
+	if w.target != "" || w.team == nil {
+		return list
+	}
+	waited := r.now.Sub(w.entered)
+	for _, s := range w.wants.Skills {
+		need, has := w.wants.levelAt(s.Name, waited), r.levelOf(a, s.Name)
+		if has >= need {
+			continue
+		}
+		if at := w.relaxes(s.Name, has, waited); !at.IsZero() {
+			add(RuleSkill, at, "%s %d, asked for is %d until %s", s.Name, has, need, clock(now, at))
+		} else {
+			add(RuleSkill, time.Time{}, "%s %d, asked for is %d", s.Name, has, need)
+		}
+	}
+	if t, at := w.opensAt(a); at.After(r.now) {
+		add(RuleOverflow, at, "team %s not before %s", t.ID, clock(now, at))
+	}
+	if w.stuck != nil && w.stuck != a {
+		add(RuleSticky, w.stickyUntil, "kept for %s until %s", w.stuck.id, clock(now, w.stickyUntil))
+	}
+	return list
+}
+
+// levelOf returns an agent's level of a skill.
+func (r *Router) levelOf(a *agent, name string) int {
+	if i, known := r.skills[name]; known && i < len(a.levels) {
+		return a.levels[i]
+	}
+	return 0
+}
+
+// relaxes returns when a level will do of a skill that it does not do of now; zero: never.
+func (w *work) relaxes(name string, level int, after time.Duration) time.Time {
+	for next, more := w.wants.next(after); more; next, more = w.wants.next(next) {
+		if w.wants.levelAt(name, next) <= level {
+			return w.entered.Add(next)
+		}
+	}
+	return time.Time{}
+}
+
+// opensAt returns the team by which an agent may take the work first, and from when.
+func (w *work) opensAt(a *agent) (by *team, at time.Time) {
+	for _, t := range a.teams {
+		if after, ok := w.opensTo(t); ok && (by == nil || w.entered.Add(after).Before(at)) {
+			by, at = t, w.entered.Add(after)
+		}
+	}
+	return by, at
+}
+
+func (a *agent) offText(now time.Time) string {
+	if a.offUntil.IsZero() {
+		return "outside the schedule"
+	}
+	return "outside the schedule until " + clock(now, a.offUntil)
 }
 
 func (a *agent) awayText(now time.Time) string {

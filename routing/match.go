@@ -1,18 +1,24 @@
 package routing
 
+import "time"
+
 // The matcher. Between two steps no work waits that an agent who is present could be offered; so after an event only
 // the works and agents that it touched can make a pair: a work with any agent, an agent with any work. Of all pairs
 // the first work in the order of service is handed out first, always to the best agent for it, until none is left.
-// match and matchAll decide the same; the first looks at what was touched, the second at everything.
+// matchTouched and matchAll decide the same; the first looks at what was touched, the second at everything.
 
 // With more touched than this, going through the whole queue once is cheaper.
 const fewTouched = 8
 
 func (r *Router) match() {
+	r.round++
 	if len(r.dirtyAgents)+len(r.dirtyWorks) > fewTouched {
 		r.matchAll()
 	} else {
 		r.matchTouched()
+	}
+	for _, w := range r.dirtyWorks {
+		r.linedUp(w)
 	}
 	for _, a := range r.dirtyAgents {
 		a.dirty = false
@@ -80,32 +86,66 @@ func (r *Router) firstFor(a *agent) *work {
 		if !a.fitsTeam(t) {
 			continue
 		}
-		for _, w := range t.queue {
-			if first != nil && !w.before(first) {
-				break
-			}
-			if w.takes(a, r.now) {
-				first = w
-				break
+		for _, l := range t.lanes {
+			if l.admits(a) {
+				first = l.first(a, r.now, first)
 			}
 		}
 	}
 	return first
 }
 
+// first returns the first work of the lane that an agent whom it admits may be offered, or other if that comes before.
+func (l *lane) first(a *agent, now time.Time, other *work) *work {
+	for _, w := range l.queue {
+		if other != nil && !w.before(other) {
+			return other
+		}
+		if w.free(a, now) {
+			return w
+		}
+	}
+	return other
+}
+
 // best returns who is offered a work: of those present who have not refused it and do not hold it, the one with the fewest open
 // calls, then the longest since the last assignment, then the least id. Nil: nobody.
 func (r *Router) best(w *work) *agent {
+	alone := w.stuck
 	if w.target != "" {
-		if a := r.agents[w.target]; a.fitsTeam(w.team) && w.takes(a, r.now) {
-			return a
+		alone = r.agents[w.target]
+	}
+	if alone != nil {
+		if alone.fitsTeam(w.team) && w.takes(alone, r.now) {
+			return alone
 		}
 		return nil
 	}
-	for _, a := range w.team.ready {
-		if w.takes(a, r.now) {
+	var best *agent
+	for _, l := range w.lanes {
+		if a := r.bestIn(l, w); a != nil && (best == nil || a.at.compare(best.at) < 0) {
+			best = a
+		}
+	}
+	return best
+}
+
+// bestIn is best among the agents of one team.
+func (r *Router) bestIn(l *lane, w *work) *agent {
+	if l.dead == r.round {
+		return nil
+	}
+	dead := true
+	for _, a := range l.at.ready {
+		if !l.admits(a) {
+			continue
+		}
+		if dead = false; w.free(a, r.now) {
 			return a
 		}
+	}
+	if dead {
+		l.dead = r.round
 	}
 	return nil
 }

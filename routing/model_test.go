@@ -43,8 +43,10 @@ type modelAgent struct {
 	heldLen   time.Duration
 	noAnswers int
 	last      time.Time
-	rings     int
-	has       map[WorkID]bool
+	rings     map[OfferID]TeamID // with the team whose limit counts
+	has       map[WorkID]TeamID
+	skills    map[string]int
+	off       bool
 }
 
 type modelWork struct {
@@ -56,6 +58,7 @@ type modelWork struct {
 	holders   map[AgentID]bool
 	forgotten bool
 	idleSince time.Time
+	promised  time.Time
 }
 
 type modelOffer struct {
@@ -80,10 +83,13 @@ func (m *model) configure(cfg Config) {
 	for _, c := range cfg.Agents {
 		a := m.agents[c.ID]
 		if a == nil {
-			a = &modelAgent{id: c.ID, active: true, channel: ChannelAll, has: map[WorkID]bool{}}
+			a = &modelAgent{id: c.ID, active: true, channel: ChannelAll, has: map[WorkID]TeamID{}, rings: map[OfferID]TeamID{}}
 			m.agents[c.ID] = a
 		}
-		a.removed, a.limit = false, max(c.CallLimit, 1)
+		a.removed, a.limit, a.skills = false, max(c.CallLimit, 1), map[string]int{}
+		for _, s := range c.Skills {
+			a.skills[s.Name] = s.Level
+		}
 	}
 	m.order = m.order[:0]
 	for id, a := range m.agents {
@@ -108,24 +114,110 @@ func (m *model) configure(cfg Config) {
 
 func (a *modelAgent) away(now time.Time) bool { return !a.active || a.wrapUp.After(now) }
 
-func (a *modelAgent) load() int { return a.rings + len(a.has) }
+func (a *modelAgent) load() int { return len(a.rings) + len(a.has) }
+
+func (a *modelAgent) loadOf(team TeamID) (n int) {
+	for _, of := range a.rings {
+		if of == team {
+			n++
+		}
+	}
+	for _, of := range a.has {
+		if of == team {
+			n++
+		}
+	}
+	return n
+}
+
+// there is who could be offered a call of a team now or after those in hand.
+func (m *model) there(a *modelAgent, team TeamID) bool {
+	return !a.removed && a.active && !a.off && a.channel != ChannelConversations && (a.desk || a.phones > 0 && !m.teams[team].NeedDesk)
+}
 
 // present is product.md §1.4 and §1.8, for one team.
 func (m *model) present(a *modelAgent, team TeamID) bool {
-	return !a.removed && !a.away(m.now) && a.channel != ChannelConversations && a.load() < a.limit &&
-		(a.phones > 0 || a.desk) && (a.desk || !m.teams[team].NeedDesk) && !a.held.After(m.now)
+	return m.there(a, team) && !a.away(m.now) && a.load() < a.limit && !a.held.After(m.now)
 }
 
-// eligible is §1.7 and §1.11 as well.
+// eligible is §1.7 and §1.11 as well, and what the work asks for.
 func (m *model) eligible(a *modelAgent, w *modelWork) bool {
-	if w.Target != "" {
-		if w.Target != a.id {
-			return false
-		}
-	} else if !m.in[w.Team][a.id] {
+	if limit := m.teams[w.Team].CallLimit; w.refused[a.id].After(m.now) || w.holders[a.id] || limit > 0 && a.loadOf(w.Team) >= limit ||
+		!w.Until.IsZero() && !w.Until.After(m.now) {
 		return false
 	}
-	return m.present(a, w.Team) && !w.refused[a.id].After(m.now) && !w.holders[a.id] && (w.Until.IsZero() || w.Until.After(m.now))
+	if w.Target != "" {
+		return w.Target == a.id && m.present(a, w.Team)
+	}
+	if !m.skilled(a, w) || m.sticks(w) && w.Sticky != a.id {
+		return false
+	}
+	if m.sticks(w) {
+		return m.present(a, w.Team)
+	}
+	for _, id := range m.open(w) {
+		if m.in[id][a.id] && m.present(a, id) {
+			return true
+		}
+	}
+	return false
+}
+
+// skilled says whether an agent has what is asked for by now.
+func (m *model) skilled(a *modelAgent, w *modelWork) bool {
+	for _, s := range w.Skills {
+		level := s.Level
+		for _, x := range w.Relax {
+			for _, other := range x.Skills {
+				if other.Name == s.Name && !w.Entered.Add(x.After).After(m.now) {
+					level = other.Level
+				}
+			}
+		}
+		if a.skills[s.Name] < level {
+			return false
+		}
+	}
+	return true
+}
+
+// open is the teams that may take a work by now.
+func (m *model) open(w *modelWork) []TeamID {
+	teams := []TeamID{w.Team}
+	for _, o := range w.Overflow {
+		if !w.Entered.Add(o.After).After(m.now) {
+			teams = append(teams, o.Teams...)
+		}
+	}
+	return teams
+}
+
+// sticks says whether a work is still for one agent alone; once it is not, it never is again.
+func (m *model) sticks(w *modelWork) bool {
+	if w.Sticky == "" {
+		return false
+	}
+	a := m.agents[w.Sticky]
+	member := false
+	for _, o := range append([]Overflow{{Teams: []TeamID{w.Team}}}, w.Overflow...) {
+		for _, id := range o.Teams {
+			member = member || m.in[id][w.Sticky]
+		}
+	}
+	if a == nil || !member || !w.StickyUntil.After(m.now) || !m.there(a, w.Team) || a.held.After(m.now) ||
+		w.refused[a.id].After(m.now) || w.holders[a.id] || !m.skilled(a, w) {
+		w.Sticky = ""
+	}
+	return w.Sticky != ""
+}
+
+// look ends what sticks no longer: it is asked after everything that happens.
+func (m *model) look() {
+	for _, w := range m.works {
+		if w.waits && w.rings == 0 {
+			m.sticks(w)
+		}
+	}
 }
 
 // better is §1.5.
@@ -160,6 +252,7 @@ func (m *model) know(id WorkID) *modelWork {
 
 // take follows what an event itself says.
 func (m *model) take(now time.Time, ev Event) {
+	defer m.look()
 	m.now = now
 	switch ev := ev.(type) {
 	case Configured:
@@ -187,7 +280,19 @@ func (m *model) take(now time.Time, ev Event) {
 		}
 	case Queued:
 		w := m.know(ev.Work)
-		w.Queued, w.waits, w.forgotten = ev, true, false
+		w.Queued, w.waits, w.forgotten, w.promised = ev, true, false, time.Time{}
+		if ev.Entered.IsZero() {
+			w.Entered = now
+		}
+		delete(w.refused, ev.Target)
+	case Prioritized:
+		if w := m.works[ev.Work]; w != nil && (w.waits || w.rings != 0) {
+			w.Priority = ev.Priority
+		}
+	case ShiftSet:
+		if a := m.agents[ev.Agent]; a != nil {
+			a.off = ev.Off
+		}
 	case Removed:
 		if w := m.works[ev.Work]; w != nil {
 			w.waits, w.idleSince, w.forgotten = false, now, ev.Why == OutcomeAbandoned
@@ -195,7 +300,9 @@ func (m *model) take(now time.Time, ev Event) {
 		}
 	case Engaged:
 		if a := m.agents[ev.Agent]; a != nil && !a.removed {
-			a.has[ev.Work] = true
+			if _, has := a.has[ev.Work]; !has {
+				a.has[ev.Work] = ev.Team
+			}
 			m.know(ev.Work).holders[ev.Agent] = true
 		}
 	case Released:
@@ -211,7 +318,7 @@ func (m *model) take(now time.Time, ev Event) {
 		}
 		clear(m.offers)
 		for id, a := range m.agents {
-			a.rings, a.has, a.phones, a.desk = 0, map[WorkID]bool{}, 0, false
+			a.rings, a.has, a.phones, a.desk = map[OfferID]TeamID{}, map[WorkID]TeamID{}, 0, false
 			if a.removed {
 				delete(m.agents, id)
 			}
@@ -227,7 +334,10 @@ func (m *model) forget(w *modelWork) {
 
 func (m *model) release(ev Released) {
 	a, w := m.agents[ev.Agent], m.works[ev.Work]
-	if a == nil || w == nil || !a.has[ev.Work] {
+	if a == nil || w == nil {
+		return
+	}
+	if _, has := a.has[ev.Work]; !has {
 		return
 	}
 	delete(a.has, ev.Work)
@@ -263,7 +373,7 @@ func (m *model) check(cmds []Command) {
 			if o == nil || o.ended != "" {
 				m.Fatalf("%#v: the offer has ended or never was", c)
 			}
-			m.agents[c.Agent].has[c.Work] = true
+			m.agents[c.Agent].has[c.Work] = m.agents[c.Agent].rings[c.Offer]
 			m.works[c.Work].holders[c.Agent] = true
 		case OfferEnded:
 			m.ended(c)
@@ -283,7 +393,14 @@ func (m *model) check(cmds []Command) {
 				m.Fatalf("%#v: it does not wait, or its time is not over: %+v", c, w)
 			}
 			w.waits, w.idleSince = false, m.now
+		case Placed:
+			m.placed(c)
+		case Deserted:
+			if n := m.manned(c.Team); n != 0 {
+				m.Fatalf("%#v: %d are there", c, n)
+			}
 		}
+		m.look()
 	}
 	for _, id := range m.order {
 		if a := m.agents[id]; a != nil && a.removed && a.load() == 0 {
@@ -315,7 +432,7 @@ func (m *model) ring(c Ring) {
 		}
 	}
 	w.waits, w.rings = false, c.Offer
-	a.rings++
+	a.rings[c.Offer] = w.Team
 	m.offers[c.Offer] = &modelOffer{work: c.Work, agent: c.Agent}
 }
 
@@ -323,7 +440,48 @@ func (m *model) candidates(w *modelWork) []AgentID {
 	if w.Target != "" {
 		return []AgentID{w.Target}
 	}
-	return m.teams[w.Team].Agents
+	var all []AgentID
+	for _, id := range m.open(w) {
+		all = append(all, m.teams[id].Agents...)
+	}
+	if w.Sticky != "" { // of a team that is not open yet, perhaps
+		all = append(all, w.Sticky)
+	}
+	return all
+}
+
+// placed checks that a caller is told the true place, and never less than anybody in front was promised.
+func (m *model) placed(c Placed) {
+	m.Helper()
+	w := m.works[c.Work]
+	if w == nil || !w.waits && w.rings == 0 || w.Target != "" {
+		return
+	}
+	place := 1
+	for _, v := range m.works {
+		if v == w || v.Team != w.Team || v.Target != "" || !v.waits && v.rings == 0 || !sooner(v, w) {
+			continue
+		}
+		if place++; c.Confidence >= ConfidentFrom && v.promised.After(m.now.Add(c.Wait)) {
+			m.Fatalf("%#v: work %s in front was promised %v", c, v.Work, v.promised)
+		}
+	}
+	if c.Confidence >= ConfidentFrom {
+		w.promised = m.now.Add(c.Wait)
+	}
+	if c.Place != place {
+		m.Fatalf("%#v: want place %d", c, place)
+	}
+}
+
+// manned counts who is there for a team.
+func (m *model) manned(team TeamID) (n int) {
+	for id := range m.in[team] {
+		if a := m.agents[id]; a != nil && m.there(a, team) {
+			n++
+		}
+	}
+	return n
 }
 
 func (m *model) anyone(w *modelWork) AgentID {
@@ -345,7 +503,7 @@ func (m *model) ended(c OfferEnded) {
 		m.Fatalf("%#v: rang is %v", c, o.rang)
 	}
 	o.ended = c.Outcome
-	a.rings--
+	delete(a.rings, c.Offer)
 	w.rings, w.idleSince = 0, m.now
 	switch c.Outcome {
 	case OutcomeAccepted:
@@ -380,6 +538,22 @@ func (m *model) nobodyWaits() error {
 			if id := m.anyone(w); id != "" {
 				return fmt.Errorf("work %s waits while agent %s is free", w.Work, id)
 			}
+		}
+	}
+	return nil
+}
+
+// agreeTeams compares what the router shows of its teams with the model.
+func (m *model) agreeTeams(views []TeamView) error {
+	for _, v := range views {
+		waiting := 0
+		for _, w := range m.works {
+			if w.Team == v.ID && w.Target == "" && (w.waits || w.rings != 0) {
+				waiting++
+			}
+		}
+		if got, want := fmt.Sprint(v.Present, v.Waiting), fmt.Sprint(m.manned(v.ID), waiting); got != want {
+			return fmt.Errorf("team %s: got %s present and waiting, want %s", v.ID, got, want)
 		}
 	}
 	return nil

@@ -47,7 +47,7 @@ func (r *Router) offer(w *work, a *agent) {
 	r.timers.set(&o.timer, r.now.Add(p.RingStart))
 	w.state, w.offer = ringing, o
 	r.settle(w)
-	a.open = append(a.open, holding{work: w, offer: o, routed: true, limit: a.limit})
+	a.open = append(a.open, holding{work: w, offer: o, team: w.teamID, routed: true, limit: a.limit})
 	r.reindex(a)
 	r.emit(Ring{Offer: o.id, Work: w.id, Agent: a.id, Team: o.team, Phones: devices})
 }
@@ -115,6 +115,10 @@ func (r *Router) accept(o *offer, p *phone) {
 		}
 	}
 	w.holders = append(w.holders, a)
+	if t := w.line; t != nil {
+		t.pace.answered(w, r.now)
+		w.leaveLine()
+	}
 	r.close(o, OutcomeAccepted, OutcomeAnsweredElsewhere)
 	r.settle(w)
 	r.touch(a)

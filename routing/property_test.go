@@ -31,6 +31,9 @@ func TestAnyEventsKeepTheRules(t *testing.T) {
 			if err := w.model.agree(w.router.Agents(w.now)); err != nil {
 				rt.Fatalf("after %#v: %v", ev, err)
 			}
+			if err := w.model.agreeTeams(w.router.Teams()); err != nil {
+				rt.Fatalf("after %#v: %v", ev, err)
+			}
 		}
 	})
 }

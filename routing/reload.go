@@ -12,12 +12,24 @@ func (r *Router) configure(cfg Config) {
 		r.unindex(a)
 		a.teams = nil
 	}
+	r.skills = skillNumbers(cfg.Agents)
 	r.setAgents(cfg.Agents)
+	before := r.order
 	r.setTeams(cfg.Teams)
+	manned := map[TeamID]bool{}
+	for _, t := range before {
+		manned[t.ID] = t.present > 0
+	}
+	r.recountAll()
 	r.requeue()
 	for _, a := range slices.Clone(r.roster) {
 		if a.removed {
 			r.retire(a)
+		}
+	}
+	for _, t := range r.order {
+		if manned[t.ID] && t.present == 0 && len(t.line) > 0 {
+			r.emit(Deserted{Team: t.ID})
 		}
 	}
 	for _, a := range r.roster { // to be matched with the waiting works, which requeue has touched all
@@ -40,6 +52,7 @@ func (r *Router) setAgents(configured []Agent) {
 			continue // named twice
 		}
 		a.removed, a.name, a.limit = false, c.Name, c.CallLimit
+		a.levels = r.levelsOf(c)
 		if a.limit <= 0 {
 			a.limit = DefaultCallLimit
 		}
@@ -60,6 +73,7 @@ func (r *Router) forgetRefusals() {
 }
 
 func (r *Router) setTeams(configured []Team) {
+	before := r.teams
 	r.teams, r.order = map[TeamID]*team{}, nil
 	for _, c := range configured {
 		if r.teams[c.ID] != nil {
@@ -67,6 +81,9 @@ func (r *Router) setTeams(configured []Team) {
 		}
 		t := &team{Team: c.withDefaults()}
 		t.Agents = slices.Clone(c.Agents)
+		if was := before[c.ID]; was != nil {
+			t.closed, t.pace = was.closed, was.pace
+		}
 		for _, id := range c.Agents {
 			if a := r.agents[id]; a != nil && !a.removed && !slices.Contains(t.members, a) {
 				t.members = append(t.members, a)
@@ -79,12 +96,30 @@ func (r *Router) setTeams(configured []Team) {
 	}
 }
 
-// requeue has every waiting work wait where it now belongs.
+// recountAll counts who is there, in new teams.
+func (r *Router) recountAll() {
+	for _, a := range r.roster {
+		a.there = a.presence()
+		for _, t := range a.teams {
+			t.present += counts(a.there, t)
+		}
+	}
+}
+
+// requeue has every waiting work wait where it now belongs, and those that ring stand in the new lines.
 func (r *Router) requeue() {
 	all := r.queue
 	r.queue = nil
 	for _, a := range r.roster {
 		a.targeted = nil
+	}
+	for _, w := range r.works {
+		w.lanes, w.stuck, w.line = nil, nil, nil
+		if w.state == ringing {
+			if w.team = r.teams[w.teamID]; w.team != nil && w.target == "" {
+				w.standIn(w.team)
+			}
+		}
 	}
 	for _, w := range all {
 		w.state = idle

@@ -13,7 +13,7 @@ func Restore(cfg Config, s Snapshot) (*Router, error) {
 	}
 	b := builder{Router: New(asOf(cfg, s)), from: s}
 	b.now, b.lastOffer = s.Now.UTC(), s.LastOffer
-	for _, part := range []func() error{b.agentsBack, b.worksBack, b.offersBack, b.holdingsBack, b.waitingBack} {
+	for _, part := range []func() error{b.agentsBack, b.teamsBack, b.worksBack, b.offersBack, b.holdingsBack, b.waitingBack} {
 		if err := part(); err != nil {
 			return nil, fmt.Errorf("routing snapshot: %w", err)
 		}
@@ -57,6 +57,7 @@ func (b *builder) agentsBack() error {
 		a.channel, a.phones, a.desk = s.Channel, slices.Clone(s.Phones), s.Desk
 		a.backLen, a.backWhy, a.backFrom = s.BackLen, s.BackWhy, s.BackFrom.UTC()
 		a.noAnswers, a.last = s.NoAnswers, s.Last.UTC()
+		a.off, a.offUntil = s.Off, s.OffUntil.UTC()
 		if !s.WrapUp.IsZero() {
 			b.timers.set(&a.wrapUp, s.WrapUp.UTC())
 		}
@@ -64,6 +65,22 @@ func (b *builder) agentsBack() error {
 			b.timers.set(&a.backOff, s.BackOff.UTC())
 		}
 	}
+	return nil
+}
+
+func (b *builder) teamsBack() error {
+	for _, s := range b.from.Teams {
+		if t := b.teams[s.ID]; t != nil {
+			t.closed, t.pace = s.Closed, pace{moved: s.Moved.UTC(), samples: slices.Clone(s.Pace)}
+			for i := range t.pace.samples {
+				t.pace.samples[i].At = t.pace.samples[i].At.UTC()
+			}
+		}
+	}
+	for _, t := range b.order {
+		t.present = 0
+	}
+	b.recountAll()
 	return nil
 }
 
@@ -77,6 +94,14 @@ func (b *builder) worksBack() error {
 		w.priority, w.returned, w.since = s.Priority, s.Returned, s.Since.UTC()
 		w.wrapped, w.forgotten = slices.Clone(s.Wrapped), s.Forgotten
 		w.until, w.lasting = s.Until.UTC(), s.Lasting
+		w.entered, w.wants, w.sticky, w.stickyUntil = s.Entered.UTC(), s.Asks.clone(), s.Sticky, s.StickyUntil.UTC()
+		w.place, w.lined, w.promised = s.Place, s.Lined, s.Promised.UTC()
+		if s.InLine {
+			if w.team == nil {
+				return fmt.Errorf("work %s stands in the line of team %q, which is not there", s.ID, s.Team)
+			}
+			w.standIn(w.team)
+		}
 		for _, f := range s.Refusals {
 			if a := b.agents[f.Agent]; a != nil {
 				w.refuse(refusal{agent: a, why: f.Why, at: f.At.UTC(), until: f.Until.UTC()})
@@ -145,7 +170,7 @@ func (b *builder) holdingsBack() error {
 			if w == nil {
 				return fmt.Errorf("agent %s has work %s, which is not there", s.ID, h.Work)
 			}
-			entry := holding{work: w, routed: h.Routed, limit: h.Limit}
+			entry := holding{work: w, team: h.Team, routed: h.Routed, limit: h.Limit}
 			if h.Offer == 0 {
 				w.holders = append(w.holders, a)
 			} else if entry.offer = b.offers[h.Offer]; entry.offer == nil {
@@ -169,9 +194,12 @@ func (b *builder) waitingBack() error {
 		if w.target != "" && b.agents[w.target] == nil || w.target == "" && w.team == nil {
 			return fmt.Errorf("work %s waits for nobody", s.ID)
 		}
+		if w.target == "" != (w.line != nil) {
+			return fmt.Errorf("work %s waits, and has a target or stands in a line, but not one of both", s.ID)
+		}
 		w.state = waiting
 		insertWork(&b.queue, w)
-		insertWork(b.queueOf(w), w)
+		b.join(w)
 	}
 	return nil
 }

@@ -22,7 +22,9 @@ type Router struct {
 	queue       []*work // all waiting works, in the order of service
 	readyAgents int     // agents who are fit for an offer
 	timers      timers
-	pending     *Config // to be taken over by the next step, after Restore
+	skills      map[string]int // the agents' skills by number; look-up only
+	round       uint64         // of match
+	pending     *Config        // to be taken over by the next step, after Restore
 
 	// Of the running step.
 	out         []Command
@@ -135,6 +137,19 @@ func (r *Router) handle(ev Event) {
 		}
 	case Queued:
 		r.queued(ev)
+	case Prioritized:
+		r.prioritize(ev)
+	case Asked:
+		r.asked(ev)
+	case QueueSet:
+		if t := r.teams[ev.Team]; t != nil {
+			t.closed = ev.Closed
+		}
+	case ShiftSet:
+		if a := r.agents[ev.Agent]; a != nil {
+			a.off, a.offUntil = ev.Off, ev.Until.UTC()
+			r.touch(a)
+		}
 	case Removed:
 		r.remove(ev)
 	case PhoneRang:
@@ -162,7 +177,7 @@ func (r *Router) restart() {
 		a.open, a.targeted, a.phones, a.desk = nil, nil, nil, false
 	}
 	for _, t := range r.order {
-		t.queue = nil
+		t.lanes, t.line = nil, nil
 	}
 	for _, t := range slices.Clone(r.timers) {
 		if t.kind != timerWrapUp && t.kind != timerBackOff {
@@ -187,6 +202,7 @@ func (r *Router) restart() {
 // outlive keeps over a restart what is remembered of a lasting work; any other is forgotten.
 func (r *Router) outlive(w *work) {
 	w.state, w.offer, w.holders, w.wrapped = idle, nil, nil, nil
+	w.lanes, w.stuck, w.line = nil, nil, nil
 	if !w.lasting {
 		delete(r.works, w.id)
 		return

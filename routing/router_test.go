@@ -65,7 +65,7 @@ func TestRestoreRefusesASnapshotThatContradictsItself(t *testing.T) {
 
 func refusedWork(id WorkID) WorkState {
 	return WorkState{
-		ID: id, Team: "support", Waiting: true,
+		ID: id, Team: "support", Waiting: true, InLine: true,
 		Refusals: []RefusalState{{Agent: "ann", Why: OutcomeDeclined, At: noon, Until: noon.Add(time.Minute)}},
 	}
 }

@@ -3,6 +3,7 @@ package routing
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -31,8 +32,13 @@ func TestEveryRuleHasItsStory(t *testing.T) {
 //	phones ann ann.1 ann.2            live now; register: the same, by a new registration
 //	desk ann open|closed
 //	active ann / away ann lunch / channel ann phone
+//	skill ann spanish=5               what an agent has
+//	on ann / off ann 3h               the schedule, off for how long
+//	close support / open support      its queue, to new works
 //	queue w1 support priority=1 returned since=-40s to=ann
 //	queue c1 support for=2h           offered until then, and remembered over a restart
+//	queue w1 support skills=spanish:3 relax=30s:spanish:1;1m:spanish:0 overflow=1m:sales+back sticky=ann:30s
+//	priority w1 5 / ask w1
 //	gone w1 / take w1                 the caller goes; the flow takes it away
 //	rang 1 ann.2 / answer 1 ann.2 / fail 1 486 ann.2     of offer 1; the first phone if none is named
 //	decline 1 / engage w9 ann / release w1 ann spoke team=support / restart
@@ -173,6 +179,16 @@ func (s *story) configure(verb string, args []string, options map[string]string)
 			s.cfg.Agents = slices.DeleteFunc(slices.Clone(s.cfg.Agents), func(a Agent) bool { return a.ID == AgentID(id) })
 			s.cfg.Agents = append(s.cfg.Agents, Agent{ID: AgentID(id), CallLimit: n})
 		}
+	case "skill":
+		s.cfg.Agents = slices.Clone(s.cfg.Agents)
+		for i := range s.cfg.Agents {
+			if a := &s.cfg.Agents[i]; a.ID == AgentID(args[0]) {
+				a.Skills = nil
+				for _, name := range slices.Sorted(maps.Keys(options)) {
+					a.Skills = append(a.Skills, Skill{name, s.number(options[name])})
+				}
+			}
+		}
 	case "team":
 		t := Team{
 			ID: TeamID(args[0]), Ring: s.duration(options["ring"]), RingStart: s.duration(options["start"]),
@@ -180,6 +196,9 @@ func (s *story) configure(verb string, args []string, options map[string]string)
 		}
 		if away, ok := options["away"]; ok {
 			t.AwayAfter = s.number(away)
+		}
+		if limit, ok := options["limit"]; ok {
+			t.CallLimit = s.number(limit)
 		}
 		for _, arg := range args[1:] {
 			if arg == "desk" {
@@ -224,6 +243,12 @@ func (s *story) presence(verb string, args []string) bool {
 		s.step(StatusSet{Agent: a, Active: true})
 	case "away":
 		s.step(StatusSet{Agent: a, Reason: strings.Join(args[1:], " ")})
+	case "on":
+		s.step(ShiftSet{Agent: a})
+	case "off":
+		s.step(ShiftSet{Agent: a, Off: true, Until: s.now.Add(s.duration(args[1]))})
+	case "close", "open":
+		s.step(QueueSet{TeamID(args[0]), verb == "close"})
 	case "channel":
 		s.step(ChannelSet{a, Channel(args[1])})
 	default:
@@ -247,13 +272,21 @@ func (s *story) work(verb string, args []string, options map[string]string) bool
 		if until, ok := options["for"]; ok { // a callback
 			ev.Until, ev.Lasting = s.now.Add(s.duration(until)), true
 		}
+		ev.Asks = s.asks(options)
+		if agent, bound, ok := strings.Cut(options["sticky"], ":"); ok {
+			ev.Sticky, ev.StickyUntil = AgentID(agent), s.now.Add(s.duration(bound))
+		}
 		s.step(ev)
+	case "priority":
+		s.step(Prioritized{WorkID(args[0]), s.number(args[1])})
+	case "ask":
+		s.step(Asked{WorkID(args[0])})
 	case "gone":
 		s.step(Removed{WorkID(args[0]), OutcomeAbandoned})
 	case "take":
 		s.step(Removed{Work: WorkID(args[0])})
 	case "engage":
-		s.step(Engaged{WorkID(args[0]), AgentID(args[1])})
+		s.step(Engaged{Work: WorkID(args[0]), Agent: AgentID(args[1]), Team: TeamID(options["team"])})
 	case "release":
 		s.step(Released{WorkID(args[0]), AgentID(args[1]), has("spoke"), TeamID(options["team"])})
 	case "restart":
@@ -262,6 +295,38 @@ func (s *story) work(verb string, args []string, options map[string]string) bool
 		return false
 	}
 	return true
+}
+
+// asks reads skills=a:3,b:1, relax=30s:a:1,b:0;1m:a:0 and overflow=1m:sales+back;2m:all.
+func (s *story) asks(options map[string]string) (a Asks) {
+	s.Helper()
+	skills := func(text string) (all []Skill) {
+		for _, one := range strings.Split(text, ",") {
+			name, level, _ := strings.Cut(one, ":")
+			all = append(all, Skill{name, s.number(level)})
+		}
+		return all
+	}
+	if text := options["skills"]; text != "" {
+		a.Skills = skills(text)
+	}
+	if text := options["relax"]; text != "" {
+		for _, one := range strings.Split(text, ";") {
+			after, rest, _ := strings.Cut(one, ":")
+			a.Relax = append(a.Relax, Relax{s.duration(after), skills(rest)})
+		}
+	}
+	if text := options["overflow"]; text != "" {
+		for _, one := range strings.Split(text, ";") {
+			after, rest, _ := strings.Cut(one, ":")
+			o := Overflow{After: s.duration(after)}
+			for _, id := range strings.Split(rest, "+") {
+				o.Teams = append(o.Teams, TeamID(id))
+			}
+			a.Overflow = append(a.Overflow, o)
+		}
+	}
+	return a
 }
 
 func (s *story) phone(verb string, args []string) bool {

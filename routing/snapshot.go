@@ -16,8 +16,17 @@ type Snapshot struct {
 	Now       time.Time    `json:"now"` // of the last step
 	LastOffer OfferID      `json:"last_offer,omitempty"`
 	Agents    []AgentState `json:"agents,omitempty"`
+	Teams     []TeamState  `json:"teams,omitempty"`
 	Works     []WorkState  `json:"works,omitempty"`
 	Offers    []OfferState `json:"offers,omitempty"`
+}
+
+// TeamState is one team in a Snapshot: what is not of the configuration.
+type TeamState struct {
+	ID     TeamID    `json:"id"`
+	Closed bool      `json:"closed,omitempty"`
+	Moved  time.Time `json:"moved,omitzero"` // the last answer
+	Pace   []sample  `json:"pace,omitempty"` // the last calls that waited and were answered
 }
 
 // AgentState is one agent in a Snapshot.
@@ -32,6 +41,8 @@ type AgentState struct {
 	Channel   Channel       `json:"channel"`
 	Phones    []PhoneID     `json:"phones,omitempty"`
 	Desk      bool          `json:"desk,omitempty"`
+	Off       bool          `json:"off,omitempty"`      // outside the schedule
+	OffUntil  time.Time     `json:"off_until,omitzero"` // as told
 	WrapUp    time.Time     `json:"wrap_up,omitzero"`   // until
 	BackOff   time.Time     `json:"back_off,omitzero"`  // until
 	BackLen   time.Duration `json:"back_len,omitempty"` // of the last back-off
@@ -46,6 +57,7 @@ type AgentState struct {
 type HoldState struct {
 	Work   WorkID  `json:"work"`
 	Offer  OfferID `json:"offer,omitempty"` // rings; 0: connected or engaged
+	Team   TeamID  `json:"team,omitempty"`  // whose limit it counts to
 	Routed bool    `json:"routed,omitempty"`
 	Limit  int     `json:"limit,omitempty"`
 }
@@ -65,6 +77,15 @@ type WorkState struct {
 	Refusals  []RefusalState `json:"refusals,omitempty"`
 	Wrapped   []AgentID      `json:"wrapped,omitempty"`
 	Forgotten bool           `json:"forgotten,omitempty"`
+
+	Entered     time.Time `json:"entered,omitzero"`
+	Asks        Asks      `json:"asks,omitzero"`
+	Sticky      AgentID   `json:"sticky,omitempty"` // while it may stick
+	StickyUntil time.Time `json:"sticky_until,omitzero"`
+	Place       int       `json:"place,omitempty"`
+	Lined       bool      `json:"lined,omitempty"` // Place was looked at
+	InLine      bool      `json:"in_line,omitempty"`
+	Promised    time.Time `json:"promised,omitzero"`
 }
 
 // RefusalState is one agent not having taken a work, in a Snapshot.
@@ -108,6 +129,11 @@ func (r *Router) Snapshot() Snapshot {
 	for _, a := range r.roster {
 		s.Agents = append(s.Agents, a.state())
 	}
+	for _, t := range r.order {
+		if t.closed || !t.pace.moved.IsZero() {
+			s.Teams = append(s.Teams, TeamState{ID: t.ID, Closed: t.closed, Moved: t.pace.moved, Pace: slices.Clone(t.pace.samples)})
+		}
+	}
 	s.Works = make([]WorkState, 0, len(r.works))
 	for _, id := range slices.Sorted(maps.Keys(r.works)) {
 		s.Works = append(s.Works, r.works[id].snapshot())
@@ -124,9 +150,10 @@ func (a *agent) state() AgentState {
 		ID: a.id, Name: a.name, Limit: a.limit, Removed: a.removed, Away: !a.active, Reason: a.reason, Since: a.since, Channel: a.channel,
 		Phones: slices.Clone(a.phones), Desk: a.desk, WrapUp: a.wrapUp.until(), BackOff: a.backOff.until(),
 		BackLen: a.backLen, BackWhy: a.backWhy, BackFrom: a.backFrom, NoAnswers: a.noAnswers, Last: a.last,
+		Off: a.off, OffUntil: a.offUntil,
 	}
 	for _, h := range a.open {
-		hs := HoldState{Work: h.work.id, Routed: h.routed, Limit: h.limit}
+		hs := HoldState{Work: h.work.id, Team: h.team, Routed: h.routed, Limit: h.limit}
 		if h.offer != nil {
 			hs.Offer = h.offer.id
 		}
@@ -140,6 +167,8 @@ func (w *work) snapshot() WorkState {
 		ID: w.id, Team: w.teamID, Target: w.target, Priority: w.priority, Returned: w.returned, Since: w.since,
 		Waiting: w.state == waiting, Deadline: w.timer.until(), Wrapped: slices.Clone(w.wrapped), Forgotten: w.forgotten,
 		Until: w.until, Lasting: w.lasting,
+		Entered: w.entered, Asks: w.wants.clone(), Sticky: w.sticky, StickyUntil: w.stickyUntil,
+		Place: w.place, Lined: w.lined, InLine: w.line != nil, Promised: w.promised,
 	}
 	for _, f := range w.refusals {
 		s.Refusals = append(s.Refusals, RefusalState{Agent: f.agent.id, Why: f.why, At: f.at, Until: f.until})

@@ -33,6 +33,17 @@ func (s *story) look(verb string, args []string) bool {
 
 func (s *story) show(what string) {
 	switch what {
+	case "teams":
+		for _, t := range s.router.Teams() {
+			text := fmt.Sprintf("%s: %d waiting, %d present, %d ready", t.ID, t.Waiting, t.Present, t.Ready)
+			if t.Closed {
+				text += ", closed"
+			}
+			if t.Confidence > 0 {
+				text += fmt.Sprintf(", about %v (%d%%)", t.Wait, t.Confidence)
+			}
+			s.say("%s", text)
+		}
 	case "agents":
 		for _, a := range s.router.Agents(s.now) {
 			text := fmt.Sprintf("%s: %s", a.ID, a.Status)
@@ -124,6 +135,14 @@ func inWords(c Command) string {
 		return fmt.Sprintf("stranded: %s, of team %s", c.Work, c.Team)
 	case Expired:
 		return fmt.Sprintf("expired: %s", c.Work)
+	case Placed:
+		text := fmt.Sprintf("%s is at place %d of %s", c.Work, c.Place, c.Team)
+		if c.Confidence > 0 {
+			text += fmt.Sprintf(", about %v, which would have held for %d%%", c.Wait, c.Confidence)
+		}
+		return text
+	case Deserted:
+		return fmt.Sprintf("nobody of %s is there", c.Team)
 	}
 	return fmt.Sprintf("%#v", c)
 }

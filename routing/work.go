@@ -9,8 +9,11 @@ import (
 // Where a work is. What is true in each state:
 //
 //	idle     it is in no queue and has no offer; agents may hold it. With no holder its timer runs: its memory.
-//	waiting  it is in r.queue and in its team's or its target's queue. Its timer is its first cool-down, if any.
+//	waiting  it is in r.queue and in what those look at who may take it: lanes of teams, or one agent's own list. Its
+//	         timer is its first cool-down or the next thing that gives way, if any.
 //	ringing  it is in no queue and has exactly one live offer, which has the timer.
+//
+// In both it stands in its team's line, unless it has a target.
 type workState uint8
 
 const (
@@ -37,9 +40,24 @@ type work struct {
 	until    time.Time // no offer from then on; zero: no end
 	lasting  bool      // outlives a restart, as far as it is remembered
 
+	// How it waits, as queued last.
+	entered     time.Time
+	wants       Asks
+	sticky      AgentID // empty: it never stuck, or does no more
+	stickyUntil time.Time
+	place       int       // in the line, when nobody was free for it; 0: somebody was
+	lined       bool      // place was looked at
+	promised    time.Time // it was told that it would not wait longer; zero: nothing was told
+
 	state workState
 	offer *offer // while ringing
 	timer timer
+
+	// Where it is looked for, see join.
+	asks  []ask
+	lanes []*lane
+	stuck *agent // kept for them
+	line  *team  // whose line it stands in
 
 	// Who has it, beside being offered: more than one during a transfer.
 	holders []*agent
@@ -119,6 +137,11 @@ func (w *work) expireRefusals(now time.Time) {
 
 // takes says whether an agent who is fit may be offered this work.
 func (w *work) takes(a *agent, now time.Time) bool {
+	return w.free(a, now) && a.below(w.team) && (w.target != "" || a.meets(w.asks))
+}
+
+// free says whether nothing between the two keeps the work from the agent.
+func (w *work) free(a *agent, now time.Time) bool {
 	if _, refused := w.refusedBy(a, now); refused {
 		return false
 	}
@@ -145,6 +168,7 @@ func (r *Router) queued(ev Queued) {
 	case ringing:
 		r.endOffer(w.offer, OutcomeWithdrawn, OutcomeWithdrawn)
 	}
+	w.leaveLine()
 	w.teamID, w.target = ev.Team, ev.Target
 	if a := r.agents[ev.Target]; a != nil { // by hand: whoever asks knows that it was refused before
 		w.refusals = slices.DeleteFunc(w.refusals, func(f refusal) bool { return f.agent == a })
@@ -155,7 +179,31 @@ func (r *Router) queued(ev Queued) {
 	if ev.Since.IsZero() {
 		w.since = r.now
 	}
+	w.entered, w.wants, w.sticky, w.stickyUntil = ev.Entered.UTC(), ev.Asks.clone(), ev.Sticky, ev.StickyUntil.UTC()
+	if ev.Entered.IsZero() {
+		w.entered = r.now
+	}
+	w.place, w.lined, w.promised = 0, false, time.Time{}
 	r.enqueue(w)
+}
+
+// prioritize moves a work within the order of service.
+func (r *Router) prioritize(ev Prioritized) {
+	w := r.works[ev.Work]
+	if w == nil || w.state == idle {
+		return
+	}
+	waits := w.state == waiting
+	if waits {
+		r.dequeue(w)
+	}
+	w.leaveLine()
+	w.priority = ev.Priority
+	if waits {
+		r.enqueue(w)
+	} else if w.target == "" && w.team != nil {
+		w.standIn(w.team)
+	}
 }
 
 // enqueue puts an idle work into its queues, or gives it back when there is nobody it could ever be offered to, or no time.
@@ -174,9 +222,39 @@ func (r *Router) place(w *work) {
 	w.state = waiting
 	w.expireRefusals(r.now)
 	insertWork(&r.queue, w)
-	insertWork(r.queueOf(w), w)
+	if w.target == "" {
+		w.standIn(w.team)
+	}
+	r.join(w)
 	r.settle(w)
 	r.dirtyWorks = append(r.dirtyWorks, w)
+}
+
+// standIn puts a work into its team's line, where it may stand already.
+func (w *work) standIn(t *team) {
+	if w.line == nil {
+		insertWork(&t.line, w)
+		w.line = t
+	}
+}
+
+func (w *work) leaveLine() {
+	if w.line != nil {
+		removeWork(&w.line.line, w)
+		w.line = nil
+	}
+}
+
+// linedUp notes the place of a work that nobody was free for when it came.
+func (r *Router) linedUp(w *work) {
+	if w.lined || w.line == nil {
+		return
+	}
+	w.lined = true
+	if w.state == waiting && !w.returned {
+		at, _ := slices.BinarySearchFunc(w.line.line, w, (*work).compare)
+		w.place = at + 1
+	}
 }
 
 // strand gives an idle work back if its team or its target is gone.
@@ -187,6 +265,7 @@ func (r *Router) strand(w *work) bool {
 		lost = a == nil || a.removed
 	}
 	if lost {
+		w.leaveLine()
 		r.emit(Stranded{Work: w.id, Team: w.teamID, Target: w.target})
 		r.settle(w)
 	}
@@ -198,6 +277,7 @@ func (r *Router) expire(w *work) bool {
 	if w.until.IsZero() || w.until.After(r.now) {
 		return false
 	}
+	w.leaveLine()
 	r.emit(Expired{Work: w.id})
 	r.settle(w)
 	return true
@@ -205,16 +285,8 @@ func (r *Router) expire(w *work) bool {
 
 func (r *Router) dequeue(w *work) {
 	removeWork(&r.queue, w)
-	removeWork(r.queueOf(w), w)
+	r.leave(w)
 	w.state = idle
-}
-
-// queueOf returns the list that the agents look at.
-func (r *Router) queueOf(w *work) *[]*work {
-	if w.target != "" {
-		return &r.agents[w.target].targeted
-	}
-	return &w.team.queue
 }
 
 func insertWork(list *[]*work, w *work) {
@@ -233,20 +305,11 @@ func removeWork(list *[]*work, w *work) {
 	*list = slices.Delete(*list, i, i+1)
 }
 
-// wakeAt is when something becomes of a waiting work without an event; zero: nothing does.
-func (w *work) wakeAt() time.Time {
-	at := w.retryAt()
-	if !w.until.IsZero() && (at.IsZero() || w.until.Before(at)) {
-		at = w.until
-	}
-	return at
-}
-
 // settle sets a work's timer after a change of its state, and forgets a work that nothing is left of.
 func (r *Router) settle(w *work) {
 	switch {
-	case w.state == waiting && !w.wakeAt().IsZero():
-		r.timers.set(&w.timer, w.wakeAt())
+	case w.state == waiting && !w.wakeAt(r.now).IsZero():
+		r.timers.set(&w.timer, w.wakeAt(r.now))
 	case w.state != idle || len(w.holders) > 0:
 		r.timers.stop(&w.timer)
 	case w.forgotten || len(w.refusals)+len(w.wrapped) == 0:
@@ -275,8 +338,31 @@ func (r *Router) workDue(w *work) {
 		return
 	}
 	w.expireRefusals(r.now)
-	r.settle(w)
-	r.dirtyWorks = append(r.dirtyWorks, w)
+	r.rejoin(w)
+}
+
+// wakeAt returns when something about a waiting work changes by itself: a cool-down ends, what it asks for gives way, or
+// it is kept for one agent no longer, or its time is over. Zero: nothing does.
+func (w *work) wakeAt(now time.Time) time.Time {
+	at := w.retryAt()
+	sooner := func(t time.Time) {
+		if at.IsZero() || t.Before(at) {
+			at = t
+		}
+	}
+	if !w.until.IsZero() {
+		sooner(w.until)
+	}
+	if w.target != "" {
+		return at
+	}
+	if after, ok := w.wants.next(now.Sub(w.entered)); ok {
+		sooner(w.entered.Add(after))
+	}
+	if w.stuck != nil {
+		sooner(w.stickyUntil)
+	}
+	return at
 }
 
 // remove takes a work out of waiting and ringing.
@@ -290,6 +376,7 @@ func (r *Router) remove(ev Removed) {
 		why = OutcomeWithdrawn
 	}
 	w.forgotten = why == OutcomeAbandoned
+	w.leaveLine()
 	switch w.state {
 	case waiting:
 		r.dequeue(w)
@@ -308,12 +395,14 @@ func (r *Router) engage(ev Engaged) {
 	w := r.know(ev.Work)
 	if w.state == ringing && w.offer.agent == a { // taken another way than by the phone that rings
 		r.endOffer(w.offer, OutcomeAnsweredElsewhere, OutcomeAnsweredElsewhere)
+		w.leaveLine()
 	}
 	if !a.holds(w) {
-		a.open = append(a.open, holding{work: w})
+		a.open = append(a.open, holding{work: w, team: ev.Team})
 		w.holders = append(w.holders, a)
 	}
 	r.settle(w)
+	r.unstick(a)
 	r.touch(a)
 }
 

@@ -23,11 +23,12 @@ type world struct {
 func newWorld(t tester, pick func(int) int, agents, teams int) *world {
 	w := &world{tester: t, pick: pick, now: time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)}
 	for i := range agents {
-		w.cfg.Agents = append(w.cfg.Agents, Agent{ID: AgentID(fmt.Sprintf("a%04d", i)), CallLimit: pick(3)})
+		w.cfg.Agents = append(w.cfg.Agents, Agent{ID: AgentID(fmt.Sprintf("a%04d", i)), CallLimit: pick(3), Skills: []Skill{{"s0", pick(3)}, {"s1", pick(3)}}})
 	}
 	for i := range teams {
 		team := Team{
 			ID: TeamID(fmt.Sprintf("t%d", i)), NeedDesk: pick(4) == 0, WrapUp: time.Duration(pick(3)) * 10 * time.Second, AwayAfter: 3,
+			CallLimit: pick(4) % 3,
 		}
 		for _, a := range w.cfg.Agents {
 			if pick(teams) == 0 {
@@ -110,7 +111,7 @@ func (w *world) isDue(cmds []Command) bool {
 		return true
 	case Expired:
 		known := w.model.works[c.Work]
-		return known != nil && !known.Until.IsZero() && !known.Until.After(w.now)
+		return known != nil && (known.waits || known.rings != 0) && !known.Until.IsZero() && !known.Until.After(w.now)
 	case Stranded:
 		if len(cmds) < 2 {
 			return false
@@ -143,13 +144,21 @@ func (w *world) event() Event {
 	case kind < 75:
 		return Removed{w.someWork(), []Outcome{OutcomeAbandoned, OutcomeAbandoned, OutcomeWithdrawn, ""}[w.pick(4)]}
 	case kind < 78:
+		switch w.pick(4) {
+		case 0:
+			return Prioritized{w.someWork(), w.pick(3)}
+		case 1:
+			return Asked{w.someWork()}
+		case 2:
+			return QueueSet{w.someTeam(), w.pick(2) == 0}
+		}
 		return Tick{}
 	case kind < 88:
 		return w.presence()
 	case kind < 91:
 		id, a := w.someWork(), w.someAgent()
 		w.held = append(w.held, Held{Work: id, Agent: a})
-		return Engaged{id, a}
+		return Engaged{id, a, w.someTeam()}
 	case kind < 94: // moved, targeted, returned, or by nonsense to a team that is not there
 		ev := Queued{Work: w.someWork(), Team: w.someTeam(), Priority: w.pick(2), Since: w.now, Returned: w.pick(2) == 0}
 		if w.pick(2) == 0 {
@@ -168,6 +177,10 @@ func (w *world) event() Event {
 func (w *world) newCall() Event {
 	w.calls++
 	ev := Queued{Work: WorkID(fmt.Sprintf("w%05d", w.calls)), Team: w.cfg.Teams[w.pick(len(w.cfg.Teams))].ID, Since: w.now}
+	ev.Asks = w.someAsks()
+	if w.pick(4) == 0 {
+		ev.Sticky, ev.StickyUntil = w.someAgent(), w.now.Add(time.Duration(w.pick(20))*time.Second)
+	}
 	switch w.pick(8) {
 	case 0:
 		ev.Priority = 1 + w.pick(2)
@@ -187,6 +200,23 @@ func (w *world) callback(ev *Queued) {
 		ev.Until = w.now.Add(time.Duration(w.pick(61)-1) * time.Second)
 	}
 	ev.Lasting = w.pick(2) == 0
+}
+
+// someAsks is nothing mostly, else skills that relax and teams that open.
+func (w *world) someAsks() (a Asks) {
+	seconds := func() time.Duration { return time.Duration(w.pick(15)) * time.Second }
+	if w.pick(3) == 0 {
+		a.Skills = []Skill{{"s0", w.pick(3)}, {[]string{"s1", "nobody's"}[w.pick(6)/5], w.pick(3)}}
+		for after, i := seconds(), w.pick(3); i > 0; after, i = after+seconds(), i-1 {
+			a.Relax = append(a.Relax, Relax{after, []Skill{{a.Skills[w.pick(2)].Name, w.pick(2)}}})
+		}
+	}
+	if w.pick(3) == 0 {
+		for after, i := seconds(), 1+w.pick(2); i > 0; after, i = after+seconds(), i-1 {
+			a.Overflow = append(a.Overflow, Overflow{after, []TeamID{w.someTeam(), w.someTeam()}[:1+w.pick(2)]})
+		}
+	}
+	return a
 }
 
 // phoneEvent is one phone of a live or just ended offer, mostly doing what phones do.
@@ -220,7 +250,9 @@ func (w *world) release() Event {
 
 func (w *world) presence() Event {
 	a := w.someAgent()
-	switch w.pick(6) {
+	switch w.pick(7) {
+	case 6:
+		return ShiftSet{Agent: a, Off: w.pick(3) == 0}
 	case 0:
 		return PhonesChanged{Agent: a, Phones: []PhoneID{"p1", "p2"}[:w.pick(3)], Fresh: w.pick(2) == 0}
 	case 1:
