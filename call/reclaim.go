@@ -172,10 +172,7 @@ func (s *Switchboard) replaces(in sip.Invited) {
 	l.session.Begin()
 	l.session.Mute(l.muted)
 	c.typing = nil // on the phone that is left
-	if old.taped {
-		old.session.Tap(nil, sideAgent)
-		old.taped = false
-	}
+	old.untape()
 	c.bridge.Part(old.session)
 	c.far = l
 	s.dismiss(old, reasonFor(routing.OutcomeAnsweredElsewhere))

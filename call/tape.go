@@ -42,16 +42,23 @@ func (s *Switchboard) retape(c *liveCall, in []*line) {
 	}
 }
 
+// untape takes a line that leaves off the tape. What it has said is still on
+// its way.
+func (l *line) untape() {
+	if l.taped {
+		l.taped = false
+		l.session.Untap()
+	}
+}
+
+// stopTape ends the recording.
 func (s *Switchboard) stopTape(c *liveCall) {
 	if c.tape == nil {
 		return
 	}
-	c.caller.session.Tap(nil, sideCaller)
+	c.caller.session.Untap()
 	for _, l := range c.lines {
-		if l.taped {
-			l.taped = false
-			l.session.Tap(nil, sideAgent)
-		}
+		l.untape()
 	}
 	s.endPause(c)
 	c.tape.Close(s.now)

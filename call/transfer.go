@@ -262,6 +262,7 @@ func (s *Switchboard) handOver(c *liveCall) {
 		}
 	}
 	if old != nil {
+		old.untape()
 		s.leave(c, old)
 		s.dismiss(old, reasonTransferred)
 	}

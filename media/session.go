@@ -239,15 +239,23 @@ func (s *Session) Echo() {
 }
 
 // Tap has t told what the session says while it is seated and not muted; nil
-// ends it. side is handed on to t.
+// ends it at once. side is handed on to t.
 func (s *Session) Tap(t Tap, side int) {
 	s.post(func(now int64) {
-		s.tap, s.side = t, side
+		s.tap, s.side, s.tail = t, side, tail{}
 	})
 }
 
-// Close ends the session: RTCP BYE, both sockets closed, the seat given up, a
-// Play on it Cut. Its ports rest 2 s before they are used again. It may be
+// Untap ends the tap for what is said from now on: t is still told for 250 ms
+// of what the network brings late, whatever becomes of the session's seat, and
+// leaves out by the packets' timestamps what was said after its own end.
+func (s *Session) Untap() {
+	s.post(s.untap)
+}
+
+// Close ends the session: RTCP BYE, the seat given up, a Play on it Cut, both
+// sockets closed; where it has a tap, as Untap would, after it has listened for
+// another 250 ms. Its ports rest 2 s before they are used again. It may be
 // called again.
 func (s *Session) Close() {
 	if s.closed.Swap(true) {

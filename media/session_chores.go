@@ -5,6 +5,12 @@ import "time"
 // chore is what a session does now and then: see whether its peer has fallen
 // silent, report, keep a quiet relay alive.
 func (s *Session) chore(now int64) {
+	if s.ended {
+		if now >= s.tail.until {
+			s.vanish()
+		}
+		return
+	}
 	if !s.agreed || s.dormant {
 		return
 	}

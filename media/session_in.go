@@ -74,7 +74,9 @@ func (s *Session) receive(sock *socket, from netip.AddrPort, n int, now int64) {
 	if s.tap != nil {
 		s.record(p)
 	}
-	s.sort(p, now)
+	if !s.ended {
+		s.sort(p, now)
+	}
 }
 
 // record tells the tap of a packet that has just come, before it is sorted: a
@@ -82,9 +84,13 @@ func (s *Session) receive(sock *socket, from netip.AddrPort, n int, now int64) {
 // to it, and what it holds back need not wait. After a panic of the tap's the
 // packet is lost for the others too, and the shard goes on.
 func (s *Session) record(p *packet) {
+	if s.tail.until != 0 && p.came > s.tail.until {
+		s.tap = nil
+		return
+	}
 	b := &s.shard.bench
 	codec, pcm := s.codecOf(p.pt), b.wide[:0]
-	if s.table != nil && !s.muted && s.terms.Receive && !s.isEvent(p.pt) && p.pt != comfortNoise {
+	if s.saysAloud() && !s.isEvent(p.pt) && p.pt != comfortNoise {
 		coder := Coder(codec)
 		if codec == G722 {
 			coder = s.taped

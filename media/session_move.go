@@ -65,6 +65,9 @@ func (s *Session) moveTo(to *shard, order func(now int64)) {
 func (s *Session) leave(h, next *stay, now int64) {
 	h.here = false
 	paced, due := s.pace.set, s.pace.due
+	if s.ended && s.index >= 0 { // its tail is not worth a move
+		s.vanish()
+	}
 	if !s.ended {
 		s.cede(now)
 		s.unpack()

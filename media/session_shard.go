@@ -44,6 +44,7 @@ type media struct {
 	echo       bool // hears itself: alone at a table of its own
 	tap        Tap
 	side       int
+	tail       tail
 	clip       *Clip // the Play that is on, or nil
 	playID     PlayID
 	played     int // samples of it
@@ -96,6 +97,7 @@ func (s *Session) end(now int64) {
 	if s.ended {
 		return
 	}
+	s.untap(now)
 	s.cut(now)
 	s.sit(nil, now)
 	s.ended = true
@@ -107,11 +109,44 @@ func (s *Session) end(now int64) {
 		s.shard.giveBack(s.order.pop())
 	}
 	s.dropStray()
-	s.shard.dismiss(s)
 	s.bye(now)
+	if s.tap == nil {
+		s.vanish()
+	} // else the chores see to it, when its tail is over
+}
+
+// vanish gives back what an ended session has: its shard knows it no longer.
+func (s *Session) vanish() {
+	s.tap = nil
+	s.dropStray()
+	s.shard.dismiss(s)
 	s.shard.wait.remove(s.rtp)
 	s.shard.wait.remove(s.rtcp)
 	s.engine.ports.release(s.ports, s.engine.now())
+}
+
+// tailLength is for how long after its end a tap is told what comes late: the
+// recorder takes as much.
+const tailLength = int64(250 * time.Millisecond)
+
+// tail is what a tap is still told after its end.
+type tail struct {
+	until int64 // 0: it has not ended
+	said  bool  // the session was to be heard at that moment
+}
+
+func (s *Session) untap(now int64) {
+	if s.tap != nil && s.tail.until == 0 {
+		s.tail = tail{until: now + tailLength, said: s.saysAloud()}
+	}
+}
+
+// saysAloud says whether a tap may hear the session.
+func (s *Session) saysAloud() bool {
+	if s.tail.until != 0 {
+		return s.tail.said
+	}
+	return s.table != nil && !s.muted && s.terms.Receive
 }
 
 // apply takes what the peer and we have agreed on.

@@ -70,7 +70,12 @@ func (s *shard) run() {
 	}
 	for len(s.sessions) > 0 {
 		last := s.sessions[len(s.sessions)-1]
-		s.obey(&order{do: last.end}, s.engine.now())
+		s.obey(&order{do: func(now int64) {
+			last.end(now)
+			if last.index >= 0 { // no more is waited for
+				last.vanish()
+			}
+		}}, s.engine.now())
 		if n := len(s.sessions); n > 0 && s.sessions[n-1] == last {
 			s.sessions = s.sessions[:n-1] // its end panicked: its sockets are lost, the shard is not
 		}
@@ -208,6 +213,7 @@ func (s *shard) dismiss(one *Session) {
 	last := len(s.sessions) - 1
 	s.sessions[one.index] = s.sessions[last]
 	s.sessions[one.index].index = one.index
+	one.index = -1
 	s.sessions[last] = nil
 	s.sessions = s.sessions[:last]
 	s.load.Add(-1)
