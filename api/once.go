@@ -41,7 +41,7 @@ type answered struct {
 func (o *once) handler(h http.Handler, who func(*http.Request) string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		key := r.Header.Get("Idempotency-Key")
-		if key == "" || r.Method == http.MethodGet || r.Method == http.MethodHead || strings.HasPrefix(r.URL.Path, "/v1/tokens") { // a token is not kept
+		if key == "" || r.Method == http.MethodGet || r.Method == http.MethodHead || strings.HasPrefix(r.URL.Path, "/v1/tokens") || r.URL.Path == importPath { // a token is not kept, nor is a file
 			h.ServeHTTP(w, r)
 			return
 		}
@@ -81,6 +81,17 @@ func (o *once) handler(h http.Handler, who func(*http.Request) string) http.Hand
 			}
 		}
 	})
+}
+
+// clear forgets all answers.
+func (o *once) clear() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, name := range o.order {
+		if a := o.kept[name]; a != nil && a.status != 0 {
+			delete(o.kept, name)
+		}
+	}
 }
 
 // claim gives the answer of a name, and whether it is still to be made.

@@ -37,8 +37,14 @@ type Config struct {
 	Board *call.Switchboard
 	// Cards gives at most that many records of ended calls, newest first.
 	Cards func(most int) ([]call.Record, error)
-	// Records gives those that pass a filter, newest first.
-	Records func(store.Filter) ([]call.Record, error)
+	// Records gives those that pass a filter, newest first, and where the next
+	// page begins.
+	Records func(store.Filter) ([]call.Record, call.ID, error)
+	// Erase deletes what is kept of a contact whose deletion was begun; it goes
+	// on when ctx ends first.
+	Erase func(context.Context, call.Erasure) (calls int, err error)
+	// Country is that whose numbers are written without a plus.
+	Country func() string
 	// RemoveRecording deletes a recording's sound.
 	RemoveRecording func(id string) error
 	// Tokens are who may ask over TCP; nil: nobody.
@@ -79,6 +85,8 @@ type Server struct {
 	started time.Time
 
 	healthy, ready checked
+
+	importing sync.Mutex
 
 	once     once
 	stopping chan struct{} // closed when streams must end
@@ -156,7 +164,14 @@ func (s *Server) guard(h http.Handler) http.Handler {
 				answer(w, nil, &Error{Status: http.StatusInternalServerError, What: "the request met a defect", Cure: "see the log of the switch"})
 			}
 		}()
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		limit := int64(maxBody)
+		if r.URL.Path == importPath { // a file, which takes its time
+			limit = maxImport
+			c := http.NewResponseController(w)
+			_ = c.SetReadDeadline(time.Now().Add(importTimeout))
+			_ = c.SetWriteDeadline(time.Now().Add(2 * importTimeout))
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		h.ServeHTTP(w, r)
 	})
 }

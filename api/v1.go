@@ -8,11 +8,13 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"trunkline/call"
+	"trunkline/desk"
 )
 
 // who asks: the holder of a token, or the operator, who opened the control
@@ -71,6 +73,7 @@ func (s *Server) v1(known func(*http.Request) (who, bool)) (http.Handler, huma.A
 	s.callRoutes(api)
 	s.orderRoutes(api)
 	s.agentRoutes(api)
+	s.contactRoutes(api)
 	s.houseRoutes(api)
 	s.recordingRoutes(api)
 	s.tokenRoutes(api)
@@ -98,6 +101,11 @@ func schemaName(t reflect.Type, hint string) string {
 
 // route adds an operation: f answers it, and its errors become problems.
 func route[I, O any](api huma.API, scope Scope, pattern, summary string, f func(context.Context, *I) (*O, error)) {
+	operate(api, scope, pattern, summary, func(*huma.Operation) {}, askTimeout, f)
+}
+
+// operate is route for an operation that is otherwise, and may take a while.
+func operate[I, O any](api huma.API, scope Scope, pattern, summary string, otherwise func(*huma.Operation), timeout time.Duration, f func(context.Context, *I) (*O, error)) {
 	method, path, _ := strings.Cut(pattern, " ")
 	op := huma.Operation{
 		OperationID: operationID(method, path), Method: method, Path: path, Summary: summary,
@@ -108,8 +116,9 @@ func route[I, O any](api huma.API, scope Scope, pattern, summary string, f func(
 		op.Description = "Needs the scope " + string(scope) + "."
 		op.Errors = []int{http.StatusUnauthorized, http.StatusForbidden}
 	}
+	otherwise(&op)
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
-		ctx, cancel := context.WithTimeout(ctx, askTimeout)
+		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		out, err := f(ctx, in)
 		if err != nil {
@@ -169,10 +178,19 @@ func orderError(err error) error {
 		{call.ErrNoTarget, http.StatusUnprocessableEntity, ""},
 		{call.ErrNoDigits, http.StatusUnprocessableEntity, ""},
 		{call.ErrNotKept, http.StatusServiceUnavailable, ""},
+		{desk.ErrNoContact, http.StatusNotFound, "GET /v1/contacts lists them"},
+		{desk.ErrTaken, http.StatusConflict, "GET /v1/contacts?external_id= finds it"},
+		{desk.ErrSameContact, http.StatusConflict, ""},
+		{call.ErrInCall, http.StatusConflict, "delete it after the call"},
+		{call.ErrSettling, http.StatusConflict, "try again in some seconds"},
 	} {
 		if errors.Is(err, x.is) {
 			return &Error{Status: x.status, What: err.Error(), Cure: x.cure}
 		}
+	}
+	var refused desk.Refusal
+	if errors.As(err, &refused) {
+		return &Error{Status: http.StatusUnprocessableEntity, What: refused.Error()}
 	}
 	return err
 }

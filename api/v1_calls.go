@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"trunkline/call"
+	"trunkline/desk"
 	"trunkline/flight"
 	"trunkline/routing"
 	"trunkline/store"
@@ -27,7 +28,52 @@ type pageQuery struct {
 	Trunk   string    `query:"trunk" maxLength:"64" doc:"only calls over this trunk"`
 	From    time.Time `query:"from" doc:"only calls that began then or later"`
 	To      time.Time `query:"to" doc:"only calls that began before"`
-	Contact string    `query:"contact" maxLength:"64" doc:"only calls of this contact"`
+	Contact string    `query:"contact" maxLength:"64" doc:"only calls of this contact, or of those that have become it"`
+
+	Number    string `query:"number" maxLength:"64" doc:"digits within the caller's, the dialled or a transfer's number"`
+	Team      string `query:"team" maxLength:"64" doc:"only calls this team had part in"`
+	Flow      string `query:"flow" maxLength:"64"`
+	Direction string `query:"direction" enum:"inbound,outbound,internal"`
+	Tag       string `query:"tag" maxLength:"64"`
+	Note      string `query:"note" maxLength:"128" doc:"a text within a note or the caller's name"`
+	Outcome   string `query:"outcome" enum:"accepted,declined,no_answer,busy,unreachable,abandoned,too_late,misconfigured,withdrawn" doc:"of one of its offers: of the agent's and the team's, where those are asked for"`
+	Cause     string `query:"cause" maxLength:"64" doc:"why it ended, such as hangup"`
+	Answered  string `query:"answered" enum:"yes,no" doc:"whether somebody was talked with"`
+	Recorded  bool   `query:"recorded" doc:"only calls with recordings"`
+}
+
+// searchTime is how long one page is looked for; what is found by then is a
+// page, too.
+const searchTime = 2 * time.Second
+
+// filter is what a query asks the store.
+func (s *Server) filter(in *pageQuery) store.Filter {
+	f := store.Filter{
+		Before: call.ID(in.Before), From: in.From, To: in.To, Limit: in.Limit, Agent: routing.AgentID(in.Agent), Team: routing.TeamID(in.Team), Flow: routing.FlowID(in.Flow),
+		Number: in.Number, Direction: in.Direction, Tag: in.Tag, Note: in.Note, Outcome: routing.Outcome(in.Outcome), Cause: call.Cause(in.Cause), Recorded: in.Recorded,
+		Until: time.Now().Add(searchTime),
+	}
+	f.Trunk = named(f.Trunk, in.Trunk)
+	if in.Contact != "" {
+		f.Contact = desk.ContactID(in.Contact)
+		if c, there := s.cfg.Board.Contacts().Contact(f.Contact); there {
+			f.Contact, f.Also = c.ID, c.Merged
+		}
+	}
+	if in.Answered != "" {
+		yes := in.Answered == "yes"
+		f.Answered = &yes
+	}
+	return f
+}
+
+// cardOf is CardOf, with the contact as it is called now.
+func (s *Server) cardOf(r call.Record, now time.Time) Card {
+	c := CardOf(r, now)
+	if c.Contact != "" {
+		c.Contact = s.cfg.Board.Contacts().Resolve(c.Contact)
+	}
+	return c
 }
 
 func (s *Server) callRoutes(api huma.API) {
@@ -46,7 +92,7 @@ func (s *Server) callRoutes(api huma.API) {
 	route(api, ScopeAgent, "GET /v1/calls/{id}", "One call card, also while the call goes on",
 		func(ctx context.Context, in *CallPath) (*body[Card], error) {
 			r, err := s.record(ctx, in.ID)
-			return answerOf(CardOf(r, time.Now()), err)
+			return answerOf(s.cardOf(r, time.Now()), err)
 		})
 	route(api, ScopeAdmin, "GET /v1/calls/{id}/ladder", "What the legs of a recent call said, without secrets: SIP, decisions, sound",
 		func(ctx context.Context, in *CallPath) (*body[flight.Call], error) {
@@ -66,19 +112,62 @@ func (s *Server) callRoutes(api huma.API) {
 			}}, nil
 		})
 	route(api, ScopeAgent, "GET /v1/records", "Cards of ended calls, newest first; an agent's token sees the agent's own",
-		func(ctx context.Context, in *pageQuery) (*body[[]Card], error) {
+		func(ctx context.Context, in *pageQuery) (*page[[]Card], error) {
 			asks := asker(ctx)
 			if asks.scope == ScopeAgent {
 				in.Agent = asks.agent
 			}
-			f := store.Filter{Before: call.ID(in.Before), From: in.From, To: in.To, Limit: in.Limit, Agent: routing.AgentID(in.Agent)}
-			f.Trunk, f.Contact = named(f.Trunk, in.Trunk), named(f.Contact, in.Contact)
-			all, err := s.cfg.Records(f)
-			cards := []Card{}
-			for _, r := range all {
-				cards = append(cards, CardOf(r, r.Ended))
+			all, next, err := s.cfg.Records(s.filter(in))
+			if err != nil {
+				return nil, err
 			}
-			return answerOf(cards, err)
+			out := &page[[]Card]{Next: string(next), Body: []Card{}}
+			for _, r := range all {
+				out.Body = append(out.Body, s.cardOf(r, r.Ended))
+			}
+			return out, nil
+		})
+	s.callLabelRoutes(api)
+}
+
+// callLabelRoutes are notes and tags on calls: during the call and after it.
+func (s *Server) callLabelRoutes(api huma.API) {
+	amend := func(ctx context.Context, id string, kind call.FactKind, change func(*call.Record, time.Time) error) (*body[Card], error) {
+		if _, err := s.record(ctx, id); err != nil { // there, and to be seen by who asks
+			return nil, err
+		}
+		asks := asker(ctx)
+		r, err := s.cfg.Board.Amend(ctx, call.ID(id), s.cfg.Card, change, call.Fact{Kind: kind, By: routing.AgentID(asks.agent), Reason: "by " + asks.name})
+		return answerOf(s.cardOf(r, time.Now()), err)
+	}
+	route(api, ScopeAgent, "POST /v1/calls/{id}/notes", "Add a note to a call, also after it",
+		func(ctx context.Context, in *struct {
+			CallPath
+			Key  string `header:"Idempotency-Key" maxLength:"200"`
+			Body noteIn
+		}) (*body[Card], error) {
+			asks := asker(ctx)
+			return amend(ctx, in.ID, call.FactNoted, func(r *call.Record, now time.Time) error {
+				n, err := desk.NewNote(now, asks.author(), in.Body.Text)
+				if err == nil {
+					r.Notes, err = desk.AddNote(r.Notes, n)
+				}
+				return err
+			})
+		})
+	route(api, ScopeAgent, "POST /v1/calls/{id}/tags", "Put tags on a call, and take tags off, also after it",
+		func(ctx context.Context, in *struct {
+			CallPath
+			Key  string `header:"Idempotency-Key" maxLength:"200"`
+			Body tagsIn
+		}) (*body[Card], error) {
+			return amend(ctx, in.ID, call.FactTagged, func(r *call.Record, _ time.Time) (err error) {
+				tags, err := desk.AddTags(desk.RemoveTags(r.Tags, in.Body.Remove...), in.Body.Add...)
+				if err == nil {
+					r.Tags = tags
+				}
+				return err
+			})
 		})
 }
 

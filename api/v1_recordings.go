@@ -37,7 +37,7 @@ func (s *Server) recordingRoutes(api huma.API) {
 			Before string `query:"before" maxLength:"64" doc:"only of calls older than this one"`
 			Agent  string `query:"agent" maxLength:"64"`
 		}) (*body[[]CallRecording], error) {
-			all, err := s.cfg.Records(store.Filter{Before: call.ID(in.Before), Limit: in.Limit, Agent: routing.AgentID(in.Agent)})
+			all, _, err := s.cfg.Records(store.Filter{Before: call.ID(in.Before), Limit: in.Limit, Agent: routing.AgentID(in.Agent)})
 			out := []CallRecording{}
 			for _, r := range all {
 				for _, one := range CardOf(r, r.Ended).Recordings {
@@ -85,7 +85,7 @@ func (s *Server) recordingRoutes(api huma.API) {
 			if err := s.cfg.RemoveRecording(string(one.ID)); err != nil {
 				return nil, err
 			}
-			return nil, s.cfg.Board.RecordingDeleted(ctx, record, one.ID, asker(ctx).name)
+			return nil, s.cfg.Board.RecordingDeleted(ctx, record.ID, s.cfg.Card, one.ID, asker(ctx).name)
 		})
 }
 

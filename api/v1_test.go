@@ -17,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"trunkline/call"
+	"trunkline/desk"
 	"trunkline/flight"
 	"trunkline/internal/golden"
 	"trunkline/store"
@@ -32,6 +33,10 @@ type house struct {
 	text   map[string]string // tokens by who has them
 	sound  []byte
 	gone   []string // recordings removed
+
+	asked    store.Filter // of the records, the last time
+	erased   []desk.ContactID
+	eraseErr error
 }
 
 func newHouse(t *testing.T) *house {
@@ -59,12 +64,18 @@ func newHouse(t *testing.T) *house {
 	one.Recordings[0].Path = wav
 	h.server = New(Config{
 		Board: board(t), Version: "v1", Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Tokens: h.tokens,
-		Records: func(f store.Filter) ([]call.Record, error) {
+		Records: func(f store.Filter) ([]call.Record, call.ID, error) {
+			h.asked = f
 			if f.Agent != "" && f.Agent != "ann" {
-				return nil, nil
+				return nil, "", nil
 			}
-			return []call.Record{one}, nil
+			return []call.Record{one}, older, nil
 		},
+		Erase: func(_ context.Context, e call.Erasure) (int, error) {
+			h.erased = append(h.erased, e.Contact)
+			return 1, h.eraseErr
+		},
+		Country:         func() string { return "US" },
 		Card:            func(id call.ID) (call.Record, bool, error) { return one, id == older, nil },
 		Ladder:          func(string) (flight.Call, bool) { return flight.Call{ID: string(older)}, true },
 		RemoveRecording: func(id string) error { h.gone = append(h.gone, id); return os.Remove(wav) },
@@ -147,7 +158,7 @@ func TestEveryRouteRefusesTheAnonymousTheWrongScopeAndTheWrongAgent(t *testing.T
 			}
 		}
 		lower := map[Scope][]string{ScopeSupervisor: {"ann"}, ScopeAdmin: {"ann", "sue"}}[need]
-		if need == ScopeAgent && strings.Contains(op.Path, "{id}") {
+		if need == ScopeAgent && strings.Contains(op.Path, "{id}") && !strings.HasPrefix(op.Path, "/v1/contacts") { // contacts are everybody's
 			lower = []string{"bob"} // it is ann's
 		}
 		for _, as := range lower {
@@ -161,6 +172,10 @@ func TestEveryRouteRefusesTheAnonymousTheWrongScopeAndTheWrongAgent(t *testing.T
 					body = `{"channel": "all"}`
 				case strings.HasSuffix(path, "/dial"):
 					body = `{"number": "102"}`
+				case strings.HasSuffix(path, "/notes"):
+					body = `{"text": "x"}`
+				case strings.HasSuffix(path, "/tags"):
+					body = `{"add": ["x"]}`
 				case strings.HasPrefix(path, "/v1/calls/"):
 					body = `{"as": "ann"}`
 				}

@@ -108,7 +108,7 @@ func (h *Hooks) taken(name string, seq uint64) {
 }
 
 func (h *Hooks) run(ctx context.Context, w Webhook) {
-	client := clientOf(w)
+	client := clientOf(w.Private, webhookTimeout)
 	defer client.CloseIdleConnections()
 	wait := time.Duration(0)
 	for ctx.Err() == nil {
@@ -187,24 +187,33 @@ func send(ctx context.Context, client *http.Client, w Webhook, facts []json.RawM
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(body))
+	status, _, err := post(ctx, client, w.URL, w.Secret, body)
+	if err == nil && status/100 != 2 {
+		err = fmt.Errorf("it answered %d", status)
+	}
+	return err
+}
+
+// post posts JSON, signed, and reads the answer, of which it takes maxBody at most.
+func post(ctx context.Context, client *http.Client, url, secret string, body []byte) (status int, answer []byte, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	at := strconv.FormatInt(time.Now().Unix(), 10)
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "trunkline")
-	r.Header.Set("Trunkline-Signature", "t="+at+",v1="+Signature(w.Secret, at, body))
+	r.Header.Set("Trunkline-Signature", "t="+at+",v1="+Signature(secret, at, body))
 	resp, err := client.Do(r)
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxBody))
-	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("it answered %s", resp.Status)
+	answer, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if err == nil && len(answer) > maxBody {
+		err = errors.New("its answer is too long")
 	}
-	return nil
+	return resp.StatusCode, answer, err
 }
 
 // Signature is what a receiver compares.
@@ -218,21 +227,21 @@ func Signature(secret, at string, body []byte) string {
 // clientOf is a client that follows no redirect, uses no proxy, and connects
 // to no private address unless permitted. The address is looked at when it is
 // connected to: what the name led to before does not count.
-func clientOf(w Webhook) *http.Client {
-	d := net.Dialer{Timeout: webhookTimeout, Control: func(_, address string, _ syscall.RawConn) error {
+func clientOf(private bool, timeout time.Duration) *http.Client {
+	d := net.Dialer{Timeout: timeout, Control: func(_, address string, _ syscall.RawConn) error {
 		a, err := netip.ParseAddrPort(address)
 		if err != nil {
 			return err
 		}
-		if !w.Private && !public(a.Addr()) {
+		if !private && !public(a.Addr()) {
 			return fmt.Errorf("%s is no public address: write private: true if it is meant", a.Addr())
 		}
 		return nil
 	}}
 	return &http.Client{
-		Timeout:       webhookTimeout,
+		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport:     &http.Transport{DialContext: d.DialContext, MaxIdleConns: 1, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: webhookTimeout},
+		Transport:     &http.Transport{DialContext: d.DialContext, MaxIdleConns: askers, MaxIdleConnsPerHost: askers, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: timeout},
 	}
 }
 

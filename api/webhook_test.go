@@ -86,7 +86,7 @@ func TestAWebhookNeverReachesAPrivateAddress(t *testing.T) {
 	defer srv.Close()
 	// localhost is a name that leads to loopback: as after a rebinding.
 	for _, url := range []string{srv.URL, strings.Replace(srv.URL, "127.0.0.1", "localhost", 1)} {
-		if err := send(t.Context(), clientOf(Webhook{}), Webhook{URL: url}, nil); err == nil || !strings.Contains(err.Error(), "no public address") {
+		if err := send(t.Context(), clientOf(false, webhookTimeout), Webhook{URL: url}, nil); err == nil || !strings.Contains(err.Error(), "no public address") {
 			t.Errorf("%s: got %v, want it refused", url, err)
 		}
 	}
@@ -95,7 +95,7 @@ func TestAWebhookNeverReachesAPrivateAddress(t *testing.T) {
 	}
 	elsewhere := httptest.NewServer(http.RedirectHandler(srv.URL, http.StatusTemporaryRedirect))
 	defer elsewhere.Close()
-	if err := send(t.Context(), clientOf(Webhook{Private: true}), Webhook{URL: elsewhere.URL}, nil); err == nil || reached {
+	if err := send(t.Context(), clientOf(true, webhookTimeout), Webhook{URL: elsewhere.URL}, nil); err == nil || reached {
 		t.Errorf("a redirect: got %v, want it not followed", err)
 	}
 	for text, want := range map[string]bool{

@@ -45,6 +45,22 @@ type Bound struct {
 // ContactKept is a contact that was made or changed.
 type ContactKept struct{ Contact desk.Contact }
 
+// ContactGone is a contact that is no more.
+type ContactGone struct{ Contact desk.ContactID }
+
+// ContactMerged is a contact that another has become part of.
+type ContactMerged struct {
+	Contact desk.Contact
+	Gone    desk.ContactID
+}
+
+// Erasing is a contact of which everything kept is to be deleted; ContactErased
+// says that it is.
+type Erasing struct{ Erasure Erasure }
+
+// ContactErased ends Erasing.
+type ContactErased struct{ Contact desk.ContactID }
+
 func (Fact) entry()           {}
 func (RouterEvent) entry()    {}
 func (RouterSnapshot) entry() {}
@@ -52,6 +68,10 @@ func (Opened) entry()         {}
 func (Closed) entry()         {}
 func (Bound) entry()          {}
 func (ContactKept) entry()    {}
+func (ContactGone) entry()    {}
+func (ContactMerged) entry()  {}
+func (Erasing) entry()        {}
+func (ContactErased) entry()  {}
 
 // Boot is what the journal knew at start.
 type Boot struct {
@@ -66,5 +86,6 @@ type Boot struct {
 	Unsealed []Record // calls that had ended, whose recordings were not sealed yet
 	Bindings []sip.Binding
 	Contacts []desk.Contact
-	Spent    []Spent // on numbers dialled; of older days too
+	Erasing  []Erasure // deletions of contacts that a crash cut short
+	Spent    []Spent   // on numbers dialled; of older days too
 }

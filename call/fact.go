@@ -58,6 +58,13 @@ const (
 	FactAgentStatus      FactKind = "agent.status"
 	FactAgentPhones      FactKind = "agent.phones"
 	FactContactMade      FactKind = "contact.made"
+	FactContactChanged   FactKind = "contact.changed"
+	FactContactMerged    FactKind = "contact.merged"    // Gone has become Contact
+	FactContactDeleted   FactKind = "contact.deleted"   // Reason: by whom; what is kept of it follows
+	FactContactErased    FactKind = "contact.erased"    // nothing is kept of it any more; Count: its calls
+	FactContactsImported FactKind = "contacts.imported" // Count: those made or changed
+	FactNoted            FactKind = "call.noted"        // a note was added to the card
+	FactTagged           FactKind = "call.tagged"       // the card's tags were changed
 )
 
 // Fact is one thing that happened: numbered without gaps, timed, journalled.
@@ -78,6 +85,7 @@ type Fact struct {
 	Offer     routing.OfferID `json:"offer,omitempty"`
 	Outcome   routing.Outcome `json:"outcome,omitempty"`
 	Contact   desk.ContactID  `json:"contact,omitempty"`
+	Gone      desk.ContactID  `json:"gone,omitempty"` // of a merge
 	Recording recorder.ID     `json:"recording,omitempty"`
 	Reason    string          `json:"reason,omitempty"`
 	State     string          `json:"state,omitempty"` // of a trunk

@@ -124,7 +124,11 @@ func (s *Switchboard) play(c *liveCall, cmd routing.FlowPlay) {
 
 // whoCalls is what a flow can ask of the caller.
 func (c *liveCall) whoCalls() routing.FlowCaller {
-	return routing.FlowCaller{Number: string(c.customer()), Called: c.record.Dialled, Name: c.record.Name}
+	who := routing.FlowCaller{Number: string(c.customer()), Called: c.record.Dialled, Name: c.record.Name}
+	if known := c.contact; known.ID != "" && !known.Anonymous {
+		who.Contact, who.Tags, who.Attributes = string(known.Kind), known.Tags, known.Attributes.Map()
+	}
+	return who
 }
 
 func (s *Switchboard) stopPlay(c *liveCall) {
@@ -146,8 +150,7 @@ func (s *Switchboard) queue(c *liveCall, q routing.FlowQueue) {
 	c.record.enter(s.now, Segment{Kind: SegmentQueue, Team: q.Team})
 	s.callFact(c, Fact{Kind: FactQueued, Team: q.Team})
 	s.keep(c)
-	c.waiting = routing.Queued{Work: routing.WorkID(c.id), Team: q.Team, Target: q.Agent, Priority: q.Priority, Since: c.came, Returned: q.Returned}
-	s.route(c.waiting)
+	s.offerable(c, routing.Queued{Work: routing.WorkID(c.id), Team: q.Team, Target: q.Agent, Priority: q.Priority, Since: c.came, Returned: q.Returned})
 }
 
 // unqueue takes the call from the router, with all its offers.
@@ -155,7 +158,7 @@ func (s *Switchboard) unqueue(c *liveCall, why routing.Outcome) {
 	if !c.queued {
 		return
 	}
-	c.queued = false
+	c.queued, c.untold = false, false
 	s.route(routing.Removed{Work: routing.WorkID(c.id), Why: why})
 }
 

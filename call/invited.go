@@ -162,23 +162,6 @@ func (s *Switchboard) identify(c *liveCall, in sip.Invited, trunk Trunk) {
 	c.record.Name, c.record.Caller, c.record.CallerSource = c.shown.Display, number, source
 }
 
-// know finds the caller's contact, or makes a lead. Whoever withholds the
-// number gets a contact of their own; what is no E.164 number names nobody.
-func (s *Switchboard) know(c *liveCall) {
-	number := c.customer()
-	if !c.hidden && !number.IsE164() {
-		return
-	}
-	contact, made := s.book.Match(number, c.record.Name, s.now)
-	if c.record.Contact = contact.ID; contact.Name != "" && !contact.Anonymous {
-		c.record.Name = contact.Name
-	}
-	if made {
-		s.append(ContactKept{contact})
-		s.callFact(c, Fact{Kind: FactContactMade, Contact: contact.ID})
-	}
-}
-
 // sound opens the caller's session and reads its offer.
 func (s *Switchboard) sound(c *liveCall, in sip.Invited, trunk Trunk) *refusal {
 	c.bridge = s.hands.Media.NewBridge(media.BridgeID(c.id))

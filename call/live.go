@@ -109,6 +109,7 @@ type liveCall struct {
 	came    time.Time    // when the INVITE was read: the order of a queue, whoever was handled first
 	shown   sip.NameAddr // the caller as the carrier names them: Display and User
 	hidden  bool         // the caller withholds the number
+	contact desk.Contact // as it is known now
 	history []string     // History-Info of the INVITE
 	hops    int          // Max-Forwards of the INVITE: what is dialled for it gets one less (RFC 7332)
 
@@ -124,6 +125,8 @@ type liveCall struct {
 	answered bool           // the caller's leg was sent a 200
 	early    bool           // sound flows before that: the caller is told of it
 	queued   bool           // waits in the router
+	asked    time.Time      // until when an offer waits for a look-up of the caller; zero: for none
+	untold   bool           // queued, and the router does not know it yet because of that
 	waiting  routing.Queued // as it was told to the router
 	unkept   bool           // in Switchboard.unkept
 	ended    bool           // has its Ending; only lines that are leaving remain
@@ -208,6 +211,9 @@ func (s *Switchboard) rearm(c *liveCall) {
 		}
 		soonest(c.unpauseAt)
 		soonest(c.doubtful())
+		if c.untold {
+			soonest(c.asked)
+		}
 	}
 	s.alarms.set(c, at)
 }
@@ -236,6 +242,9 @@ func (s *Switchboard) alarm(c *liveCall) {
 	}
 	if c.typing != nil && due(c.typing.until) {
 		s.typed(c)
+	}
+	if c.untold && due(c.asked) {
+		s.heardOf(c)
 	}
 	if due(c.unpauseAt) {
 		_ = s.unpause(c, "")

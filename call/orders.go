@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"trunkline/recorder"
 	"trunkline/routing"
 	"trunkline/sip"
 )
@@ -244,23 +243,4 @@ func (c *liveCall) status() CallStatus {
 		State: last.Kind, Agent: last.Agent, Since: last.From, Began: c.record.Initiated, Sound: c.sounds(),
 		SRTP: append([]Secured(nil), c.record.SRTP...),
 	}
-}
-
-// RecordingDeleted puts it on the card of an ended call that a recording's
-// sound was deleted, and by whom: an audit line that stays.
-func (s *Switchboard) RecordingDeleted(ctx context.Context, r Record, id recorder.ID, by string) error {
-	_, err := ask(ctx, s, func(now time.Time) struct{} {
-		r = r.clone()
-		if one := r.recorded(id); one != nil {
-			one.Note = "deleted " + now.UTC().Format(time.RFC3339) + " by " + by
-		}
-		s.log.Info("a recording was deleted", "call", r.ID, "reason", "by "+by)
-		s.fact(Fact{Kind: FactRecordingDeleted, Call: r.ID, Recording: id, Reason: "by " + by})
-		s.append(Closed{r})
-		return struct{}{}
-	})
-	if err != nil {
-		return err
-	}
-	return s.kept(ctx)
 }

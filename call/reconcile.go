@@ -56,7 +56,7 @@ func (s *Switchboard) reconcile() {
 			s.mismatch("a transfer waits whom the router does not know", routing.WorkID(c.id), c.transfer.to.Agent)
 			c.transfer.queued = false
 			s.transferFailed(c, routing.OutcomeWithdrawn, 0)
-		case c.queued && !waits[c.id]:
+		case c.queued && !c.untold && !waits[c.id]:
 			s.mismatch("a caller waits whom the router does not know", routing.WorkID(c.id), "")
 			s.route(c.waiting)
 		}

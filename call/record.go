@@ -26,6 +26,9 @@ type Record struct {
 	Contact desk.ContactID `json:"contact,omitempty"`
 	Flow    routing.FlowID `json:"flow,omitempty"`
 
+	Notes []desk.Note `json:"notes,omitempty"`
+	Tags  []string    `json:"tags,omitempty"`
+
 	CallerSource CallerSource `json:"caller_source,omitempty"` // where Caller was read; "" for a caller who withholds it
 	Diversion    []string     `json:"diversion,omitempty"`     // who sent the call on before it came here, the last first, as received
 
@@ -199,6 +202,8 @@ func (r *Record) lastKnown() time.Time {
 func (r *Record) clone() Record {
 	c := *r
 	c.Offers = append([]Offered(nil), r.Offers...)
+	c.Notes = append([]desk.Note(nil), r.Notes...)
+	c.Tags = append([]string(nil), r.Tags...)
 	c.Diversion = append([]string(nil), r.Diversion...)
 	c.Segments = append([]Segment(nil), r.Segments...)
 	c.Transfers = append([]Transferred(nil), r.Transfers...)

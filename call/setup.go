@@ -41,6 +41,9 @@ type Setup struct {
 	PauseTone    *media.Clip    // heard by both when a recording is paused and goes on; nil: none
 	TransferRing time.Duration  // of a number that a transfer dials; 0: 30 s
 
+	AlwaysLead    bool          // every call in makes a new lead, whoever has the number
+	KeepAnonymous time.Duration // contacts of anonymous callers of whom nothing else is known; 0: until there are too many
+
 	MaxCalls    int           // at once; 0: no limit
 	MaxDuration time.Duration // of a call, from its answer; 0: no limit
 	RTPTimeout  time.Duration

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,9 @@ type Hands struct {
 	// Sync waits until all that was appended before it is on disk; orders are
 	// answered after it, never the loop. Nil: nothing waits.
 	Sync func(context.Context) error
+	// LookUp begins to ask who a number is; LookedUp takes the answer. It never
+	// blocks. False: there is nobody to ask, or it was asked lately. Nil: nobody.
+	LookUp func(LookUp) bool
 	// Watch is told of what comes and goes.
 	Watch Watch
 	// Repaired are the recordings that a crash left open, as they are now.
@@ -42,10 +46,11 @@ type Config struct {
 // they post to the loop. Those that return an answer wait for the loop and
 // are bounded by their context.
 type Switchboard struct {
-	log    *slog.Logger
-	box    *mailbox
-	done   chan struct{} // closed when Run has returned
-	behind atomic.Int64  // ns of the last letter that waited too long; 0: never
+	log      *slog.Logger
+	box      *mailbox
+	done     chan struct{} // closed when Run has returned
+	amending sync.Mutex    // of who changes a card that the loop may not hold, see Amend
+	behind   atomic.Int64  // ns of the last letter that waited too long; 0: never
 
 	// Owned by the loop.
 	hands      Hands
@@ -78,6 +83,7 @@ type Switchboard struct {
 	// The journal: what this turn of the loop has to say, see journal.go.
 	factSeq          uint64
 	spent            map[string]Spent // on numbers dialled, see caps.go
+	sweepAt          time.Time        // when contacts of anonymous callers are looked at
 	chargeAt         time.Time        // when the calls that are up are charged
 	out              []Entry
 	unkept           []*liveCall // whose record has changed
@@ -266,6 +272,7 @@ func (s *Switchboard) ring() {
 	if !s.checkAt.After(s.now) {
 		s.checkAt = s.now.Add(checkEvery)
 		s.sayRest()
+		s.dropStrangers()
 		s.reconcile()
 		if !s.chargeAt.After(s.now) {
 			s.chargeAt = s.now.Add(chargeEvery)

@@ -27,6 +27,7 @@ func (r *reader) check(c *Config) {
 	r.checkMedia(c)
 	r.checkHEP(c)
 	r.checkWebhooks(c)
+	r.checkLookup(c)
 	r.checkTrunks(c)
 	r.checkNumbers(c)
 	r.checkDial(c)
@@ -143,6 +144,7 @@ func (r *reader) checkMedia(c *Config) {
 	r.atLeast("retention.records", c.Retention.Records, time.Hour)
 	r.atLeast("retention.recordings", c.Retention.Recordings, time.Hour)
 	r.atLeast("retention.facts", c.Retention.Facts, time.Hour)
+	r.atLeast("retention.anonymous", c.Retention.Anonymous, time.Hour)
 	r.checkTimers("session_timers", c.SessionTimers)
 	r.atLeast("callbacks.for", c.Callbacks.For, time.Minute)
 

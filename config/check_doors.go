@@ -107,13 +107,36 @@ func (r *reader) checkWebhooks(c *Config) {
 	for _, w := range c.Webhooks {
 		key := join("webhooks", w.ID)
 		r.name(key, w.ID)
-		if u, err := url.Parse(w.URL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-			r.fail(join(key, "url"), "%q is no address of a receiver: write one such as https://crm.example/hook", w.URL)
-		}
-		if len(w.Secret.Reveal()) < 16 {
-			r.fail(join(key, "secret"), "is missing or short: write one of 16 characters or more")
-		}
+		r.checkReceiver(key, w.URL, w.Secret)
 	}
+}
+
+// checkReceiver checks where something is posted to, and how it is signed.
+func (r *reader) checkReceiver(key, to string, secret Secret) {
+	if u, err := url.Parse(to); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		r.fail(join(key, "url"), "%q is no address of a receiver: write one such as https://crm.example/hook", to)
+	}
+	if len(secret.Reveal()) < 16 {
+		r.fail(join(key, "secret"), "is missing or short: write one of 16 characters or more")
+	}
+}
+
+// checkLookup checks who is asked who calls.
+func (r *reader) checkLookup(c *Config) {
+	l := c.Contacts.Lookup
+	if l.Timeout < 50*time.Millisecond || l.Timeout > 10*time.Second {
+		r.fail("contacts.lookup.timeout", "%s is out of range: write a time from 50ms to 10s", written(l.Timeout))
+	}
+	if l.Cache < 0 || l.Cache > 30*day {
+		r.fail("contacts.lookup.cache", "%s is out of range: write a time from 0s to 30d", written(l.Cache))
+	}
+	if l.URL == "" {
+		if !l.Secret.Empty() {
+			r.warn("contacts.lookup.secret", "has nobody to be shown to: write contacts.lookup.url, such as https://crm.example/who")
+		}
+		return
+	}
+	r.checkReceiver("contacts.lookup", l.URL, l.Secret)
 }
 
 // checkHEP checks the collector's address.

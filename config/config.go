@@ -61,6 +61,8 @@ type Config struct {
 	Controls Controls `yaml:"controls"`
 	// Requests to be rung back.
 	Callbacks Callbacks `yaml:"callbacks"`
+	// Who calls.
+	Contacts Contacts `yaml:"contacts"`
 	// When somebody is there, by name, for the hours steps of flows.
 	Hours []Hours `yaml:"hours,keyed"`
 	// What a caller passes through, by name.
@@ -140,6 +142,30 @@ type Retention struct {
 	Recordings time.Duration `yaml:"recordings"`
 	// What happened, as numbered facts.
 	Facts time.Duration `yaml:"facts"`
+	// Contacts of anonymous callers of whom nothing else was written down.
+	Anonymous time.Duration `yaml:"anonymous"`
+}
+
+// Contacts is how callers are known.
+type Contacts struct {
+	// Every call in makes a new lead, also where a contact has the number.
+	AlwaysCreateLead bool `yaml:"always_create_lead"`
+	// Who is asked over HTTP what is known of a number.
+	Lookup Lookup `yaml:"lookup"`
+}
+
+// Lookup asks another system, such as a CRM, who calls.
+type Lookup struct {
+	// Where the question is posted to, https:// or http://; empty: nobody is asked.
+	URL string `yaml:"url"`
+	// Secret of the signature, 16 characters or more.
+	Secret Secret `yaml:"secret"`
+	// No answer by then: the question is given up. A call waits 300ms for it at most, and shows the answer whenever it comes.
+	Timeout time.Duration `yaml:"timeout"`
+	// How long the same number is not asked for again.
+	Cache time.Duration `yaml:"cache"`
+	// Its address may be private or loopback.
+	Private bool `yaml:"private"`
 }
 
 // Webhook is one receiver of facts.

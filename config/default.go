@@ -37,7 +37,7 @@ func Default() *Config {
 			HeldTimeout:  30 * time.Minute,
 		},
 		Calls:     Calls{Max: 500, MaxDuration: 4 * time.Hour},
-		Retention: Retention{Records: 365 * day, Recordings: 90 * day, Facts: 365 * day},
+		Retention: Retention{Records: 365 * day, Recordings: 90 * day, Facts: 365 * day, Anonymous: 30 * day},
 
 		Webhooks:      []Webhook{},
 		HEP:           HEP{ID: 1, Password: NewSecret("")},
@@ -54,6 +54,7 @@ func Default() *Config {
 			Codes:        Codes{Active: "*40", Away: "*41", WrapUp: "*42", Pickup: "*44", Reclaim: "*11", Echo: "*43"},
 		},
 		Callbacks: Callbacks{For: 2 * time.Hour},
+		Contacts:  Contacts{Lookup: Lookup{Secret: NewSecret(""), Timeout: time.Second, Cache: 10 * time.Minute}},
 		Flows:     []Flow{},
 		Hours:     []Hours{},
 	}

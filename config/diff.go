@@ -24,7 +24,7 @@ func (c Changes) Empty() bool { return len(c.Applied)+len(c.NeedsRestart) == 0 }
 // bound are the keys whose values were given to sockets, folders and threads
 // at the start.
 var bound = []string{
-	"domain", "data_dir", "listen", "nat", "retention", "session_timers", "dns", "hep", "webhooks",
+	"domain", "data_dir", "listen", "nat", "retention", "session_timers", "dns", "hep", "webhooks", "contacts.lookup",
 	"media.ports", "media.codecs", "media.jitter_buffer",
 }
 

@@ -27,16 +27,34 @@ const (
 
 // Contact is a person or company that calls or is called.
 type Contact struct {
-	ID        ContactID `json:"id"`
-	Kind      Kind      `json:"kind"`
-	Name      string    `json:"name,omitempty"`
-	Numbers   []Number  `json:"numbers,omitempty"`
-	Made      time.Time `json:"made"`
-	Anonymous bool      `json:"anonymous,omitempty"` // made for one anonymous call; never matched again
+	ID         ContactID   `json:"id"`
+	Kind       Kind        `json:"kind"`
+	Name       string      `json:"name,omitempty"`
+	External   string      `json:"external_id,omitempty"` // its name in the company's own system; no two contacts share one
+	Numbers    []Number    `json:"numbers,omitempty"`     // E.164, the main one first
+	Attributes Attributes  `json:"attributes,omitempty"`
+	Tags       []string    `json:"tags,omitempty"`
+	Notes      []Note      `json:"notes,omitempty"`
+	Made       time.Time   `json:"made"`
+	Changed    time.Time   `json:"changed,omitzero"`
+	Anonymous  bool        `json:"anonymous,omitempty"` // made for one anonymous call; never matched again
+	Merged     []ContactID `json:"merged,omitempty"`    // the contacts that became this one: what names them means it
+	Aliases    []string    `json:"aliases,omitempty"`   // their names in the company's own system
 }
 
-// maxName bounds a contact's name, in bytes.
-const maxName = 128
+// The bounds of a contact, in bytes and entries.
+const (
+	maxName       = 128
+	maxExternal   = 128
+	maxNumbers    = 20
+	maxAttributes = 50
+	maxKey        = 64
+	maxValue      = 1000
+	maxTags       = 50
+	maxTag        = 64
+	maxNotes      = 500
+	maxNote       = 4000
+)
 
 // CleanName makes a display name from the wire fit to keep and show: valid
 // UTF-8, no control or invisible formatting characters (they reorder or hide

@@ -355,6 +355,18 @@ func (b *Box) forget(k *kept) {
 	}
 }
 
+// Forget forgets an ended call at once; there need not be one.
+func (b *Box) Forget(call string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	k := b.calls[call]
+	if k == nil || k.Ended.IsZero() {
+		return
+	}
+	b.ended = slices.DeleteFunc(b.ended, func(x *kept) bool { return x == k })
+	b.forget(k)
+}
+
 // Call gives what is kept of a call, or false.
 func (b *Box) Call(id string) (Call, bool) {
 	b.mu.Lock()

@@ -27,6 +27,7 @@ const (
 	bucketBindings = "bindings" // account → []sip.Binding
 	bucketSpent    = "spent"    // account → call.Spent, of its last day
 	bucketContacts = "contacts" // desk.ContactID → desk.Contact
+	bucketErasing  = "erasing"  // desk.ContactID → call.Erasure
 )
 
 // The keys in bucketMeta.
@@ -95,6 +96,17 @@ func (b *batch) add(e call.Entry) error {
 		return b.put(hotName, bucketSpent, e.Account(), e)
 	case call.ContactKept:
 		return b.put(hotName, bucketContacts, string(e.Contact.ID), e.Contact)
+	case call.ContactMerged:
+		b.bucket(hotName, bucketContacts).put[string(e.Gone)] = nil
+		return b.put(hotName, bucketContacts, string(e.Contact.ID), e.Contact)
+	case call.ContactGone:
+		b.bucket(hotName, bucketContacts).put[string(e.Contact)] = nil
+		return nil
+	case call.Erasing:
+		return b.put(hotName, bucketErasing, string(e.Erasure.Contact), e.Erasure)
+	case call.ContactErased:
+		b.bucket(hotName, bucketErasing).put[string(e.Contact)] = nil
+		return nil
 	}
 	return fmt.Errorf("%T is not known to the store", e)
 }

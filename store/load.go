@@ -108,6 +108,7 @@ func (s *Store) Load() (call.Boot, error) {
 			each(tx, bucketBindings, func(_ []byte, b []sip.Binding) { boot.Bindings = append(boot.Bindings, b...) }),
 			each(tx, bucketSpent, func(_ []byte, row call.Spent) { boot.Spent = append(boot.Spent, row) }),
 			each(tx, bucketContacts, func(_ []byte, c desk.Contact) { boot.Contacts = append(boot.Contacts, c) }),
+			each(tx, bucketErasing, func(_ []byte, e call.Erasure) { boot.Erasing = append(boot.Erasing, e) }),
 		)
 	})
 	if err != nil {

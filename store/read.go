@@ -21,8 +21,21 @@ type Filter struct {
 	Trunk    sip.TrunkID
 	Agent    routing.AgentID // one of the agents it was offered to or who talked
 	Contact  desk.ContactID
+	Also     []desk.ContactID // that have become Contact
 	Caller   desk.Number
 	Limit    int // 0: 100
+
+	Team      routing.TeamID
+	Flow      routing.FlowID
+	Direction string          // inbound, or a call.Direction
+	Number    string          // digits within the caller's or the dialled number, or a transfer's
+	Tag       string          // however its letters are written
+	Note      string          // within a note or the caller's name, however its letters are written
+	Outcome   routing.Outcome // of one of its offers
+	Cause     call.Cause      // of its end
+	Answered  *bool           // it was joined with an agent or a number; nil: either
+	Recorded  bool            // only those with recordings
+	Until     time.Time       // when to stop looking; zero: at the end
 }
 
 // Record returns a call's final record, or ErrNotFound. Calls in progress
@@ -73,74 +86,49 @@ var errEnough = errors.New("enough")
 // ids. A file that cannot be read ends the list with its error; what came
 // before it is returned too.
 func (s *Store) Records(f Filter) ([]call.Record, error) {
+	all, _, err := s.Search(f)
+	return all, err
+}
+
+// Search is Records, and says where to go on: Before of the next page, "" if
+// there is none. Calls that begin meanwhile do not move the pages. Where Until
+// comes before a page is full, the page is what was found by then.
+func (s *Store) Search(f Filter) (all []call.Record, next call.ID, err error) {
 	limit := f.Limit
 	if limit <= 0 {
 		limit = 100
 	}
 	names, err := s.files.months(recordsPrefix)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	slices.Reverse(names)
-	var all []call.Record
+	w := f.ready()
 	for _, name := range names {
+		if t, _ := monthOf(name, recordsPrefix); !f.To.IsZero() && t.After(f.To) || !f.From.IsZero() && t.AddDate(0, 1, 1).Before(f.From) {
+			continue
+		}
 		err := s.files.view(name, func(tx *bbolt.Tx) error {
-			return walkBack(tx, f, func(r call.Record) bool {
+			return w.walkBack(tx, func(r call.Record) bool {
 				all = append(all, r)
-				return len(all) < limit
+				return len(all) <= limit
 			})
 		})
 		if errors.Is(err, errEnough) {
 			break
 		}
 		if err != nil {
-			return all, err
+			return all, "", err
 		}
 	}
-	return all, nil
-}
-
-// walkBack hands over a file's records that pass, newest first.
-func walkBack(tx *bbolt.Tx, f Filter, take func(call.Record) bool) error {
-	b := tx.Bucket([]byte(bucketRecords))
-	if b == nil {
-		return nil
-	}
-	c := b.Cursor()
-	k, v := c.Last()
-	if f.Before != "" {
-		if k, v = c.Seek([]byte(f.Before)); k == nil {
-			k, v = c.Last()
-		}
-	}
-	for ; k != nil; k, v = c.Prev() {
-		if f.Before != "" && string(k) >= string(f.Before) {
-			continue
-		}
-		var r call.Record
-		if err := decode(v, &r); err != nil {
-			return err
-		}
-		if f.passes(&r) && !take(r) {
-			return errEnough
-		}
-	}
-	return nil
-}
-
-func (f *Filter) passes(r *call.Record) bool {
 	switch {
-	case !f.From.IsZero() && r.Initiated.Before(f.From),
-		!f.To.IsZero() && !r.Initiated.Before(f.To),
-		f.Trunk != "" && r.Trunk != f.Trunk,
-		f.Contact != "" && r.Contact != f.Contact,
-		f.Caller != "" && r.Caller != f.Caller:
-		return false
-	case f.Agent == "":
-		return true
+	case len(all) > limit: // one more than was wanted: there is a next page
+		all = all[:limit]
+		return all, all[limit-1].ID, nil
+	case w.late:
+		return all, w.at, nil
 	}
-	return slices.ContainsFunc(r.Offers, func(o call.Offered) bool { return o.Agent == f.Agent }) ||
-		slices.ContainsFunc(r.Segments, func(s call.Segment) bool { return s.Agent == f.Agent })
+	return all, "", nil
 }
 
 // Facts returns up to max facts with numbers greater than after, in order.

@@ -57,6 +57,7 @@ type Store struct {
 	commit func(f *file, fn func(f *file) error) error
 
 	wake chan struct{} // to the writer; holds one
+	jobs chan job      // to the writer: what nobody else may write meanwhile
 	quit chan struct{} // closed by Close
 	done chan struct{} // closed when the writer has ended
 
@@ -105,7 +106,7 @@ func newStore(dir string, o Options) (*Store, error) {
 	}
 	return &Store{
 		opt: o, log: o.Log, files: fs, commit: func(f *file, fn func(*file) error) error { return fn(f) },
-		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+		wake: make(chan struct{}, 1), jobs: make(chan job), quit: make(chan struct{}), done: make(chan struct{}),
 	}, nil
 }
 

@@ -33,6 +33,9 @@ func (s *Store) write() {
 		case <-sweep.C:
 			s.sweep()
 			continue
+		case j := <-s.jobs:
+			j.done <- j.do()
+			continue
 		case <-s.quit:
 			s.drain()
 			return

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"trunkline/api"
 	"trunkline/call"
 	"trunkline/config"
 	"trunkline/flight"
@@ -59,6 +60,9 @@ type house struct {
 	sip      *sip.Endpoint
 	addrs    []netip.AddrPort // where SIP is served over UDP
 	board    *call.Switchboard
+	asker    *api.Asker // nil: nobody is asked who calls
+	erasures chan erasing
+	unerased []call.Erasure // at start
 	doctor   *doctor
 
 	tasks   sync.WaitGroup
@@ -72,7 +76,7 @@ type house struct {
 // openHouse makes the data folder and opens every room, sockets last. What
 // was opened before an error is closed again.
 func openHouse(cfg *config.Config, w world, log *slog.Logger) (_ *house, err error) {
-	h := &house{log: log, cfg: cfg, booted: cfg, looped: make(chan struct{}), atOnce: make(chan struct{})}
+	h := &house{log: log, cfg: cfg, booted: cfg, looped: make(chan struct{}), atOnce: make(chan struct{}), erasures: make(chan erasing, maxErasures)}
 	defer func() {
 		if err != nil {
 			h.close()
@@ -99,6 +103,10 @@ func openHouse(cfg *config.Config, w world, log *slog.Logger) (_ *house, err err
 	h.openWatchers(w)
 	h.doctor = newDoctor(h)
 	h.board = call.New(call.Config{Setup: set, Boot: boot, Log: log})
+	h.unerased = boot.Erasing
+	if l := cfg.Contacts.Lookup; l.URL != "" {
+		h.asker = api.NewAsker(api.Lookup{URL: l.URL, Secret: l.Secret.Reveal(), Timeout: l.Timeout, Cache: l.Cache, Private: l.Private}, h.board.LookedUp, log)
+	}
 	if err := h.openSound(w); err != nil {
 		return nil, err
 	}
@@ -187,9 +195,13 @@ func (h *house) start() {
 		defer close(h.looped)
 		_ = h.board.Run(loop, call.Hands{
 			Sip: h.sip, Media: h.media, Recorder: h.recorder,
-			Append: h.append, Watch: h.watch(), Sync: h.store.Sync, Repaired: h.repaired,
+			Append: h.append, Watch: h.watch(), Sync: h.store.Sync, Repaired: h.repaired, LookUp: h.lookUp(),
 		})
 	})
+	h.tasks.Go(func() { h.eraseAll(edge, h.unerased) })
+	if h.asker != nil {
+		h.tasks.Go(func() { h.asker.Run(edge) })
+	}
 	h.tasks.Go(func() { h.flight.Run(edge) })
 	if h.hep != nil {
 		h.tasks.Go(func() { h.hep.Run(edge) })
@@ -201,6 +213,14 @@ func (h *house) start() {
 			h.log.Error("SIP ended", "err", err)
 		}
 	})
+}
+
+// lookUp asks who calls; nil: nobody is asked.
+func (h *house) lookUp() func(call.LookUp) bool {
+	if h.asker == nil {
+		return nil
+	}
+	return h.asker.Ask
 }
 
 // stopGrace bounds the wait for the BYEs' answers.

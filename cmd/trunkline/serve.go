@@ -107,10 +107,12 @@ func (p *switchProcess) server() *api.Server {
 			}
 			return r, err == nil, err
 		},
-		Records: func(f store.Filter) ([]call.Record, error) {
+		Records: func(f store.Filter) ([]call.Record, call.ID, error) {
 			h.written()
-			return h.store.Records(f)
+			return h.store.Search(f)
 		},
+		Erase:           h.erase,
+		Country:         func() string { return h.config().Country },
 		RemoveRecording: func(id string) error { return h.recorder.Remove(recorder.ID(id)) },
 		Tokens:          p.tokens, Stream: p.stream,
 		Ladder:   h.flight.Call,

@@ -137,6 +137,8 @@ func setup(c *config.Config) (call.Setup, error) {
 		Dial: call.DialRules{Country: c.Country, Allow: c.Dial.Allow, Deny: c.Dial.Deny, Emergency: c.Dial.Emergency},
 		Keys: call.Keys(c.Controls.Keys), Codes: call.Codes(c.Controls.Codes),
 
+		AlwaysLead: c.Contacts.AlwaysCreateLead, KeepAnonymous: c.Retention.Anonymous,
+
 		MaxCalls: c.Calls.Max, MaxDuration: c.Calls.MaxDuration,
 		RTPTimeout: c.Media.RTPTimeout, HeldTimeout: c.Media.HeldTimeout,
 	}

@@ -1,0 +1,434 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"trunkline/desk"
+	"trunkline/recorder"
+	"trunkline/routing"
+)
+
+// Errors of DeleteContact.
+var (
+	ErrInCall   = errors.New("a call of this contact goes on")
+	ErrSettling = errors.New("the last call of this contact is still being written down")
+)
+
+// maxStrangers bounds the contacts of anonymous callers of whom nothing else
+// is known; strangerBatch how many are deleted in one turn of the loop.
+const (
+	maxStrangers  = 50_000
+	strangerBatch = 500
+	sweepEvery    = time.Hour
+)
+
+// Contacts is the book of contacts. It is to be read: what is changed in it
+// must be journalled, which the switchboard's orders do.
+func (s *Switchboard) Contacts() *desk.Book { return s.book }
+
+// know finds the caller's contact, or makes a lead. Whoever withholds the
+// number gets a contact of their own; what is no E.164 number names nobody.
+func (s *Switchboard) know(c *liveCall) {
+	number := c.customer()
+	if !c.hidden && !number.IsE164() {
+		return
+	}
+	if c.hidden {
+		number = desk.Anonymous
+	}
+	var contact desk.Contact
+	made := s.setup.AlwaysLead && c.out == nil
+	if made {
+		contact = s.book.Lead(number, c.record.Name, s.now)
+	} else {
+		contact, made = s.book.Match(number, c.record.Name, s.now)
+	}
+	s.isOf(c, contact)
+	if made {
+		s.append(ContactKept{contact})
+		s.callFact(c, Fact{Kind: FactContactMade, Contact: contact.ID})
+	}
+	if number != desk.Anonymous && s.hands.LookUp != nil && s.hands.LookUp(LookUp{Call: c.id, Contact: contact.ID, Number: number, Dialled: c.record.Dialled}) {
+		c.asked = s.now.Add(lookUpWait)
+	}
+}
+
+// isOf puts a contact on a call.
+func (s *Switchboard) isOf(c *liveCall, contact desk.Contact) {
+	c.contact = contact
+	if c.record.Contact = contact.ID; contact.Name != "" && !contact.Anonymous {
+		c.record.Name = contact.Name
+	}
+	c.flow.Caller = c.whoCalls()
+}
+
+// contactChanged brings the calls in progress of a contact up to date.
+func (s *Switchboard) contactChanged(contact desk.Contact) {
+	for _, c := range s.calls {
+		if !c.ended && c.record.Contact != "" && s.book.Resolve(c.record.Contact) == contact.ID {
+			s.isOf(c, contact)
+			s.keep(c)
+		}
+	}
+}
+
+// contactKept journals a contact that was made or changed, and says so.
+func (s *Switchboard) contactKept(contact desk.Contact, f Fact) {
+	f.Contact = contact.ID
+	s.append(ContactKept{contact})
+	s.fact(f)
+	s.contactChanged(contact)
+}
+
+// contactOrder runs an order on a contact and waits until it is on disk.
+func (s *Switchboard) contactOrder(ctx context.Context, order func() (desk.Contact, error)) (desk.Contact, error) {
+	type answer struct {
+		c   desk.Contact
+		err error
+	}
+	a, err := ask(ctx, s, func(time.Time) answer {
+		c, err := order()
+		return answer{c, err}
+	})
+	if err = errors.Join(a.err, err); err == nil {
+		err = s.kept(ctx)
+	}
+	return a.c, err
+}
+
+// MakeContact keeps a new contact; its ID and times are given here. It is on
+// disk when it returns without an error; by is for the audit.
+func (s *Switchboard) MakeContact(ctx context.Context, c desk.Contact, by string) (desk.Contact, error) {
+	return s.contactOrder(ctx, func() (desk.Contact, error) {
+		c.ID, c.Made, c.Changed, c.Merged, c.Aliases, c.Anonymous = desk.NewContactID(s.now), s.now.UTC(), time.Time{}, nil, nil, false
+		c, err := c.Clean()
+		if err == nil {
+			err = s.book.Put(c)
+		}
+		if err == nil {
+			s.contactKept(c, Fact{Kind: FactContactMade, Reason: "by " + by})
+		}
+		return c, err
+	})
+}
+
+// ChangeContact changes a contact by a function, which is run on the loop and
+// must not wait. Likewise.
+func (s *Switchboard) ChangeContact(ctx context.Context, id desk.ContactID, by string, change func(*desk.Contact, time.Time) error) (desk.Contact, error) {
+	return s.contactOrder(ctx, func() (desk.Contact, error) {
+		was, there := s.book.Contact(id)
+		if !there {
+			return desk.Contact{}, desk.ErrNoContact
+		}
+		c := was
+		if err := change(&c, s.now); err != nil {
+			return was, err
+		}
+		c.ID, c.Made, c.Merged, c.Aliases = was.ID, was.Made, was.Merged, was.Aliases
+		c.Anonymous = was.Anonymous && len(c.Numbers) == 0 && c.Name == ""
+		c.Changed = s.now.UTC()
+		c, err := c.Clean()
+		if err == nil {
+			err = s.book.Put(c)
+		}
+		if err == nil {
+			s.contactKept(c, Fact{Kind: FactContactChanged, Reason: "by " + by})
+		}
+		return c, err
+	})
+}
+
+// MergeContacts puts all that is known of one contact into another. The ID of
+// the one that is gone means the other from now on, on the cards of its calls
+// too. Likewise.
+func (s *Switchboard) MergeContacts(ctx context.Context, into, from desk.ContactID, by string) (desk.Contact, error) {
+	return s.contactOrder(ctx, func() (desk.Contact, error) { return s.mergeContacts(into, from, "by "+by, "") })
+}
+
+func (s *Switchboard) mergeContacts(into, from desk.ContactID, reason string, id ID) (desk.Contact, error) {
+	gone := s.book.Resolve(from)
+	c, err := s.book.Merge(into, from, s.now)
+	if err != nil {
+		return c, err
+	}
+	s.append(ContactMerged{Contact: c, Gone: gone})
+	s.fact(Fact{Kind: FactContactMerged, Contact: c.ID, Gone: gone, Call: id, Reason: reason})
+	s.log.Info("contacts were merged", "reason", "contact "+string(c.ID)+", "+reason)
+	s.contactChanged(c)
+	return c, nil
+}
+
+// importChunk is how many rows one turn of the loop takes, so that calls go
+// on; importBatch how many wait for the disk, so that the journal's queue stays short.
+const (
+	importChunk = 100
+	importBatch = 2000
+)
+
+// ImportContacts takes rows into the book, see desk.Book.Import. What it did
+// is on disk when it returns without an error; with one, the rest is not done.
+func (s *Switchboard) ImportContacts(ctx context.Context, rows []desk.Row, by string) (done desk.Imported, wrong []desk.RowError, err error) {
+	type answer struct {
+		done  desk.Imported
+		wrong []desk.RowError
+	}
+	for batch := range slices.Chunk(rows, importBatch) {
+		for chunk := range slices.Chunk(batch, importChunk) {
+			a, err := ask(ctx, s, func(now time.Time) answer {
+				kept, done, wrong := s.book.Import(chunk, now)
+				for _, c := range kept {
+					s.append(ContactKept{c})
+				}
+				return answer{done, wrong}
+			})
+			done.Created, done.Updated, done.Unchanged = done.Created+a.done.Created, done.Updated+a.done.Updated, done.Unchanged+a.done.Unchanged
+			wrong = append(wrong, a.wrong...)
+			if err != nil {
+				return done, wrong, err
+			}
+		}
+		if err := s.kept(ctx); err != nil {
+			return done, wrong, err
+		}
+	}
+	_, err = ask(ctx, s, func(time.Time) struct{} {
+		s.fact(Fact{Kind: FactContactsImported, Count: done.Created + done.Updated, Reason: "by " + by})
+		s.log.Info("contacts were imported", "count", done.Created+done.Updated, "reason", "by "+by)
+		return struct{}{}
+	})
+	return done, wrong, err
+}
+
+// Erasure is a contact whose deletion has begun: it is in the book no more,
+// and what else is kept of it is being deleted. It is kept until all is, so
+// that a crash does not stop it.
+type Erasure struct {
+	Contact desk.ContactID   `json:"contact"`
+	Merged  []desk.ContactID `json:"merged,omitempty"`  // those that had become it
+	Numbers []desk.Number    `json:"numbers,omitempty"` // its own, that no other contact has
+	At      time.Time        `json:"at"`
+	By      string           `json:"by"`
+	Again   bool             `json:"-"` // a crash cut it short: what was deleted before may not be overwritten yet
+}
+
+// Is says whether a call is one of the contact's: by name, or, of calls that
+// have no contact, by its number.
+func (e *Erasure) Is(r *Record) bool {
+	if r.Contact != "" {
+		return r.Contact == e.Contact || slices.Contains(e.Merged, r.Contact)
+	}
+	number := r.Caller
+	if r.Direction == Outbound {
+		number = desk.Number(r.Dialled)
+	}
+	return number != desk.Anonymous && slices.Contains(e.Numbers, number)
+}
+
+// DeleteContact takes a contact out of the book and journals that everything
+// kept of it is to be deleted, which is up to who asked: Erased ends it.
+func (s *Switchboard) DeleteContact(ctx context.Context, id desk.ContactID, by string) (Erasure, error) {
+	var e Erasure
+	_, err := s.contactOrder(ctx, func() (desk.Contact, error) {
+		c, there := s.book.Contact(id)
+		if !there {
+			return c, desk.ErrNoContact
+		}
+		e = Erasure{Contact: c.ID, Merged: c.Merged, Numbers: c.Numbers, At: s.now.UTC(), By: by}
+		if err := s.busyWith(&e); err != nil {
+			return c, err
+		}
+		s.book.Delete(c.ID)
+		e.Numbers = slices.DeleteFunc(e.Numbers, func(n desk.Number) bool { _, others := s.book.Lookup(n); return others })
+		s.append(ContactGone{c.ID})
+		s.append(Erasing{e})
+		for _, n := range e.Numbers {
+			s.route(routing.CallbackGone{Number: string(n)})
+		}
+		s.snapshot() // what was asked of the router before is forgotten with it
+		s.fact(Fact{Kind: FactContactDeleted, Contact: c.ID, Reason: "by " + by})
+		return c, nil
+	})
+	return e, err
+}
+
+// busyWith says why a contact cannot be deleted now: something is still
+// written about a call of it.
+func (s *Switchboard) busyWith(e *Erasure) error {
+	var settling error
+	for _, c := range s.calls {
+		if e.Is(c.record) {
+			if !c.ended {
+				return ErrInCall
+			}
+			settling = ErrSettling
+		}
+	}
+	for _, r := range s.recording {
+		if e.Is(r) {
+			settling = ErrSettling
+		}
+	}
+	return settling
+}
+
+// Erased says that nothing is kept any more of a contact that was deleted,
+// and how many calls there were: the audit's last line of it.
+func (s *Switchboard) Erased(ctx context.Context, e Erasure, calls int) error {
+	_, err := ask(ctx, s, func(time.Time) struct{} {
+		s.append(ContactErased{e.Contact})
+		s.fact(Fact{Kind: FactContactErased, Contact: e.Contact, Count: calls, Reason: "by " + e.By})
+		s.log.Info("a contact was deleted with everything kept of it", "count", calls, "reason", "contact "+string(e.Contact)+", by "+e.By)
+		return struct{}{}
+	})
+	if err != nil {
+		return err
+	}
+	return s.kept(ctx)
+}
+
+// dropStrangers deletes contacts of anonymous callers whose time is over.
+func (s *Switchboard) dropStrangers() {
+	if s.sweepAt.After(s.now) {
+		return
+	}
+	before := time.Time{}
+	if s.setup.KeepAnonymous > 0 {
+		before = s.now.Add(-s.setup.KeepAnonymous)
+	}
+	gone := s.book.DropStrangers(before, maxStrangers, strangerBatch)
+	for _, id := range gone {
+		s.append(ContactGone{id})
+	}
+	if s.sweepAt = s.now; len(gone) < strangerBatch {
+		s.sweepAt = s.now.Add(sweepEvery)
+	}
+}
+
+// Amend changes the card of a call by a function that is run on the loop and
+// must not wait: of a call in progress, or of one that has ended, which read
+// finds in the store. It is on disk when Amend returns without an error; of a
+// call that is nowhere the error is ErrNoCall. One amendment is made at a time.
+func (s *Switchboard) Amend(ctx context.Context, id ID, read func(ID) (Record, bool, error), change func(*Record, time.Time) error, f Fact) (Record, error) {
+	s.amending.Lock()
+	defer s.amending.Unlock()
+	type answer struct {
+		r    Record
+		here bool
+		err  error
+	}
+	apply := func(r *Record, now time.Time) error {
+		if err := change(r, now); err != nil {
+			return err
+		}
+		f.Call, f.Trunk, f.Flow = r.ID, r.Trunk, r.Flow
+		s.fact(f)
+		return nil
+	}
+	a, err := ask(ctx, s, func(now time.Time) answer {
+		r := s.holds(id)
+		if r == nil {
+			return answer{}
+		}
+		if err := apply(r, now); err != nil {
+			return answer{here: true, err: err}
+		}
+		if c := s.calls[id]; c != nil && !c.ended {
+			s.keep(c)
+		} else {
+			s.append(Closed{r.clone()})
+		}
+		return answer{r: r.clone(), here: true}
+	})
+	if err = errors.Join(a.err, err); err != nil {
+		return a.r, err
+	}
+	if !a.here {
+		if a.r, err = s.amendKept(ctx, id, read, apply); err != nil {
+			return a.r, err
+		}
+	}
+	return a.r, s.kept(ctx)
+}
+
+// amendKept amends a card that the loop writes no more.
+func (s *Switchboard) amendKept(ctx context.Context, id ID, read func(ID) (Record, bool, error), apply func(*Record, time.Time) error) (Record, error) {
+	if err := s.kept(ctx); err != nil { // its last word may be on the way
+		return Record{}, err
+	}
+	r, there, err := read(id)
+	switch {
+	case err != nil:
+		return r, err
+	case !there:
+		return r, ErrNoCall
+	}
+	r = r.clone()
+	failed, err := ask(ctx, s, func(now time.Time) error {
+		err := apply(&r, now)
+		if err == nil {
+			s.append(Closed{r.clone()})
+		}
+		return err
+	})
+	return r, errors.Join(failed, err)
+}
+
+// holds is the card of a call that the loop still writes; nil: it does not.
+func (s *Switchboard) holds(id ID) *Record {
+	if c := s.calls[id]; c != nil {
+		return c.record
+	}
+	for _, r := range s.recording {
+		if r.ID == id {
+			return r
+		}
+	}
+	return nil
+}
+
+// RecordingDeleted puts it on the card of an ended call that a recording's
+// sound was deleted, and by whom: an audit line that stays.
+func (s *Switchboard) RecordingDeleted(ctx context.Context, id ID, read func(ID) (Record, bool, error), recording recorder.ID, by string) error {
+	_, err := s.Amend(ctx, id, read, func(r *Record, now time.Time) error {
+		if one := r.recorded(recording); one != nil {
+			one.Note = "deleted " + now.UTC().Format(time.RFC3339) + " by " + by
+		}
+		s.log.Info("a recording was deleted", "call", r.ID, "reason", "by "+by)
+		return nil
+	}, Fact{Kind: FactRecordingDeleted, Recording: recording, Reason: "by " + by})
+	return err
+}
+
+// Redact takes the contact's numbers out of the card of somebody else's call,
+// and says whether there were any.
+func (e *Erasure) Redact(r *Record) (found bool) {
+	*r = r.clone()
+	for i, d := range r.Diversion {
+		digits := strings.Map(func(x rune) rune {
+			if x < '0' || x > '9' {
+				return -1
+			}
+			return x
+		}, d)
+		for _, n := range e.Numbers {
+			if strings.Contains(digits, strings.TrimPrefix(string(n), "+")) {
+				r.Diversion[i], found = redacted, true
+			}
+		}
+	}
+	for i := range r.Transfers {
+		if to := &r.Transfers[i].To.Number; *to != "" && slices.ContainsFunc(e.Numbers, func(n desk.Number) bool {
+			return strings.HasSuffix(string(n), strings.TrimLeft(*to, "+0")) && len(*to) > 6
+		}) {
+			*to, found = redacted, true
+		}
+	}
+	return found
+}
+
+// redacted stands where a number of a deleted contact was.
+const redacted = "deleted"
