@@ -63,7 +63,9 @@ func (s *Switchboard) isOf(c *liveCall, contact desk.Contact) {
 	if c.record.Contact = contact.ID; contact.Name != "" && !contact.Anonymous {
 		c.record.Name = contact.Name
 	}
-	c.flow.Caller = c.whoCalls()
+	if c.record.Flow != "" {
+		s.flow(c, routing.FlowKnown{Caller: c.whoCalls()})
+	}
 }
 
 // contactChanged brings the calls in progress of a contact up to date.
@@ -245,10 +247,6 @@ func (s *Switchboard) DeleteContact(ctx context.Context, id desk.ContactID, by s
 		e.Numbers = slices.DeleteFunc(e.Numbers, func(n desk.Number) bool { _, others := s.book.Lookup(n); return others })
 		s.append(ContactGone{c.ID})
 		s.append(Erasing{e})
-		for _, n := range e.Numbers {
-			s.route(routing.CallbackGone{Number: string(n)})
-		}
-		s.snapshot() // what was asked of the router before is forgotten with it
 		s.fact(Fact{Kind: FactContactDeleted, Contact: c.ID, Reason: "by " + by})
 		return c, nil
 	})
