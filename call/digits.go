@@ -71,30 +71,25 @@ func infoDigit(contentType string, body []byte) (digit rune, length time.Duratio
 }
 
 // info is an INFO of a line's. A digit in it counts like one in the sound, and
-// goes on to whoever hears the line.
+// goes on to whoever hears the line, unless it belongs to a code.
 func (s *Switchboard) info(l *line, e sip.Info) {
 	c := l.call
 	digit, length, ok := infoDigit(e.ContentType, e.Body)
 	if !ok || c.ended || l.muted {
 		return
 	}
-	s.pressed(l, digit)
-	s.passDigit(l, digit, length, true)
-}
-
-// digitEnded is the end of a digit in a line's sound: those whose trunk wants
-// INFO are sent it, with its length.
-func (s *Switchboard) digitEnded(l *line, e media.DigitEnded) {
-	if !l.muted {
-		s.passDigit(l, e.Digit, max(e.For, shortestDigit), false)
+	if l.session == nil {
+		s.pressed(l, digit)
+		return
 	}
+	l.session.Inform(digit, length)
 }
 
-// passDigit sends a digit to those who hear the line: by INFO where they want
-// it so; else, unless media has done so, as events or tones.
-func (s *Switchboard) passDigit(l *line, digit rune, length time.Duration, byInfo bool) {
+// digitEnded is the end of a digit that is for those who hear the line: who
+// wants INFO is sent it, with its length; media sees to all others.
+func (s *Switchboard) digitEnded(l *line, e media.DigitEnded) {
 	c := l.call
-	if c.far == nil || !c.answered {
+	if e.Kept || l.muted || c.far == nil || !c.answered {
 		return
 	}
 	in := seated(c.talking())
@@ -102,12 +97,8 @@ func (s *Switchboard) passDigit(l *line, digit rune, length time.Duration, byInf
 		return
 	}
 	for _, other := range in {
-		switch {
-		case other == l || other.session == nil:
-		case other.session.DTMF() == media.DTMFInfo:
-			other.leg.Info(dtmfRelay, fmt.Appendf(nil, "Signal=%c\r\nDuration=%d\r\n", digit, length.Milliseconds()))
-		case byInfo:
-			other.session.SendDigits(string(digit), length, 0)
+		if other != l && other.session != nil && other.session.DTMF() == media.DTMFInfo {
+			other.leg.Info(dtmfRelay, fmt.Appendf(nil, "Signal=%c\r\nDuration=%d\r\n", e.Digit, max(e.For, shortestDigit).Milliseconds()))
 		}
 	}
 }

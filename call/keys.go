@@ -20,9 +20,10 @@ type Codes struct {
 	Active, Away, WrapUp, Pickup, Reclaim, Echo string
 }
 
-// all lists them.
+// all lists those that are on.
 func (k Keys) all() []string {
-	return []string{k.Pause, k.Transfer, k.Ask, k.Swap, k.Merge, k.Complete, k.Cancel, k.Hold}
+	all := []string{k.Pause, k.Transfer, k.Ask, k.Swap, k.Merge, k.Complete, k.Cancel, k.Hold}
+	return slices.DeleteFunc(all, func(text string) bool { return text == "" })
 }
 
 // known says whether a text is a key.
@@ -42,8 +43,46 @@ type typing struct {
 	until time.Time // no further digit by then: it is whole
 }
 
-// between digits: RFC 3435's default inter-digit time.
-const betweenDigits = 4 * time.Second
+// Between the digits of a number (RFC 3435's default inter-digit time), and of a
+// key: media.Session.Codes keeps them from the customer as long.
+const (
+	betweenDigits = 4 * time.Second
+	betweenKeys   = 2 * time.Second
+)
+
+// heedKeys has the digits of keys kept from the customer where they are keys.
+func (s *Switchboard) heedKeys(c *liveCall) {
+	for _, l := range c.up() {
+		heeds := heedsNone
+		switch {
+		case l.role != roleAgent:
+		case l == c.far:
+			heeds = heedsNumbers
+		default:
+			heeds = heedsKeys
+		}
+		if l.session == nil || l.heeds == heeds {
+			continue
+		}
+		switch l.heeds = heeds; heeds {
+		case heedsNone:
+			l.session.Codes(nil, nil)
+		case heedsKeys:
+			l.session.Codes(s.setup.Keys.all(), nil)
+		case heedsNumbers:
+			l.session.Codes(s.setup.Keys.all(), []string{s.setup.Keys.Transfer, s.setup.Keys.Ask})
+		}
+	}
+}
+
+// heeds is what is kept from others of what a phone types.
+type heeds uint8
+
+const (
+	heedsNone    heeds = iota
+	heedsKeys          // keys alone: the call is not this agent's
+	heedsNumbers       // also the number behind one
+)
 
 // pressed is a digit of a phone. During the call only those of agents count;
 // the customer's never (product §5), before it they are for the flow.
@@ -60,7 +99,10 @@ func (s *Switchboard) pressed(l *line, digit rune) {
 		c.typing = &typing{line: l}
 	}
 	t := c.typing
-	t.until = s.now.Add(betweenDigits)
+	t.until = s.now.Add(betweenKeys)
+	if t.verb != "" {
+		t.until = s.now.Add(betweenDigits)
+	}
 	switch {
 	case t.verb == "":
 		t.text += string(digit)
@@ -87,7 +129,7 @@ func (s *Switchboard) key(c *liveCall, t *typing) {
 	case !mine && !one(k.Hold) && k.known(t.text):
 		err = fmt.Errorf("%w: the call is not this agent's", ErrNotNow)
 	case one(k.Transfer), one(k.Ask):
-		t.verb, t.ask, t.text = Transfer, one(k.Ask), ""
+		t.verb, t.ask, t.text, t.until = Transfer, one(k.Ask), "", s.now.Add(betweenDigits)
 		t.line.session.Play(media.Beep(), 0)
 		return
 	case one(k.Pause) && c.paused:
@@ -109,6 +151,13 @@ func (s *Switchboard) key(c *liveCall, t *typing) {
 		return // not whole yet
 	}
 	c.typing = nil
+	if last := len(t.text) - 1; last > 0 && !k.known(t.text) { // it may begin another
+		again := *t
+		again.text = again.text[last:]
+		c.typing = &again
+		s.key(c, &again)
+		return
+	}
 	s.sorry(t.line, err)
 }
 

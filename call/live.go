@@ -85,6 +85,7 @@ type line struct {
 	missing bool      // it has not answered either: whoever listens hears music
 	errand  errand    // why an agent's phone is dialled
 	taped   bool      // its session is on the tape, on the agent's side
+	heeds   heeds     // which keys are kept from the others
 
 	// Early media, behind a proxy that forks: the phone that is heard, and all that were.
 	fork  string

@@ -56,6 +56,7 @@ func (s *Switchboard) arrange(c *liveCall) {
 		c.bridge.Join(l.session)
 	}
 	s.retape(c, in)
+	s.heedKeys(c)
 	s.mood(c, in)
 }
 

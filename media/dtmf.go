@@ -55,6 +55,9 @@ type digits struct {
 	known bool
 	ts    uint32 // of the last press, of its last segment
 
+	kept   bool // it is not for the others: see codes
+	aside  bool // its packets are not sent on: it is kept, or pressed anew for the others
+	was    bool // so was the press before it
 	down   bool // it has not ended
 	event  byte
 	dur    uint32 // of its last segment so far
@@ -109,14 +112,21 @@ func (s *Session) press(p *packet, now int64) {
 	digit, fresh := s.keys.press(p.ts, payload, now)
 	if fresh {
 		if was.down {
-			s.up(rune(keys[was.event]), was.lift(), now)
+			s.up(rune(keys[was.event]), was.kept, was.lift(), now)
 		}
-		s.pressed(digit, true, now)
+		s.keys.kept, s.keys.aside = s.pressed(digit, true, now)
+		s.keys.was = was.aside
 	}
 	if s.keys.down && released(payload) && p.ts == s.keys.ts && len(payload) >= 4 && payload[0] == s.keys.event {
-		s.up(rune(keys[s.keys.event]), s.keys.lift(), now)
+		s.up(rune(keys[s.keys.event]), s.keys.kept, s.keys.lift(), now)
 	}
 	if s.table == nil || s.muted || s.passedOver(p) {
+		return
+	}
+	if aside := s.keys.aside; aside && p.ts == s.keys.ts || s.keys.was && int32(p.ts-s.keys.ts) < 0 {
+		if s.relayTo != nil {
+			s.relayTo.passOver()
+		}
 		return
 	}
 	if s.relayTo != nil {
@@ -132,26 +142,32 @@ func (s *Session) press(p *packet, now int64) {
 
 // pressed is the beginning of a key press of the peer's: it is told, and made
 // for those at the table to whom it does not go by itself. event says that it
-// comes as telephone-event, not as a tone that they hear.
-func (s *Session) pressed(digit rune, event bool, now int64) {
-	s.counts.digits.Add(1)
-	s.engine.cfg.Emit(Digit{Session: s.id, Digit: digit, At: s.engine.epoch.Add(time.Duration(now))})
-	if s.table == nil || s.muted {
-		return
+// comes as telephone-event, not as a tone that they hear. kept: it is not for
+// them; aside: its packets are not.
+func (s *Session) pressed(digit rune, event bool, now int64) (kept, aside bool) {
+	if s.typedOne(digit, event, now) {
+		return true, true
+	}
+	if !s.audible() {
+		return false, false
+	}
+	for _, other := range s.table.seats { // digits that are late go first
+		aside = aside || other != s && other.pad.busy()
 	}
 	for _, other := range s.table.seats {
-		if other == s || other.terms.Events == event {
+		if other == s || other.terms.Events == event && !aside {
 			continue // it has the packets, or it hears the tone
 		}
-		if other.terms.Events || other.cfg.DTMF.tones(other.terms) {
+		if other.hasKeys() {
 			other.hold(digit, now)
 		}
 	}
+	return false, aside
 }
 
 // up is the end of a key press.
-func (s *Session) up(digit rune, d time.Duration, now int64) {
-	s.engine.cfg.Emit(DigitEnded{Session: s.id, Digit: digit, For: d})
+func (s *Session) up(digit rune, kept bool, d time.Duration, now int64) {
+	s.engine.cfg.Emit(DigitEnded{Session: s.id, Digit: digit, For: d, Kept: kept})
 	if s.table == nil {
 		return
 	}
@@ -162,9 +178,11 @@ func (s *Session) up(digit rune, d time.Duration, now int64) {
 	}
 }
 
-// overdue ends a press whose ends were all lost.
+// overdue ends a press whose ends were all lost, and the wait for the rest of a
+// code.
 func (s *Session) overdue(now int64) {
 	if s.keys.down && now-s.keys.last > lostEnd {
-		s.up(rune(keys[s.keys.event]), s.keys.lift(), now)
+		s.up(rune(keys[s.keys.event]), s.keys.kept, s.keys.lift(), now)
 	}
+	s.release(s.codes.expire(now), s.codes.event, now)
 }

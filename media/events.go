@@ -35,10 +35,13 @@ func (TimedOut) event() {}
 func (Digit) event()    {}
 
 // DigitEnded is the end of a Digit's press, or of one heard as a tone in the sound, with its length.
+// Digits of a code that turned out to be none (Session.Codes) end a second time, no longer Kept, when
+// they go to whoever hears the session.
 type DigitEnded struct {
 	Session SessionID
 	Digit   rune
 	For     time.Duration
+	Kept    bool // it is not for whoever hears the session
 }
 
 func (DigitEnded) event() {}

@@ -8,6 +8,7 @@ import (
 // dialTones hears the keypad's tones in a peer's sound (ITU-T Q.24): a pair of them in two blocks of
 // 12.75 ms in a row is a press, three blocks without it are its end. It is pure.
 type dialTones struct {
+	kept   bool          // the tone that is down is not for the others
 	n      int           // samples of the block so far
 	state  [8][2]float64 // of the Goertzel filters, rows then columns
 	energy float64
@@ -124,9 +125,9 @@ func (s *Session) heed(pcm []int16, now int64) {
 	s.tones.hear(pcm, func(event int8, end bool, length time.Duration) {
 		digit := rune(keys[event])
 		if end {
-			s.up(digit, length, now)
+			s.up(digit, s.tones.kept, length, now)
 		} else {
-			s.pressed(digit, false, now)
+			s.tones.kept, _ = s.pressed(digit, false, now)
 		}
 	})
 }

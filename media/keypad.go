@@ -28,19 +28,24 @@ func (s *Session) SendDigits(digits string, length, gap time.Duration) {
 	if gap <= 0 {
 		gap = digitGap
 	}
-	length, gap = min(length, longestDigit), min(gap, longestDigit)
-	s.post(func(now int64) {
-		if s.ended || !s.terms.Events && !s.cfg.DTMF.tones(s.terms) {
-			return
-		}
-		for _, d := range strings.ToUpper(digits) {
-			if i := strings.IndexRune(keys, d); i >= 0 && len(s.pad.queue) < mostDigits {
-				s.pad.queue = append(s.pad.queue, key{byte(i), int(length / perSample), int(gap / perSample)})
-			}
-		}
-		s.rekey(now)
-	})
+	s.post(func(now int64) { s.enqueue(strings.ToUpper(digits), length, gap, now) })
 }
+
+func (s *Session) enqueue(digits string, length, gap time.Duration, now int64) {
+	if s.ended || !s.hasKeys() {
+		return
+	}
+	length, gap = min(length, longestDigit), min(gap, longestDigit)
+	for _, d := range digits {
+		if i := strings.IndexRune(keys, d); i >= 0 && len(s.pad.queue) < mostDigits {
+			s.pad.queue = append(s.pad.queue, key{byte(i), int(length / perSample), int(gap / perSample)})
+		}
+	}
+	s.rekey(now)
+}
+
+// hasKeys says whether keys can be pressed for the peer.
+func (s *Session) hasKeys() bool { return s.terms.Events || s.cfg.DTMF.tones(s.terms) }
 
 // key is one press that waits.
 type key struct {

@@ -10,6 +10,7 @@ type receiver struct {
 	order jitter
 	gap   timer // when the oldest gap is given up
 	keys  digits
+	codes codes
 	tones *dialTones // nil: its digits are no tones
 	ear   speech     // the peer's sound in its order
 	taped Coder      // G.722: the same for the tap, as it comes

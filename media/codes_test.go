@@ -1,0 +1,67 @@
+package media
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// A script is digits and pauses: "." is 100 ms, "_" 2.1 s, "=" 4.1 s. What was
+// for others is told as it was: at once, or late in brackets.
+func TestCodesAreKeptAndWhatIsNoneIsNot(t *testing.T) {
+	for _, c := range []struct{ name, typed, heard string }{
+		{"plain digits", "1.2.3", "123"},
+		{"a code", "*.1", ""},
+		{"two codes", "*.1.*.8", ""},
+		{"digits around a code", "5.*.1.6", "56"},
+		{"the beginning of none", "*.9", "(*)9"},
+		{"with more behind", "*.9.9.1", "(*)991"},
+		{"twice", "*.*.1", "(*)"},
+		{"three times", "*.*.*.9", "(*)(*)(*)9"},
+		{"alone", "*_", "(*)"},
+		{"too slow for a code", "*_1", "(*)1"},
+		{"a long code", "#.1.2.3", ""},
+		{"the beginning of a long one", "#.1.2.4", "(#12)4"},
+		{"a number behind a code", "*.2.1.0.2.#.7", "7"},
+		{"a number given up", "*.2.1.0.2.*.7", "7"},
+		{"a number without an end", "*.2.1.0.2=7", "7"},
+		{"codes in a number", "*.2.1.#.*.1", ""},
+	} {
+		k := codes{whole: []string{"*1", "*2", "*8", "#123"}, numbers: []string{"*2"}}
+		var heard strings.Builder
+		late := func(text string) {
+			if text != "" {
+				heard.WriteString("(" + text + ")")
+			}
+		}
+		now := int64(time.Hour)
+		for _, d := range c.typed {
+			switch d {
+			case '.':
+				now += int64(100 * time.Millisecond)
+			case '_':
+				now += int64(2100 * time.Millisecond)
+				late(k.expire(now))
+			case '=':
+				now += int64(4100 * time.Millisecond)
+			default:
+				kept, before := k.take(d, true, now)
+				if late(before); !kept {
+					heard.WriteRune(d)
+				}
+			}
+		}
+		if got := heard.String(); got != c.heard {
+			t.Errorf("%s: %s: got %q for the others, want %q", c.name, c.typed, got, c.heard)
+		}
+	}
+}
+
+func TestWithoutCodesNothingIsKept(t *testing.T) {
+	var k codes
+	for _, d := range keys {
+		if kept, late := k.take(d, true, 1); kept || late != "" {
+			t.Errorf("%c: got it kept %v, late %q, want it passed on", d, kept, late)
+		}
+	}
+}
