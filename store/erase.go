@@ -48,7 +48,7 @@ func (s *Store) exclusively(ctx context.Context, f func() error) error {
 // again. It returns how many records there were, and may be repeated. Calls
 // and the journal go on meanwhile, a file at a time waits for it.
 func (s *Store) Erase(ctx context.Context, e call.Erasure, before func(call.Record) error) (calls int, err error) {
-	if err := s.Sync(ctx); err != nil && !errors.Is(err, ErrLost) {
+	if err := errors.Join(ctx.Err(), s.Sync(ctx)); err != nil && !errors.Is(err, ErrLost) {
 		return 0, err
 	}
 	names, err := s.files.months(recordsPrefix)
@@ -62,7 +62,16 @@ func (s *Store) Erase(ctx context.Context, e call.Erasure, before func(call.Reco
 			return calls, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return calls, s.scrub(ctx, hotName)
+	return calls, nil
+}
+
+// Scrub overwrites what was deleted from hot.db, where contacts are and notes
+// of their deletion.
+func (s *Store) Scrub(ctx context.Context) error {
+	if err := s.Sync(ctx); err != nil && !errors.Is(err, ErrLost) {
+		return err
+	}
+	return s.scrub(ctx, hotName)
 }
 
 // eraseIn is Erase of one file.

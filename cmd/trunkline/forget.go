@@ -39,6 +39,7 @@ func (h *house) erase(ctx context.Context, e call.Erasure) (calls int, err error
 // eraseAll deletes what is kept of contacts, one after the other, until ctx
 // is done. First come those that a crash cut short.
 func (h *house) eraseAll(ctx context.Context, before []call.Erasure) {
+	h.scrub(ctx) // a crash may have come before it
 	for _, e := range before {
 		e.Again = true
 		h.eraseOne(ctx, erasing{e, make(chan int, 1)})
@@ -64,6 +65,7 @@ func (h *house) eraseOne(ctx context.Context, x erasing) {
 			err = h.board.Erased(ctx, x.Erasure, n)
 		}
 		if err == nil {
+			h.scrub(ctx)
 			x.done <- n
 			return
 		}
@@ -76,6 +78,13 @@ func (h *house) eraseOne(ctx context.Context, x erasing) {
 		case <-ctx.Done():
 		case <-time.After(wait):
 		}
+	}
+}
+
+// scrub overwrites what was deleted. The next start tries again.
+func (h *house) scrub(ctx context.Context) {
+	if err := h.store.Scrub(ctx); err != nil && ctx.Err() == nil {
+		h.log.Error("what was deleted of contacts is not overwritten on the disk yet", "err", err)
 	}
 }
 

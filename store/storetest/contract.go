@@ -28,6 +28,9 @@ type Store interface {
 	Load() (call.Boot, error)
 	Record(id call.ID) (call.Record, error)
 	Records(f store.Filter) ([]call.Record, error)
+	Search(f store.Filter) (page []call.Record, next call.ID, err error)
+	Scrub(ctx context.Context) error
+	Erase(ctx context.Context, e call.Erasure, before func(call.Record) error) (calls int, err error)
 	Facts(after uint64, max int) ([]call.Fact, error)
 	Close() error
 }
@@ -51,6 +54,10 @@ func Run(t *testing.T, open Opener) {
 		{"RouterEventsEndWhereOneIsMissing", routerGap},
 		{"RegistrationsAreReplacedWhole", bindings},
 		{"ContactsAreReplacedByTheirID", contacts},
+		{"ContactsThatAreGoneStayGone", goneContacts},
+		{"AContactsCallsAreErased", erases},
+		{"RecordsCanBeSearched", searches},
+		{"ASearchEndsInTime", searchesInTime},
 		{"RecordsComeNewestFirst", records},
 		{"RecordsCanBeFilteredAndPaged", filters},
 		{"CloseWritesWhatIsQueuedAndMayBeRepeated", closes},
