@@ -33,6 +33,7 @@ type world struct {
 	lookup  func(ctx context.Context, host string) ([]netip.Addr, error) // nil: the system's resolver
 	hep     func(ctx context.Context, to string) (net.Conn, error)       // nil: UDP of the kernel
 	trace   func(sip.Message)                                            // nil: off
+	lookUp  func(call.LookUp) bool                                       // nil: whom the configuration names, if anybody
 	shards  int                                                          // 0: one a CPU
 }
 
@@ -60,7 +61,8 @@ type house struct {
 	sip      *sip.Endpoint
 	addrs    []netip.AddrPort // where SIP is served over UDP
 	board    *call.Switchboard
-	asker    *api.Asker // nil: nobody is asked who calls
+	asker    *api.Asker             // nil: nobody is asked who calls
+	lookUp   func(call.LookUp) bool // likewise
 	erasures chan erasing
 	unerased []call.Erasure // at start
 	doctor   *doctor
@@ -106,6 +108,10 @@ func openHouse(cfg *config.Config, w world, log *slog.Logger) (_ *house, err err
 	h.unerased = boot.Erasing
 	if l := cfg.Contacts.Lookup; l.URL != "" {
 		h.asker = api.NewAsker(api.Lookup{URL: l.URL, Secret: l.Secret.Reveal(), Timeout: l.Timeout, Cache: l.Cache, Private: l.Private}, h.board.LookedUp, log)
+		h.lookUp = h.asker.Ask
+	}
+	if w.lookUp != nil {
+		h.lookUp = w.lookUp
 	}
 	if err := h.openSound(w); err != nil {
 		return nil, err
@@ -195,7 +201,7 @@ func (h *house) start() {
 		defer close(h.looped)
 		_ = h.board.Run(loop, call.Hands{
 			Sip: h.sip, Media: h.media, Recorder: h.recorder,
-			Append: h.append, Watch: h.watch(), Sync: h.store.Sync, Repaired: h.repaired, LookUp: h.lookUp(),
+			Append: h.append, Watch: h.watch(), Sync: h.store.Sync, Repaired: h.repaired, LookUp: h.lookUp,
 		})
 	})
 	h.tasks.Go(func() { h.eraseAll(edge, h.unerased) })
@@ -213,14 +219,6 @@ func (h *house) start() {
 			h.log.Error("SIP ended", "err", err)
 		}
 	})
-}
-
-// lookUp asks who calls; nil: nobody is asked.
-func (h *house) lookUp() func(call.LookUp) bool {
-	if h.asker == nil {
-		return nil
-	}
-	return h.asker.Ask
 }
 
 // stopGrace bounds the wait for the BYEs' answers.
