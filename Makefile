@@ -16,7 +16,7 @@ BENCHTIME   ?= 1s
 TOOLS = gcc:gcc sipp:sip-tester baresip:baresip-core linphonec:linphone-cli sox:sox svcrack:sipvicious
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check bench fuzz clean tools compiler
+.PHONY: help build demo test check bench fuzz clean tools compiler vendor
 
 help: ## explain the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,13 @@ fuzz: ## run every fuzz target for FUZZTIME each (default 20s)
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
 		done; \
 	done
+
+# Needs npm. Nothing else does: what it makes is committed, and a test holds it
+# against the hash that is committed beside it.
+vendor: ## make the Help Desk's bundle of other people's code anew (npm)
+	cd api/bundle && npm ci --no-fund --no-audit && npx esbuild vendor.js --bundle --minify --format=esm --legal-comments=none --outfile=../page/lib/ui.js
+	for p in preact htm @preact/signals; do echo "== $$p $$(node -p "require('./api/bundle/node_modules/$$p/package.json').version")"; cat api/bundle/node_modules/$$p/LICENSE; echo; done > api/page/lib/LICENSES.txt
+	sha256sum api/page/lib/ui.js | cut -d' ' -f1 > api/bundle/ui.js.sha256
 
 clean: ## remove what was built
 	rm -f trunkline

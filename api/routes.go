@@ -49,14 +49,22 @@ func (s *Server) control() http.Handler {
 	return mux
 }
 
-// public is what everybody may ask, and what holders of tokens may.
+// public is what everybody may ask, what holders of tokens and those who are
+// signed in may, and the Help Desk.
 func (s *Server) public() http.Handler {
 	mux := http.NewServeMux()
 	s.watched(mux)
-	v1, _ := s.v1(s.bearer)
-	mux.Handle("/v1/", v1)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { notFound(mux, w, r) })
-	return mux
+	v1, _ := s.v1(s.caller)
+	mux.Handle("/v1/", guarded(v1))
+	if s.cfg.Sessions != nil {
+		s.signInRoutes(mux)
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if s.cfg.Sessions == nil || !pageFile(w, r) {
+			notFound(mux, w, r)
+		}
+	})
+	return defended(mux)
 }
 
 // watched are the questions of those who watch the switch.

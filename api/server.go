@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"trunkline/call"
@@ -51,6 +52,12 @@ type Config struct {
 	Tokens *Tokens
 	// Stream hands out the facts. Required for /v1/facts.
 	Stream *Stream
+	// Sessions are who is signed in at the Help Desk; nil: there is none.
+	Sessions *Sessions
+	// SignIns say who may sign in there. Required with Sessions.
+	SignIns SignIns
+	// Desks are the Help Desks that are open. Required with Sessions.
+	Desks *Desks
 	// Card gives one of them, and whether it is there.
 	Card func(call.ID) (call.Record, bool, error)
 	// Ladder gives what is kept of a recent call's messages, and whether any is.
@@ -88,7 +95,13 @@ type Server struct {
 
 	importing sync.Mutex
 
-	once     once
+	once    once
+	tries   throttle
+	openid  openIDs
+	hashers struct {
+		waiting atomic.Int32
+		slots   chan struct{}
+	}
 	stopping chan struct{} // closed when streams must end
 
 	// The last picture of the switchboard, see picture.
@@ -104,7 +117,12 @@ func New(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &Server{cfg: cfg, started: time.Now(), stopping: make(chan struct{})}
+	s := &Server{cfg: cfg, started: time.Now(), stopping: make(chan struct{})}
+	s.hashers.slots = make(chan struct{}, maxHashing)
+	if cfg.Sessions != nil {
+		cfg.Sessions.ended = cfg.Desks.endSession
+	}
+	return s
 }
 
 // Serve answers until ctx is done, then gives requests in progress two

@@ -53,7 +53,9 @@ type Stream struct {
 // line is one fact as it is sent.
 type line struct {
 	seq  uint64
-	text []byte
+	text []byte    // as a server-sent event
+	data []byte    // as JSON; within text
+	fact call.Fact // zero where retention has taken it
 }
 
 // NewStream makes a Stream over a journal that ends with the fact last. Run
@@ -143,7 +145,10 @@ func lineOf(f call.Fact) line {
 	if err != nil { // cannot be: its fields are texts, numbers and times
 		text = []byte(`{}`)
 	}
-	return line{f.Seq, fmt.Appendf(nil, "id: %d\nevent: %s\ndata: %s\n\n", f.Seq, f.Kind, text)}
+	event := fmt.Appendf(nil, "id: %d\nevent: %s\ndata: ", f.Seq, f.Kind)
+	begin := len(event)
+	event = append(append(event, text...), "\n\n"...)
+	return line{seq: f.Seq, text: event, data: event[begin : begin+len(text)], fact: f}
 }
 
 // after gives what comes after a number: lines, or the channel that is closed

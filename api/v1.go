@@ -62,7 +62,7 @@ func (s *Server) v1(known func(*http.Request) (who, bool)) (http.Handler, huma.A
 		case need == open:
 		case !ok:
 			w.Header().Set("WWW-Authenticate", `Bearer realm="trunkline"`)
-			problem(w, &Error{Status: http.StatusUnauthorized, What: "a bearer token is missing or not known", Cure: "make one with trunkline token"})
+			problem(w, &Error{Status: http.StatusUnauthorized, What: "a bearer token is missing or not known, and nobody is signed in", Cure: "make one with trunkline token, or sign in at the Help Desk"})
 			return
 		case !asks.scope.covers(need):
 			problem(w, &Error{Status: http.StatusForbidden, What: "this token has the scope " + string(asks.scope), Cure: "this needs the scope " + string(need)})
@@ -77,6 +77,7 @@ func (s *Server) v1(known func(*http.Request) (who, bool)) (http.Handler, huma.A
 	s.houseRoutes(api)
 	s.recordingRoutes(api)
 	s.tokenRoutes(api)
+	s.sessionRoutes(api)
 	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
 		problem(w, &Error{Status: http.StatusNotFound, What: "there is nothing here", Cure: "GET /v1/openapi.json lists what there is"})
 	})

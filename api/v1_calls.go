@@ -216,6 +216,8 @@ var orders = []struct {
 	{"merge", call.Merge, "All three hear each other"},
 	{"complete", call.Complete, "Complete a transfer that was asked first"},
 	{"cancel", call.Cancel, "Cancel a transfer: back to the customer"},
+	{"answer", call.PickUp, "Answer what rings at the agent's phones: one of them is asked to answer by itself"},
+	{"decline", call.Decline, "Decline what rings at the agent's phones: the next agent is rung"},
 	{"reclaim", call.Reclaim, "Ring a lost call at its agent's phones"},
 	{"hangup", call.Hangup, "End the call"},
 }

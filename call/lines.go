@@ -96,6 +96,7 @@ func (s *Switchboard) progressed(l *line, e sip.Progressed) {
 	if e.Code != 180 && e.Code != 183 {
 		return
 	}
+	l.rang = true
 	switch l.errand {
 	case called:
 		l.call.record.rang(s.now)
@@ -109,7 +110,7 @@ func (s *Switchboard) progressed(l *line, e sip.Progressed) {
 // acknowledged it. One that crossed our hang-up is ended by the leg itself.
 func (s *Switchboard) lineAnswered(l *line, e sip.Answered) {
 	if l.state != lineDialled {
-		if l.role == roleAgent && l.errand == offered {
+		if l.role == roleAgent && l.errand == offered && !l.replaced {
 			s.route(routing.PhoneAnswered{Offer: l.offer, Phone: l.phone}) // it crossed: Drop says what is made of it
 		}
 		return
@@ -370,7 +371,9 @@ func (s *Switchboard) forget(l *line) {
 	c := l.call
 	delete(s.lines, l.id)
 	delete(s.sessions, media.SessionID(l.id))
-	delete(s.offered, offerPhone{l.offer, l.phone})
+	if key := (offerPhone{l.offer, l.phone}); s.offered[key] == l {
+		delete(s.offered, key)
+	}
 	c.lines = without(c.lines, l)
 	if l != c.far {
 		c.ringing = without(c.ringing, l)

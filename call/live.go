@@ -87,6 +87,12 @@ type line struct {
 	taped   bool      // its session is on the tape, on the agent's side
 	heeds   heeds     // which keys are kept from the others
 
+	// Of an agent's phone that is dialled, see answerAt.
+	shown    sip.NameAddr // who it shows as calling
+	rang     bool
+	answers  bool // was asked to answer by itself
+	replaced bool // another INVITE took its place
+
 	// Early media, behind a proxy that forks: the phone that is heard, and all that were.
 	fork  string
 	forks []string

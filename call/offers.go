@@ -117,7 +117,7 @@ func (s *Switchboard) ringPhone(c *liveCall, cmd routing.Ring, phone routing.Pho
 // and sends the INVITE.
 func (s *Switchboard) dial(l *line, d sip.Dial, sound media.SessionConfig) error {
 	c := l.call
-	l.id = sip.LegID(s.newID())
+	l.id, l.shown = sip.LegID(s.newID()), d.From
 	sound.ID = media.SessionID(l.id)
 	sound.Bind, sound.Advertise = s.hands.Sip.MediaAddr(d.To)
 	d.Media = sound.Bind
@@ -146,7 +146,7 @@ func (s *Switchboard) offerRang(cmd routing.OfferRang) {
 		return
 	}
 	if o := c.record.offered(cmd.Offer); o != nil {
-		o.Rang = s.now
+		o.Rang, o.Until = s.now, cmd.Until
 	}
 	c.record.rang(s.now)
 	if c.transfer != nil {

@@ -28,6 +28,8 @@ const (
 	Merge    Verb = "merge"            // all three hear each other
 	Complete Verb = "complete"         // whoever asked first leaves the other two together
 	Cancel   Verb = "cancel"           // the transfer: back to the customer
+	PickUp   Verb = "answer"           // what rings at Order.By's phones: one of them answers by itself
+	Decline  Verb = "decline"          // what rings at Order.By's phones
 	Reclaim  Verb = "reclaim"          // a call whose agent was lost rings at that agent's phones
 	Hangup   Verb = "hangup"           // the call ends
 )
@@ -85,6 +87,9 @@ func (s *Switchboard) do(o Order) error {
 	}
 	if o.Verb == Reclaim {
 		return s.reclaimOrder(c, o.By)
+	}
+	if o.Verb == PickUp || o.Verb == Decline {
+		return s.rings(c, o)
 	}
 	l := c.seatOf(o.By)
 	switch {

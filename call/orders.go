@@ -216,7 +216,7 @@ func (s *Switchboard) queues(now time.Time, agents []AgentStatus) []QueueStatus 
 	var out []QueueStatus
 	for _, t := range s.setup.Router.Teams {
 		at[t.ID] = len(out)
-		out = append(out, QueueStatus{Team: t.ID})
+		out = append(out, QueueStatus{Team: t.ID, Name: s.teamName(t.ID)})
 	}
 	for _, a := range agents {
 		for _, t := range a.Teams {

@@ -70,6 +70,7 @@ type Offered struct {
 	TooLate bool            `json:"too_late,omitempty"`
 	Made    time.Time       `json:"made"`
 	Rang    time.Time       `json:"rang,omitzero"`
+	Until   time.Time       `json:"until,omitzero"` // an answer then was late
 	Ended   time.Time       `json:"ended,omitzero"`
 }
 

@@ -50,6 +50,7 @@ type PhoneStatus struct {
 // QueueStatus is one team's line in Status.
 type QueueStatus struct {
 	Team    routing.TeamID `json:"team"`
+	Name    string         `json:"name,omitempty"`
 	Waiting int            `json:"waiting"`
 	Longest time.Duration  `json:"longest"` // of the calls that wait now
 	Present int            `json:"present"` // agents who could be offered a call now or after their calls

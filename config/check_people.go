@@ -38,6 +38,7 @@ func (r *reader) checkPeople(c *Config) {
 		}
 		r.checkTeam(c, key, t)
 	}
+	r.checkSignIns(c)
 }
 
 func (r *reader) checkAgent(c *Config, key string, a Agent) {
@@ -103,8 +104,8 @@ func (r *reader) checkTeam(c *Config, key string, t Team) {
 		}
 		r.fail(index(join(key, "agents"), i), "there is no agent %q%s", name, orElse(hint, ": define it under agents:"))
 	}
-	if t.Presence == "desk" {
-		r.fail(join(key, "presence"), "desk needs the Help Desk, which is not available in this version, so nobody would ever be rung: write any")
+	if t.Presence == "desk" && len(t.Agents) > 0 && !slices.ContainsFunc(t.Agents, c.signsIn) {
+		r.fail(join(key, "presence"), "desk demands an open Help Desk, and none of its agents can sign in there: give them login: with a hash made by trunkline passwd, or write any")
 	}
 	r.ourNumber(join(key, "caller_id"), t.CallerID)
 	r.atLeast(join(key, "ring"), t.Ring, time.Second)
@@ -131,6 +132,11 @@ func (c *Config) Number(number string) *Number {
 // Agent is the agent of that name; nil where there is none.
 func (c *Config) Agent(id string) *Agent {
 	return find(c.Agents, func(a *Agent) bool { return a.ID == id })
+}
+
+// User is the user of that name; nil where there is none.
+func (c *Config) User(id string) *User {
+	return find(c.Users, func(u *User) bool { return u.ID == id })
 }
 
 // Team is the team of that name; nil where there is none.

@@ -57,6 +57,10 @@ type Config struct {
 	Agents []Agent `yaml:"agents,keyed"`
 	// Named sets of agents. Agents and teams share one namespace.
 	Teams []Team `yaml:"teams,keyed"`
+	// The Help Desk, the page at listen.http.
+	Desk Desk `yaml:"desk"`
+	// People who sign in at the Help Desk and take no calls, by name.
+	Users []User `yaml:"users,keyed"`
 	// What agents can do with calls, by order and by their phones' keys.
 	Controls Controls `yaml:"controls"`
 	// Requests to be rung back.
@@ -326,6 +330,51 @@ type Agent struct {
 	SRTP string `yaml:"srtp" jsonschema:"enum=off,enum=auto,enum=optional,enum=required"`
 	// Ask registered phones every 30 s whether they live (SIP OPTIONS).
 	Options bool `yaml:"options"`
+	// Hash of the password for the Help Desk, made by trunkline passwd; empty: no sign-in by password.
+	Login Secret `yaml:"login"`
+	// The address by which OpenID Connect knows the agent; empty: no sign-in by it.
+	Email string `yaml:"email"`
+	// What the agent may do at the Help Desk: agent (own calls), supervisor (everybody's), admin (everything).
+	Role string `yaml:"role" jsonschema:"enum=agent,enum=supervisor,enum=admin"`
+}
+
+// Desk is the Help Desk.
+type Desk struct {
+	// Signed out after so long without a word of the page.
+	Idle time.Duration `yaml:"idle"`
+	// Signed out so long after the sign-in, whatever happens.
+	Session time.Duration `yaml:"session"`
+	// Sign-in by OpenID Connect, beside passwords.
+	OpenID OpenID `yaml:"openid"`
+}
+
+// OpenID is a provider of OpenID Connect.
+type OpenID struct {
+	// The provider's issuer, such as https://login.example/realms/main; empty: none.
+	Issuer string `yaml:"issuer"`
+	// What the provider calls this Help Desk.
+	ClientID string `yaml:"client_id"`
+	// What it proves itself with.
+	ClientSecret Secret `yaml:"client_secret"`
+	// The Help Desk's address as browsers write it; the provider sends people back to it with /desk/openid/back behind.
+	URL string `yaml:"url"`
+	// What the button says.
+	Label string `yaml:"label"`
+}
+
+// User is a person who signs in at the Help Desk and takes no calls.
+type User struct {
+	// ID is the user's name in the file, by which they sign in.
+	ID string `yaml:"-"`
+
+	// The person's name as shown; without one the key.
+	Name string `yaml:"name"`
+	// What they may do: supervisor (see and order everything about calls and agents), admin (everything).
+	Role string `yaml:"role" jsonschema:"enum=supervisor,enum=admin"`
+	// Hash of the password, made by trunkline passwd; empty: no sign-in by password.
+	Login Secret `yaml:"login"`
+	// The address by which OpenID Connect knows them; empty: no sign-in by it.
+	Email string `yaml:"email"`
 }
 
 // Team is a named set of agents and the rules by which they are rung.
@@ -337,7 +386,7 @@ type Team struct {
 	Name string `yaml:"name"`
 	// Its agents. Required.
 	Agents []string `yaml:"agents" jsonschema:"required"`
-	// Who is present: any (a live phone). desk needs the Help Desk, which is not in this version.
+	// Who is present: any (a live phone), desk (a live phone, and an open Help Desk).
 	Presence string `yaml:"presence" jsonschema:"enum=any,enum=desk"`
 	// How long one teammate rings.
 	Ring time.Duration `yaml:"ring"`

@@ -213,6 +213,8 @@ func fresh(t reflect.Type) reflect.Value {
 		return reflect.ValueOf(DefaultAgent())
 	case reflect.TypeFor[Team]():
 		return reflect.ValueOf(DefaultTeam())
+	case reflect.TypeFor[User]():
+		return reflect.ValueOf(DefaultUser())
 	case reflect.TypeFor[Step]():
 		return reflect.ValueOf(DefaultStep())
 	}

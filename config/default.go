@@ -53,6 +53,8 @@ func Default() *Config {
 			Keys:         Keys{Pause: "*1", Transfer: "*2", Ask: "*3", Swap: "*4", Merge: "*5", Complete: "*6", Cancel: "*0", Hold: "*8"},
 			Codes:        Codes{Active: "*40", Away: "*41", WrapUp: "*42", Pickup: "*44", Reclaim: "*11", Echo: "*43"},
 		},
+		Desk:      Desk{Idle: 12 * time.Hour, Session: 7 * day, OpenID: OpenID{ClientSecret: NewSecret(""), Label: "Sign in with OpenID Connect"}},
+		Users:     []User{},
 		Callbacks: Callbacks{For: 2 * time.Hour},
 		Contacts:  Contacts{Lookup: Lookup{Secret: NewSecret(""), Timeout: time.Second, Cache: 10 * time.Minute}},
 		Flows:     []Flow{},
@@ -85,8 +87,11 @@ func DefaultTrunk() Trunk {
 
 // DefaultAgent is an agent of whom nothing but the name is written.
 func DefaultAgent() Agent {
-	return Agent{CallLimit: 1, Phones: []string{}, SRTP: "auto", Dial: Caps{MaxCalls: 5, MaxMinutesPerDay: 720}, Options: true}
+	return Agent{CallLimit: 1, Phones: []string{}, SRTP: "auto", Dial: Caps{MaxCalls: 5, MaxMinutesPerDay: 720}, Options: true, Login: NewSecret(""), Role: "agent"}
 }
+
+// DefaultUser is a user of whom nothing but the name is written.
+func DefaultUser() User { return User{Role: "supervisor", Login: NewSecret("")} }
 
 // DefaultTeam is a team of which nothing but its name is written.
 func DefaultTeam() Team {

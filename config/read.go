@@ -81,6 +81,9 @@ func Parse(file string, text []byte, checks Checks) (*Config, error) {
 	for i := range c.Agents {
 		c.Agents[i].Name = orElse(c.Agents[i].Name, c.Agents[i].ID)
 	}
+	for i := range c.Users {
+		c.Users[i].Name = orElse(c.Users[i].Name, c.Users[i].ID)
+	}
 	for i := range c.Teams {
 		c.Teams[i].Name = orElse(c.Teams[i].Name, c.Teams[i].ID)
 	}

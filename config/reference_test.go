@@ -78,7 +78,7 @@ func TestTheReferenceDocumentsEveryKey(t *testing.T) {
 	root := r.parse([]byte(withEntries(t)))
 	r.decode(root, "", reflect.ValueOf(c).Elem())
 	written := make(map[string]bool)
-	within := regexp.MustCompile(`^(trunks|numbers|agents|teams|flows|webhooks|hours)\.[^.\[]+`)
+	within := regexp.MustCompile(`^(trunks|numbers|agents|teams|flows|webhooks|hours|users)\.[^.\[]+`)
 	for key := range r.places {
 		key = within.ReplaceAllString(key, "$1.*")
 		key = regexp.MustCompile(`(\.steps)?\[\d+\]`).ReplaceAllString(key, ".step")

@@ -39,7 +39,7 @@ func schema(t *testing.T) []byte {
 	}
 	root := r.Reflect(&Config{})
 	root.ID, root.Title = "", "trunkline.yaml"
-	for _, entry := range []any{Trunk{}, Number{}, Agent{}, Team{}, Webhook{}, Step{}, longFlow{}, longChoice{}, spoken{}, Hours{}} {
+	for _, entry := range []any{Trunk{}, Number{}, Agent{}, Team{}, Webhook{}, User{}, Step{}, longFlow{}, longChoice{}, spoken{}, Hours{}} {
 		for name, definition := range r.Reflect(entry).Definitions {
 			root.Definitions[name] = definition
 		}
@@ -111,6 +111,8 @@ func special(t reflect.Type) *jsonschema.Schema {
 		return keyedBy(identity.String(), ref("Agent"))
 	case reflect.TypeFor[[]Team]():
 		return keyedBy(identity.String(), ref("Team"))
+	case reflect.TypeFor[[]User]():
+		return keyedBy(identity.String(), ref("User"))
 	case reflect.TypeFor[[]Webhook]():
 		return keyedBy(identity.String(), ref("Webhook"))
 	case reflect.TypeFor[[]Flow]():

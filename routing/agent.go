@@ -23,8 +23,10 @@ type agent struct {
 	since   time.Time // of what shown returns
 	channel Channel
 	phones  []PhoneID
-	desk    bool
+	desk    bool // has a tab open
 	off     bool // outside the schedule
+
+	watching bool // and the tab is no phone
 
 	offUntil time.Time // of off, as told
 
@@ -106,6 +108,12 @@ func (a *agent) fitness() fitness {
 	return a.presence()
 }
 
+// tabRings says that the tab is a phone.
+func (a *agent) tabRings() bool { return a.desk && !a.watching }
+
+// reachable says that the agent has a live device.
+func (a *agent) reachable() bool { return len(a.phones) > 0 || a.tabRings() }
+
 func (a *agent) takesCalls() bool { return a.channel == ChannelAll || a.channel == ChannelPhone }
 
 // fitsTeam says whether the agent is present for a team; nil is no team, for targeted works.
@@ -120,7 +128,7 @@ func (a *agent) fitsTeam(t *team) bool {
 func (a *agent) devices() []PhoneID {
 	ids := make([]PhoneID, 0, len(a.phones)+1)
 	ids = append(ids, a.phones...)
-	if a.desk {
+	if a.tabRings() {
 		ids = append(ids, DeskPhone)
 	}
 	return ids
@@ -238,6 +246,25 @@ func (r *Router) setPhones(ev PhonesChanged) {
 		a.backLen = 0
 	}
 	r.touch(a)
+}
+
+// setDesk takes over whether the agent's tab is open. What rings on other phones for a team that demands the tab ends
+// with it: nobody would see who calls, and nothing is counted against the agent.
+func (r *Router) setDesk(ev DeskChanged) {
+	a := r.agents[ev.Agent]
+	if a == nil {
+		return
+	}
+	a.desk, a.watching = ev.Open, ev.Open && ev.Watching
+	r.touch(a)
+	if a.desk {
+		return
+	}
+	for _, h := range slices.Clone(a.open) {
+		if o := h.offer; o != nil && o.live() && h.work.team != nil && h.work.team.NeedDesk {
+			r.pass(o, OutcomeUnreachable)
+		}
+	}
 }
 
 // setStatus is somebody's act: it ends wrap-up, and coming back clears the count of no-answers.

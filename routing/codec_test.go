@@ -16,7 +16,7 @@ func TestEveryEventSurvivesTheJournal(t *testing.T) {
 				RetryAfter: 5 * time.Minute, WrapUp: time.Second, AwayAfter: 3, CallLimit: 1}},
 		}},
 		PhonesChanged{Agent: "ann", Phones: []PhoneID{"p1", "p2"}, Fresh: true},
-		DeskChanged{"ann", true},
+		DeskChanged{"ann", true, true},
 		StatusSet{"ann", true, "back"},
 		ChannelSet{"ann", ChannelPhone},
 		Queued{

@@ -19,10 +19,12 @@ type PhonesChanged struct {
 	Fresh  bool      `json:"fresh,omitempty"` // caused by a new registration: clears the agent's back-off
 }
 
-// DeskChanged says whether an agent has a Help Desk tab open that answers the heartbeat.
+// DeskChanged says whether an agent has a Help Desk tab open that answers the heartbeat. Watching: it shows what rings
+// and takes orders, and is no phone itself. Ringing for a team that demands the tab ends when it closes.
 type DeskChanged struct {
-	Agent AgentID `json:"agent"`
-	Open  bool    `json:"open,omitempty"`
+	Agent    AgentID `json:"agent"`
+	Open     bool    `json:"open,omitempty"`
+	Watching bool    `json:"watching,omitempty"`
 }
 
 // StatusSet is an agent, or somebody for them, switching to active or away. It ends wrap-up early.

@@ -245,8 +245,12 @@ func (a *agent) excluded(now time.Time, w *work) []Exclusion {
 	}
 	if w != nil && w.team != nil && w.team.NeedDesk && !a.desk {
 		add(RuleDesk, time.Time{}, "no open Help Desk, which team "+string(w.team.ID)+" demands")
-	} else if len(a.phones) == 0 && !a.desk {
-		add(RuleDevice, time.Time{}, "no live phone and no open Help Desk")
+	} else if !a.reachable() {
+		text := "no live phone and no open Help Desk"
+		if a.desk {
+			text = "no live phone"
+		}
+		add(RuleDevice, time.Time{}, text)
 	}
 	if t := a.backOff.until(); !t.IsZero() {
 		add(RuleHeldBack, t, fmt.Sprintf("%s %s, held back until %s", a.backWhy, ago(now, a.backFrom), clock(now, t)))

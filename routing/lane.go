@@ -117,12 +117,12 @@ func (a *agent) presence() fitness {
 	switch {
 	case a.removed, !a.active, a.off, !a.takesCalls():
 		return unfit
+	case !a.reachable():
+		return unfit
 	case a.desk:
 		return fitDesk
-	case len(a.phones) > 0:
-		return fit
 	}
-	return unfit
+	return fit
 }
 
 // recount brings the teams' counts of who is there up to date. Works that were kept for an agent who left go to all; a

@@ -39,6 +39,7 @@ type modelAgent struct {
 	channel   Channel
 	phones    int
 	desk      bool
+	watching  bool
 	held      time.Time
 	heldLen   time.Duration
 	noAnswers int
@@ -132,7 +133,7 @@ func (a *modelAgent) loadOf(team TeamID) (n int) {
 
 // there is who could be offered a call of a team now or after those in hand.
 func (m *model) there(a *modelAgent, team TeamID) bool {
-	return !a.removed && a.active && !a.off && a.channel != ChannelConversations && (a.desk || a.phones > 0 && !m.teams[team].NeedDesk)
+	return !a.removed && a.active && !a.off && a.channel != ChannelConversations && (a.phones > 0 || a.desk && !a.watching) && (a.desk || !m.teams[team].NeedDesk)
 }
 
 // present is product.md §1.4 and §1.8, for one team.
@@ -265,7 +266,7 @@ func (m *model) take(now time.Time, ev Event) {
 		}
 	case DeskChanged:
 		if a := m.agents[ev.Agent]; a != nil {
-			a.desk = ev.Open
+			a.desk, a.watching = ev.Open, ev.Open && ev.Watching
 		}
 	case StatusSet:
 		if a := m.agents[ev.Agent]; a != nil {
@@ -319,6 +320,7 @@ func (m *model) take(now time.Time, ev Event) {
 		clear(m.offers)
 		for id, a := range m.agents {
 			a.rings, a.has, a.phones, a.desk = map[OfferID]TeamID{}, map[WorkID]TeamID{}, 0, false
+			a.watching = false
 			if a.removed {
 				delete(m.agents, id)
 			}

@@ -54,7 +54,7 @@ func (b *builder) agentsBack() error {
 	for _, s := range b.from.Agents {
 		a := b.agents[s.ID]
 		a.removed, a.active, a.reason, a.since = s.Removed, !s.Away, s.Reason, s.Since.UTC()
-		a.channel, a.phones, a.desk = s.Channel, slices.Clone(s.Phones), s.Desk
+		a.channel, a.phones, a.desk, a.watching = s.Channel, slices.Clone(s.Phones), s.Desk, s.Watching
 		a.backLen, a.backWhy, a.backFrom = s.BackLen, s.BackWhy, s.BackFrom.UTC()
 		a.noAnswers, a.last = s.NoAnswers, s.Last.UTC()
 		a.off, a.offUntil = s.Off, s.OffUntil.UTC()

@@ -124,10 +124,7 @@ func (r *Router) handle(ev Event) {
 	case PhonesChanged:
 		r.setPhones(ev)
 	case DeskChanged:
-		if a := r.agents[ev.Agent]; a != nil {
-			a.desk = ev.Open
-			r.touch(a)
-		}
+		r.setDesk(ev)
 	case StatusSet:
 		r.setStatus(ev)
 	case ChannelSet:
@@ -174,7 +171,7 @@ func (r *Router) handle(ev Event) {
 func (r *Router) restart() {
 	for _, a := range r.roster {
 		r.unindex(a)
-		a.open, a.targeted, a.phones, a.desk = nil, nil, nil, false
+		a.open, a.targeted, a.phones, a.desk, a.watching = nil, nil, nil, false, false
 	}
 	for _, t := range r.order {
 		t.lanes, t.line = nil, nil

@@ -238,7 +238,7 @@ func (s *story) presence(verb string, args []string) bool {
 		}
 		s.step(ev)
 	case "desk":
-		s.step(DeskChanged{a, args[1] == "open"})
+		s.step(DeskChanged{a, args[1] != "closed", args[1] == "watching"})
 	case "active":
 		s.step(StatusSet{Agent: a, Active: true})
 	case "away":

@@ -41,6 +41,7 @@ type AgentState struct {
 	Channel   Channel       `json:"channel"`
 	Phones    []PhoneID     `json:"phones,omitempty"`
 	Desk      bool          `json:"desk,omitempty"`
+	Watching  bool          `json:"watching,omitempty"`
 	Off       bool          `json:"off,omitempty"`      // outside the schedule
 	OffUntil  time.Time     `json:"off_until,omitzero"` // as told
 	WrapUp    time.Time     `json:"wrap_up,omitzero"`   // until
@@ -148,7 +149,7 @@ func (r *Router) Snapshot() Snapshot {
 func (a *agent) state() AgentState {
 	s := AgentState{
 		ID: a.id, Name: a.name, Limit: a.limit, Removed: a.removed, Away: !a.active, Reason: a.reason, Since: a.since, Channel: a.channel,
-		Phones: slices.Clone(a.phones), Desk: a.desk, WrapUp: a.wrapUp.until(), BackOff: a.backOff.until(),
+		Phones: slices.Clone(a.phones), Desk: a.desk, Watching: a.watching, WrapUp: a.wrapUp.until(), BackOff: a.backOff.until(),
 		BackLen: a.backLen, BackWhy: a.backWhy, BackFrom: a.backFrom, NoAnswers: a.noAnswers, Last: a.last,
 		Off: a.off, OffUntil: a.offUntil,
 	}

@@ -256,7 +256,7 @@ func (w *world) presence() Event {
 	case 0:
 		return PhonesChanged{Agent: a, Phones: []PhoneID{"p1", "p2"}[:w.pick(3)], Fresh: w.pick(2) == 0}
 	case 1:
-		return DeskChanged{a, w.pick(2) == 0}
+		return DeskChanged{a, w.pick(2) == 0, w.pick(2) == 0}
 	case 2:
 		return ChannelSet{a, []Channel{ChannelAll, ChannelPhone, ChannelConversations}[w.pick(3)]}
 	case 3:

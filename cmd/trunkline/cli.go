@@ -33,6 +33,7 @@ type cli struct {
 	Agent   agentCmd   `cmd:"" help:"Set an agent active or away."`
 	Unban   unbanCmd   `cmd:"" help:"Hear a banned source again, before its ban ends by itself."`
 	Token   tokenCmd   `cmd:"" help:"Make, list or revoke tokens for the HTTP API."`
+	Passwd  passwdCmd  `cmd:"" help:"Make the hash of a password for the Help Desk, which the configuration takes as login:."`
 	Reload  reloadCmd  `cmd:"" help:"Have the configuration read again. Calls are not touched; a bad file changes nothing."`
 	Version versionCmd `cmd:"" help:"Show the version."`
 	Demo    demoCmd    `cmd:"" help:"Show a whole call on this machine, with a simulated carrier and agents."`

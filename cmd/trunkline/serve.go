@@ -30,6 +30,8 @@ type switchProcess struct {
 	door   *api.Door
 	tokens *api.Tokens
 	stream *api.Stream
+	signed *api.Sessions
+	desks  *api.Desks
 	hooks  *api.Hooks
 	health []net.Listener
 	log    *slog.Logger
@@ -58,11 +60,18 @@ func openSwitch(cfg *config.Config, w world, log *slog.Logger) (_ *switchProcess
 	if p.tokens, err = api.OpenTokens(cfg.Data()); err != nil {
 		return nil, err
 	}
+	if p.signed, err = api.OpenSessions(cfg.Data()); err != nil {
+		return nil, err
+	}
 	if p.house, err = openHouse(cfg, w, log); err != nil {
 		return nil, err
 	}
 	p.stream = api.NewStream(p.house.lastFact, p.house.store.Facts, p.house.store.Sync)
-	p.house.told = p.stream.Publish
+	p.desks = api.NewDesks(p.house.board, p.stream)
+	p.house.told = func(f call.Fact) {
+		p.stream.Publish(f)
+		p.desks.Publish(f)
+	}
 	if p.hooks, err = api.NewHooks(cfg.Data(), webhooks(cfg), p.stream, log); err != nil {
 		p.house.close()
 		return nil, err
@@ -80,6 +89,7 @@ func (p *switchProcess) serve(ctx, hurry context.Context) error {
 	var answered sync.WaitGroup
 	answered.Go(func() { p.stream.Run(doors) })
 	answered.Go(func() { p.hooks.Run(doors) })
+	answered.Go(func() { p.desks.Run(doors) })
 	answered.Go(func() { doorErr = p.server().Serve(doors, p.door, p.health) })
 	p.log.Info("serving", "addr", p.house.addrs, "file", p.house.config().File)
 	<-ctx.Done()
@@ -87,6 +97,9 @@ func (p *switchProcess) serve(ctx, hurry context.Context) error {
 	p.house.stop(hurry)
 	closeDoors()
 	answered.Wait()
+	if err := p.signed.Close(); err != nil {
+		p.log.Warn("when sessions were last used is not kept", "err", err)
+	}
 	p.log.Info("stopped")
 	return doorErr
 }
@@ -115,6 +128,7 @@ func (p *switchProcess) server() *api.Server {
 		Country:         func() string { return h.config().Country },
 		RemoveRecording: func(id string) error { return h.recorder.Remove(recorder.ID(id)) },
 		Tokens:          p.tokens, Stream: p.stream,
+		Sessions: p.signed, SignIns: h.signIns(), Desks: p.desks,
 		Ladder:   h.flight.Call,
 		Metrics:  h.meter.Handler(),
 		Ready:    h.ready,

@@ -1,0 +1,400 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"trunkline/call"
+	"trunkline/routing"
+)
+
+const (
+	// beatEvery is how often a page is asked for a sign of life, which its own
+	// code gives from a Worker; beatsMissed of them and it is gone.
+	beatEvery   = 5 * time.Second
+	beatsMissed = 2
+	// shownWithin is how long a page may take to say that it shows an offer.
+	shownWithin = 2 * time.Second
+	// deskGrace is how long a page that went away may take to come back, as
+	// after a reload, before its agent is not present any more.
+	deskGrace = 5 * time.Second
+	// staffEvery bounds how often the picture of agents and teams is renewed.
+	staffEvery = 300 * time.Millisecond
+	// maxPages bounds the open pages.
+	maxPages = 2500
+)
+
+// Desks are the Help Desks that are open. Publish is called by the
+// switchboard's loop: it notes what concerns an open page and wakes it, and
+// never waits for one. Each page has a goroutine that writes what is new since
+// it last wrote, so that a slow one holds nothing up and costs a bounded memory.
+type Desks struct {
+	board  *call.Switchboard
+	stream *Stream
+
+	mu     sync.Mutex
+	pages  map[*tab]bool
+	agents map[routing.AgentID]*seat
+	calls  map[call.ID][]*tab // whose agent is in the call
+	stale  chan struct{}      // the picture of agents and teams is out of date
+
+	staff staff
+}
+
+// seat is one agent's place: at most one of their pages is in use.
+type seat struct {
+	page    *tab // nil: none
+	others  []*tab
+	present bool // as the router was told
+	silent  bool // the page is there and does not show what it should
+	left    *time.Timer
+}
+
+// NewDesks makes the open Help Desks of a switchboard, with the stream of its facts.
+func NewDesks(board *call.Switchboard, stream *Stream) *Desks {
+	return &Desks{board: board, stream: stream, pages: map[*tab]bool{}, agents: map[routing.AgentID]*seat{}, calls: map[call.ID][]*tab{}, stale: make(chan struct{}, 1)}
+}
+
+// Publish takes facts as they happen.
+func (d *Desks) Publish(f call.Fact) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.pages) == 0 {
+		return
+	}
+	if f.Kind != call.FactQuality {
+		select {
+		case d.stale <- struct{}{}:
+		default:
+		}
+	}
+	for _, agent := range []routing.AgentID{f.Agent, f.By} {
+		if s := d.agents[agent]; agent != "" && s != nil && s.page != nil {
+			s.page.look()
+		}
+	}
+	for _, p := range d.calls[f.Call] {
+		p.look()
+	}
+}
+
+// has notes which calls a page's agent is in.
+func (d *Desks) has(p *tab, calls []call.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, id := range p.calls {
+		if d.calls[id] = slices.DeleteFunc(d.calls[id], func(o *tab) bool { return o == p }); len(d.calls[id]) == 0 {
+			delete(d.calls, id)
+		}
+	}
+	p.calls = calls
+	if !d.pages[p] {
+		p.calls = nil
+	}
+	for _, id := range p.calls {
+		d.calls[id] = append(d.calls[id], p)
+	}
+}
+
+// Run renews the picture of agents and teams while pages are open, until ctx
+// is done.
+func (d *Desks) Run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.stale:
+		}
+		d.renew(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(staffEvery):
+		}
+	}
+}
+
+// renew takes a picture and wakes the pages if it differs from the last one.
+func (d *Desks) renew(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	status, err := d.board.Status(ctx)
+	if err != nil || !d.staff.update(status) {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for p := range d.pages {
+		p.wake()
+	}
+}
+
+// enter seats a page; false: there are too many. One of an agent whose other
+// page is in use waits, unless it is the same tab come back.
+func (d *Desks) enter(p *tab) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.pages) >= maxPages {
+		return false
+	}
+	d.pages[p] = true
+	if p.agent == "" {
+		p.inUse.Store(true)
+	} else if s := d.seatOf(p.agent); s.page == nil || s.page.tab == p.tab {
+		d.use(s, p)
+	} else {
+		s.others = append(s.others, p)
+	}
+	select {
+	case d.stale <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+func (d *Desks) seatOf(agent routing.AgentID) *seat {
+	s := d.agents[agent]
+	if s == nil {
+		s = &seat{}
+		d.agents[agent] = s
+	}
+	return s
+}
+
+// take makes a page the one in use.
+func (d *Desks) take(p *tab) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if p.agent != "" && d.pages[p] {
+		d.use(d.seatOf(p.agent), p)
+	}
+}
+
+// use puts a page into the seat; the lock is held.
+func (d *Desks) use(s *seat, p *tab) {
+	if s.page == p {
+		return
+	}
+	if old := s.page; old != nil {
+		old.inUse.Store(false)
+		s.others = append(s.others, old)
+		old.wake()
+	}
+	s.others = slices.DeleteFunc(s.others, func(o *tab) bool { return o == p || o.tab == p.tab && o != p && !d.pages[o] })
+	if s.left != nil {
+		s.left.Stop()
+		s.left = nil
+	}
+	s.page, s.silent = p, false
+	p.inUse.Store(true)
+	p.wake()
+	d.tell(s, p.agent)
+}
+
+// leave takes a page away. Its agent stays present for a moment: a reload is
+// no absence.
+func (d *Desks) leave(p *tab) {
+	d.has(p, nil)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.pages, p)
+	s := d.agents[p.agent]
+	if s == nil || p.agent == "" {
+		return
+	}
+	s.others = slices.DeleteFunc(s.others, func(o *tab) bool { return o == p })
+	if s.page != p {
+		return
+	}
+	s.page = nil
+	s.left = time.AfterFunc(deskGrace, func() { d.vacate(p.agent) })
+}
+
+// vacate gives a seat whose page did not come back to another page of the
+// agent, or tells that there is none.
+func (d *Desks) vacate(agent routing.AgentID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.agents[agent]
+	if s == nil || s.page != nil {
+		return
+	}
+	if n := len(s.others); n > 0 {
+		d.use(s, s.others[n-1])
+		return
+	}
+	d.tell(s, agent)
+	delete(d.agents, agent)
+}
+
+// silence marks a page that did not show an offer in time, or that shows
+// things again.
+func (d *Desks) silence(p *tab, silent bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s := d.agents[p.agent]; s != nil && s.page == p && s.silent != silent {
+		s.silent = silent
+		d.tell(s, p.agent)
+	}
+}
+
+// tell tells the router whether an agent is there; the lock is held.
+func (d *Desks) tell(s *seat, agent routing.AgentID) {
+	if present := s.page != nil && !s.silent; present != s.present {
+		s.present = present
+		d.board.SetDesk(agent, present, true)
+	}
+}
+
+// endSession closes the pages of a session that was ended.
+func (d *Desks) endSession(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for p := range d.pages {
+		if p.session == id {
+			p.end()
+		}
+	}
+}
+
+// Open counts the pages that are open.
+func (d *Desks) Open() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.pages)
+}
+
+// Mate is an agent as colleagues see them.
+type Mate struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Teams     []string  `json:"teams"`
+	Status    string    `json:"status"`
+	Reason    string    `json:"reason,omitempty"`
+	Since     time.Time `json:"since,omitzero"`
+	Until     time.Time `json:"until,omitzero"` // of the wrap-up
+	Busy      string    `json:"busy,omitempty"` // ringing, talking
+	Online    bool      `json:"online"`         // could be transferred to
+	Available bool      `json:"available"`      // would be offered a call now
+	Why       string    `json:"why,omitempty"`
+	Channel   string    `json:"channel"`
+	Phones    int       `json:"phones"`
+	Desk      bool      `json:"desk,omitempty"` // has a Help Desk open
+	NoAnswers int       `json:"no_answers,omitempty"`
+}
+
+// Crew is a team as its members see it.
+type Crew struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Waiting   int       `json:"waiting"`
+	Oldest    time.Time `json:"oldest,omitzero"` // since when the longest waiting waits
+	Present   int       `json:"present"`
+	Available int       `json:"available"`
+}
+
+// staff is the picture of agents and teams, a row each, with the number of the
+// change that each row is of.
+type staff struct {
+	mu     sync.Mutex
+	change uint64
+	order  []string // of the rows' names
+	rows   map[string]*staffRow
+}
+
+type staffRow struct {
+	change uint64
+	text   json.RawMessage // null: it is gone
+}
+
+// update takes a picture over; false: nothing differs.
+func (s *staff) update(status call.Status) bool {
+	next := map[string]any{}
+	names := []string{}
+	put := func(name string, row any) { next[name] = row; names = append(names, name) }
+	available := map[routing.TeamID]int{}
+	for _, a := range status.Agents {
+		if a.Removed {
+			continue
+		}
+		put("agent "+string(a.ID), mateOf(a))
+		for _, t := range a.Teams {
+			if a.Available {
+				available[t]++
+			}
+		}
+	}
+	for _, q := range status.Queues {
+		c := Crew{ID: string(q.Team), Name: q.Name, Waiting: q.Waiting, Present: q.Present, Available: available[q.Team]}
+		if q.Longest > 0 {
+			c.Oldest = status.At.Add(-q.Longest).Round(time.Second)
+		}
+		put("team "+string(q.Team), c)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rows == nil {
+		s.rows = map[string]*staffRow{}
+	}
+	before := s.change
+	set := func(name string, text json.RawMessage) {
+		if row := s.rows[name]; row == nil || string(row.text) != string(text) {
+			s.change = before + 1
+			s.rows[name] = &staffRow{s.change, text}
+		}
+	}
+	for _, name := range names {
+		text, err := json.Marshal(next[name])
+		if err == nil {
+			set(name, text)
+		}
+	}
+	for name := range s.rows {
+		if next[name] == nil {
+			set(name, json.RawMessage("null"))
+		}
+	}
+	s.order = names
+	for name := range s.rows { // what is gone stays, so that pages are told
+		if next[name] == nil {
+			s.order = append(s.order, name)
+		}
+	}
+	return s.change != before
+}
+
+// since gives the rows that changed after a change, by name, and the last change.
+func (s *staff) since(change uint64) (map[string]json.RawMessage, uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.change <= change {
+		return nil, s.change
+	}
+	rows := map[string]json.RawMessage{}
+	for name, row := range s.rows {
+		if row.change > change && (change > 0 || string(row.text) != "null") {
+			rows[name] = row.text
+		}
+	}
+	return rows, s.change
+}
+
+func mateOf(a call.AgentStatus) Mate {
+	m := Mate{
+		ID: string(a.ID), Name: a.Name, Teams: []string{}, Status: string(a.Status), Reason: a.Reason, Since: a.Since, Until: a.Until,
+		Available: a.Available, Why: a.Why, Channel: string(a.Channel), Phones: len(a.Phones), Desk: a.Desk, NoAnswers: a.NoAnswers,
+		Online: a.Status == routing.StatusActive && (len(a.Phones) > 0),
+	}
+	for _, t := range a.Teams {
+		m.Teams = append(m.Teams, string(t))
+	}
+	for _, h := range a.Open {
+		if m.Busy = "talking"; h.Offer != 0 {
+			m.Busy = "ringing"
+		}
+	}
+	return m
+}

@@ -1,0 +1,91 @@
+// The call in progress: on every page, movable by mouse, touch and arrow keys.
+import { html, useRef, useState } from './lib/ui.js';
+import { active, go, histories } from './state.js';
+import { order } from './net.js';
+import { Icon, Since, title, number, customer, agentName, whither, until, length, clock } from './parts.js';
+import { Picker } from './picker.js';
+import { Notes } from './notes.js';
+import { Last } from './offer.js';
+
+const where = JSON.parse(localStorage.getItem('widget') ?? '{"x":0,"y":0}');
+
+// useMove lets an element be dragged by its grip, within the window.
+export function useMove() {
+  const [at, set] = useState(where), from = useRef();
+  const bounded = p => ({ x: Math.min(0, Math.max(-(innerWidth - 400), p.x)), y: Math.min(0, Math.max(-(innerHeight - 280), p.y)) });
+  const put = p => { const b = bounded(p); set(b); localStorage.setItem('widget', JSON.stringify(b)); };
+  return {
+    style: `translate: ${at.x}px ${at.y}px`,
+    grip: {
+      onPointerDown: e => { if (e.target.closest('button, input, textarea, a, summary, ul, select')) return; from.current = { x: e.clientX - at.x, y: e.clientY - at.y }; e.currentTarget.setPointerCapture(e.pointerId); },
+      onPointerMove: e => { if (from.current) set(bounded({ x: e.clientX - from.current.x, y: e.clientY - from.current.y })); },
+      onPointerUp: () => { if (from.current) { from.current = null; put(at); } },
+    },
+    keys: e => { const d = { ArrowLeft: [-32, 0], ArrowRight: [32, 0], ArrowUp: [0, -32], ArrowDown: [0, 32] }[e.key]; if (d) { e.preventDefault(); put({ x: at.x + d[0], y: at.y + d[1] }); } },
+  };
+}
+
+const words = { dialing: 'Calling…', lost: 'Connection lost', asked: 'Asked by a colleague' };
+
+function state(p) {
+  const t = p.transfer;
+  if (p.role === 'asked') return `${agentName(p.by)} asks you first`;
+  if (t) {
+    const to = whither(t.to);
+    if (t.merged) return `All three, with ${to}`;
+    if (t.talking) return t.swapped ? `With the customer; ${to} waits` : `With ${to}; the customer waits`;
+    return t.ask ? `Calling ${to}; the customer waits` : `Transferring to ${to}…`;
+  }
+  if (p.role === 'dialing' && p.card.segments.at(-1)?.kind === 'dial' && p.answering) return 'Pick up your phone';
+  return words[p.role] ?? (p.holding ? 'On hold' : p.held ? 'Holds you' : 'Talking');
+}
+
+export function Widget({ part }) {
+  const c = part.card, [open, show] = useState(''), [small, fold] = useState(false);
+  const talks = part.role === 'talking' || part.role === 'asked', customerCall = part.role === 'talking' && c.direction !== 'internal';
+  const last = c.segments.at(-1), flip = what => show(open === what ? '' : what);
+  const rec = part.recording, press = (verb, other, is) => order(c.id, is ? other : verb);
+  const name = c.direction === 'internal' && part.by ? agentName(part.by) : title(c);
+  return html`<section class="float" role="region" aria-label="Current call">
+    <div class="row"><div class="grow"><p class="who cut">${name}</p><p class="small muted"><span role="status">${state(part)}</span>${c.name && c.direction !== 'internal' ? html` · <span class="num">${number(customer(c))}</span>` : ''}</p></div>
+      <span class="num strong" title="Time in this state" data-timer><${Since} t=${last?.from ?? c.initiated}/></span>
+      <button class="icon plain" aria-expanded=${!small} aria-label=${small ? 'Show the controls' : 'Fold the controls'} onClick=${() => fold(!small)}><${Icon} name=${small ? 'down' : 'min'}/></button></div>
+    ${rec && html`<p class=${'small row ' + (rec === 'on' ? 'rec' : 'muted')} role="status"><span class="dot"></span>${rec === 'on' ? 'Recording' : `Recording paused${part.paused_by ? ' by ' + agentName(part.paused_by) : ''}${part.paused_until ? ', goes on in ' + length(until(part.paused_until)) : ''}`}</p>`}
+    ${part.role === 'lost' && html`<div class="alert warn-tone" role="alert">Your phone lost the call. The customer hears music, and goes back to the queue in ${length(until(part.until))}.</div>
+      <button class="primary" onClick=${() => order(c.id, 'reclaim')}>Ring my phone</button>`}
+    ${!small && html`
+      ${part.transfer && part.role === 'talking' && html`<${Steps} part=${part}/>`}
+      ${talks && html`<div class="controls">
+        <button aria-pressed=${Boolean(part.muted)} data-do="mute" aria-keyshortcuts="Control+Shift+M" title="Mute (Ctrl+Shift+M)" onClick=${() => press('mute', 'unmute', part.muted)}><${Icon} name=${part.muted ? 'mute' : 'mic'}/>${part.muted ? 'Unmute' : 'Mute'}</button>
+        <button aria-pressed=${Boolean(part.holding)} data-do="hold" aria-keyshortcuts="Control+Shift+H" title="Hold (Ctrl+Shift+H)" onClick=${() => press('hold', 'resume', part.holding)}><${Icon} name=${part.holding ? 'play' : 'hold'}/>${part.holding ? 'Resume' : 'Hold'}</button>
+        <button aria-expanded=${open === 'keypad'} onClick=${() => flip('keypad')}><${Icon} name="keypad"/>Keypad</button>
+        <button aria-expanded=${open === 'transfer'} disabled=${!customerCall || Boolean(part.transfer)} title=${customerCall ? part.transfer ? 'A transfer is under way' : 'Transfer' : 'There is no customer to transfer'} onClick=${() => flip('transfer')}><${Icon} name="transfer"/>Transfer</button>
+        <button disabled=${!rec} title=${rec ? '' : 'This call is not recorded'} onClick=${() => press('pause-recording', 'resume-recording', rec === 'paused')}><${Icon} name="record"/>${rec === 'paused' ? 'Record' : 'Pause rec.'}</button>
+        <button aria-expanded=${open === 'notes'} onClick=${() => flip('notes')}><${Icon} name="note"/>Notes</button>
+        <button onClick=${() => go('calls/' + c.id)}><${Icon} name="list"/>Details</button>
+        <button class="stop" data-do="end" aria-keyshortcuts="Control+Shift+E" title="End the call (Ctrl+Shift+E)" onClick=${() => order(c.id, 'hangup')}><${Icon} name="end"/>End</button></div>`}
+      ${part.role === 'dialing' && html`<button class="stop" data-do="end" onClick=${() => order(c.id, 'hangup')}><${Icon} name="end"/>End</button>`}
+      ${open === 'keypad' && html`<${Keypad} call=${c.id}/>`}
+      ${open === 'transfer' && customerCall && !part.transfer && html`<${Picker} call=${c.id} onDone=${() => show('')}/>`}
+      ${open === 'notes' && html`<${Notes} call=${c.id} card=${c}/>`}
+      ${histories.value[c.id] && open === '' && c.direction !== 'internal' && html`<details class="small"><summary>Last calls</summary><${Last} calls=${histories.value[c.id]}/></details>`}`}
+  </section>`;
+}
+
+// Steps are what can be done with a transfer that asks first, or is on its way.
+function Steps({ part }) {
+  const t = part.transfer, id = part.card.id;
+  return html`<div class="row">
+    ${t.talking && html`<button class="primary" onClick=${() => order(id, 'complete')}><${Icon} name="check"/>Complete</button>
+      <button onClick=${() => order(id, 'swap')}><${Icon} name="swap"/>Swap</button>
+      <button aria-pressed=${Boolean(t.merged)} onClick=${() => order(id, 'merge')}><${Icon} name="merge"/>Merge</button>`}
+    <button onClick=${() => order(id, 'cancel')}><${Icon} name="x"/>Cancel transfer</button></div>`;
+}
+
+function Keypad({ call }) {
+  const [sent, add] = useState('');
+  const press = text => { const d = text.toUpperCase().replace(/[^0-9A-D*#]/g, '').slice(0, 32); if (d) { add(s => (s + d).slice(-24)); order(call, 'keypad', { digits: d }); } };
+  return html`<div class="stack"><input aria-label="Keys that were pressed; type or paste more" class="num" value=${sent} inputmode="tel" readonly
+      onKeyDown=${e => { if (e.key.length === 1 && !e.ctrlKey && !e.metaKey) { e.preventDefault(); press(e.key); } }} onPaste=${e => { e.preventDefault(); press(e.clipboardData.getData('text')); }}/>
+    <div class="keypad">${[...'123456789*0#'].map(d => html`<button onClick=${() => press(d)}>${d}</button>`)}</div></div>`;
+}

@@ -1,0 +1,44 @@
+// The Help Desk's socket lives here: a Worker's timers are not slowed down when
+// its tab is in the background. It answers the heartbeat by itself, comes back
+// by itself, and knows the number of the last fact, so that nothing is missed.
+let socket = null, url = '', seq = 0, tries = 0, timer = 0, last = 0, over = false;
+
+function open() {
+  clearTimeout(timer);
+  const mine = socket = new WebSocket(url + (seq ? '&after=' + seq : ''));
+  last = Date.now();
+  mine.onopen = () => { tries = 0; postMessage({ type: 'open' }); };
+  mine.onmessage = e => {
+    last = Date.now();
+    const m = JSON.parse(e.data);
+    switch (m.type) {
+      case 'beat': mine.send('{"type":"beat"}'); return;
+      case 'hello': if (!seq || m.seq < seq) seq = m.seq; break;
+      case 'facts': seq = m.upto; break;
+      case 'signed-out': over = true; break;
+    }
+    postMessage(m);
+  };
+  mine.onclose = () => { if (socket === mine) lost(); };
+}
+
+function lost() {
+  socket = null;
+  if (over) return;
+  postMessage({ type: 'lost' });
+  tries++;
+  timer = setTimeout(open, Math.min(10000, 250 * 2 ** Math.min(tries, 6)) * (0.5 + Math.random()));
+}
+
+// A network that went away says nothing: three silent beats are a loss.
+setInterval(() => {
+  if (socket && Date.now() - last > 16000) { const dead = socket; socket = null; try { dead.close(); } catch { /* is closed */ } lost(); }
+}, 2000);
+
+onmessage = e => {
+  const m = e.data;
+  if (m.type === 'connect') { url = m.url; over = false; open(); }
+  else if (m.type === 'online') { if (!socket && !over) open(); }
+  else if (m.type === 'close') { over = true; clearTimeout(timer); socket?.close(); socket = null; }
+  else if (socket?.readyState === 1) socket.send(JSON.stringify(m));
+};

@@ -1,0 +1,242 @@
+package call
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"trunkline/media"
+	"trunkline/routing"
+	"trunkline/sip"
+)
+
+// Role says what an agent is to a call in progress.
+type Role string
+
+// The roles.
+const (
+	RoleOffered Role = "offered" // it rings at their phones
+	RoleCalled  Role = "called"  // a colleague calls
+	RoleDialing Role = "dialing" // their own call, which nobody has answered yet
+	RoleTalking Role = "talking" // has the call
+	RoleAsked   Role = "asked"   // was asked by whoever wants to transfer the call
+	RoleLost    Role = "lost"    // their leg was lost, and may come back
+)
+
+// Part is an agent's part in a call in progress: what they can do with it now
+// follows from it.
+type Part struct {
+	Role   Role   `json:"role"`
+	Record Record `json:"-"`
+
+	Offer   routing.OfferID `json:"offer,omitempty"`
+	Waited  time.Time       `json:"waited,omitzero"`     // since when the customer waits
+	Until   time.Time       `json:"until,omitzero"`      // offered: an answer then is late; lost: back in the queue
+	By      routing.AgentID `json:"by,omitempty"`        // called, asked: who
+	Answers bool            `json:"answering,omitempty"` // the phone was asked to answer by itself
+
+	Holding bool `json:"holding,omitempty"` // they hold the other side
+	Held    bool `json:"held,omitempty"`    // the other side holds them
+	Muted   bool `json:"muted,omitempty"`
+
+	Recording   string    `json:"recording,omitempty"` // on, paused; "": the call is not recorded
+	PausedBy    string    `json:"paused_by,omitempty"`
+	PausedUntil time.Time `json:"paused_until,omitzero"`
+
+	Transfer *PartTransfer `json:"transfer,omitempty"`
+}
+
+// PartTransfer is a transfer under way.
+type PartTransfer struct {
+	To      Destination     `json:"to"`
+	By      routing.AgentID `json:"by"`
+	Ask     bool            `json:"ask,omitempty"`
+	Talking bool            `json:"talking,omitempty"` // who is asked has answered
+	Swapped bool            `json:"swapped,omitempty"` // the customer is talked to meanwhile
+	Merged  bool            `json:"merged,omitempty"`
+	Began   time.Time       `json:"began"`
+}
+
+// Parts gives an agent's parts in the calls in progress, by the calls' arrival.
+func (s *Switchboard) Parts(ctx context.Context, agent routing.AgentID) ([]Part, error) {
+	return ask(ctx, s, func(time.Time) []Part {
+		parts := []Part{}
+		for _, c := range s.calls {
+			if p, in := c.part(agent); in {
+				parts = append(parts, p)
+			}
+		}
+		slices.SortFunc(parts, func(a, b Part) int { return strings.Compare(string(a.Record.ID), string(b.Record.ID)) })
+		return parts
+	})
+}
+
+// part is an agent's part in a call, or false.
+func (c *liveCall) part(agent routing.AgentID) (Part, bool) {
+	if c.ended || agent == "" {
+		return Part{}, false
+	}
+	p, in := c.roleOf(agent)
+	if !in {
+		return p, false
+	}
+	p.Record = c.record.clone()
+	if c.tape != nil && (p.Role == RoleTalking || p.Role == RoleLost) {
+		p.Recording = "on"
+		if c.paused {
+			p.Recording, p.PausedUntil = "paused", c.unpauseAt
+			if r := c.record.recorded(c.tape.ID()); r != nil && len(r.Pauses) > 0 {
+				p.PausedBy = r.Pauses[len(r.Pauses)-1].By
+			}
+		}
+	}
+	if t := c.transfer; t != nil && (t.by == agent || p.Role == RoleAsked || p.Role == RoleOffered) {
+		p.Transfer = &PartTransfer{To: t.to, By: t.by, Ask: t.ask, Talking: t.third != nil, Swapped: t.swapped, Merged: t.merged}
+		if t.receipt < len(c.record.Transfers) {
+			p.Transfer.Began = c.record.Transfers[t.receipt].Began
+		}
+	}
+	return p, true
+}
+
+func (c *liveCall) roleOf(agent routing.AgentID) (Part, bool) {
+	if l := c.seatOf(agent); l != nil {
+		p := Part{Role: RoleTalking, Holding: l.holding, Held: l.held, Muted: l.muted}
+		if l == c.caller && c.out != nil {
+			p.Held, p.By = c.far != nil && c.far.holds(), c.out.callee
+		} else if c.caller != nil {
+			p.Held = c.caller.holds()
+		}
+		if c.transfer != nil && l == c.transfer.third {
+			p.Role, p.By = RoleAsked, c.transfer.by
+		}
+		return p, true
+	}
+	for _, l := range c.ringing {
+		if l.agent != agent || l.role != roleAgent || l.state != lineDialled {
+			continue
+		}
+		p := Part{Answers: l.answers}
+		switch l.errand {
+		case offered:
+			p.Role, p.Offer, p.Waited = RoleOffered, l.offer, c.waitedSince()
+			if o := c.record.offered(l.offer); o != nil {
+				p.Until = o.Until
+			}
+		case called:
+			p.Role, p.By = RoleCalled, c.out.agent
+		case clicking:
+			p.Role = RoleDialing
+		case returns:
+			p.Role, p.Until = RoleLost, c.reclaim.until
+		}
+		return p, true
+	}
+	switch {
+	case c.reclaim != nil && c.reclaim.agent == agent:
+		return Part{Role: RoleLost, Until: c.reclaim.until}, true
+	case c.caller != nil && c.caller.agent == agent && c.caller.role == roleAgent:
+		return Part{Role: RoleDialing}, true
+	}
+	return Part{}, false
+}
+
+// waitedSince is when the customer began to wait for an agent.
+func (c *liveCall) waitedSince() time.Time {
+	for _, g := range c.record.Segments {
+		if g.Kind == SegmentQueue {
+			return g.From
+		}
+	}
+	return c.record.Initiated
+}
+
+// SetDesk tells whether an agent's Help Desk is open and answers; watching: it
+// is no phone itself. It does not wait for the loop.
+func (s *Switchboard) SetDesk(agent routing.AgentID, open, watching bool) {
+	s.box.post(letter{order: func(time.Time) {
+		s.route(routing.DeskChanged{Agent: agent, Open: open, Watching: watching})
+	}})
+}
+
+// rings is an order about what rings at an agent's phones.
+func (s *Switchboard) rings(c *liveCall, o Order) error {
+	rings := c.ringsAt(o.By)
+	switch {
+	case o.By == "":
+		return fmt.Errorf("%w: say whose phones", ErrNotInCall)
+	case len(rings) == 0:
+		return fmt.Errorf("%w: it does not ring there", ErrNotNow)
+	case o.Verb == Decline:
+		s.decline(c, rings)
+		return nil
+	}
+	return s.answerAt(c, rings)
+}
+
+// ringsAt are the phones of an agent that ring for a call.
+func (c *liveCall) ringsAt(agent routing.AgentID) []*line {
+	var all []*line
+	for _, l := range c.ringing {
+		if l.agent == agent && l.role == roleAgent && l.state == lineDialled {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+// decline is an agent refusing what rings at their phones.
+func (s *Switchboard) decline(c *liveCall, rings []*line) {
+	why := rings[0].errand
+	if why == offered {
+		s.route(routing.Declined{Offer: rings[0].offer})
+		return
+	}
+	for _, l := range rings {
+		s.dismiss(l, reasonFor(routing.OutcomeDeclined))
+		c.ringing = without(c.ringing, l)
+	}
+	if why == called || why == clicking {
+		s.calleeFailed(c, 603)
+	}
+}
+
+// answerAt is an agent answering at the Help Desk what rings at their phones: the
+// phone that rang first is asked to answer by itself, the others stop. A phone
+// is asked so with its INVITE, so it gets another one; for the router it is the
+// same phone of the same offer, whose time goes on.
+func (s *Switchboard) answerAt(c *liveCall, rings []*line) error {
+	if slices.ContainsFunc(rings, func(l *line) bool { return l.answers }) {
+		return nil // is on its way
+	}
+	old := rings[max(0, slices.IndexFunc(rings, func(l *line) bool { return l.rang }))]
+	next := &line{
+		role: roleAgent, call: c, offer: old.offer, phone: old.phone, agent: old.agent, team: old.team,
+		errand: old.errand, shown: old.shown, rang: old.rang, answers: true,
+	}
+	for _, l := range rings {
+		l.replaced = true
+		c.ringing = without(c.ringing, l)
+		s.dismiss(l, reasonFor(routing.OutcomeAnsweredElsewhere))
+	}
+	contact := sip.ContactID(old.phone)
+	d := sip.Dial{To: sip.Target{Contact: contact}, From: old.shown, Headers: autoAnswer}
+	if err := s.dial(next, d, media.SessionConfig{Trust: s.trusted(old.agent, contact)}); err != nil {
+		s.log.Error("no sound for an agent's phone", "call", c.id, "agent", old.agent, "err", err)
+		s.failed(next, failure{})
+		return fmt.Errorf("%w: media.ports is exhausted", ErrNotNow)
+	}
+	c.ringing = append(c.ringing, next)
+	if next.errand != offered {
+		return nil
+	}
+	s.offered[offerPhone{next.offer, next.phone}] = next
+	for _, l := range rings {
+		if l != old {
+			s.route(routing.PhoneFailed{Offer: l.offer, Phone: l.phone}) // it stopped, and refused nothing
+		}
+	}
+	return nil
+}
