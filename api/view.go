@@ -130,6 +130,8 @@ type Recording struct {
 	Duration float64 `json:"duration_seconds"`
 	Note     string  `json:"note,omitempty"`
 	Sealed   bool    `json:"sealed"`
+
+	Pauses []call.Paused `json:"pauses,omitempty"` // silence in it: from when to when, by whom and why
 }
 
 // Unbanned is an address that is heard again.
@@ -284,6 +286,7 @@ func CardOf(r call.Record, now time.Time) Card {
 	for _, x := range r.Recordings {
 		c.Recordings = append(c.Recordings, Recording{
 			ID: string(x.ID), Agent: string(x.Agent), Path: x.Path, Duration: x.Duration.Seconds(), Note: x.Note, Sealed: x.Sealed,
+			Pauses: x.Pauses,
 		})
 	}
 	return c

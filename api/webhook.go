@@ -69,12 +69,27 @@ func NewHooks(dir string, hooks []Webhook, stream *Stream, log *slog.Logger) (*H
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("webhooks: %s: %w: restore it, or remove it to begin with the next fact", h.path, err)
 	}
+	fresh := false
 	for _, w := range hooks {
 		if _, there := h.pos[w.Name]; !there {
-			h.pos[w.Name] = stream.last()
+			h.pos[w.Name], fresh = stream.last(), true
+		}
+	}
+	if fresh { // before it has taken anything: a crash must not move where it begins
+		if err := h.write(); err != nil {
+			return nil, fmt.Errorf("webhooks: %w", err)
 		}
 	}
 	return h, nil
+}
+
+// write keeps the positions. The lock is held, or nobody else knows h yet.
+func (h *Hooks) write() error {
+	text, err := json.Marshal(h.pos)
+	if err != nil {
+		return err
+	}
+	return replaceFile(h.path, text)
 }
 
 // Run sends until ctx is done.
@@ -98,11 +113,7 @@ func (h *Hooks) taken(name string, seq uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.pos[name] = seq
-	text, err := json.Marshal(h.pos)
-	if err == nil {
-		err = replaceFile(h.path, text)
-	}
-	if err != nil {
+	if err := h.write(); err != nil {
 		h.log.Warn("a webhook's position is not kept", "err", err)
 	}
 }

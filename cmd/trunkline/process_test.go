@@ -144,6 +144,16 @@ func (s *site) configure(yaml string) {
 	s.write("trunkline.yaml", fmt.Sprintf(siteConfig, s.sip, s.http, s.host(2))+yaml)
 }
 
+// text is the configuration as it is.
+func (s *site) text() []byte {
+	s.Helper()
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return text
+}
+
 func (s *site) write(name, text string) {
 	s.Helper()
 	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
