@@ -12,8 +12,9 @@ BENCHTIME   ?= 1s
 
 # What a program that the tests need comes from, on Debian: program:package.
 # The race detector needs a C compiler; sipp, baresip and linphone are the real
-# peers, sipvicious the attacker; sox measures and makes sound for them.
-TOOLS = gcc:gcc sipp:sip-tester baresip:baresip-core linphonec:linphone-cli sox:sox svcrack:sipvicious
+# peers, sipvicious the attacker; sox measures and makes sound for them; flite speaks and
+# pocketsphinx writes down what was said.
+TOOLS = gcc:gcc sipp:sip-tester baresip:baresip-core linphonec:linphone-cli sox:sox svcrack:sipvicious flite:flite pocketsphinx_continuous:pocketsphinx
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fuzz clean tools compiler vendor
@@ -67,6 +68,7 @@ clean: ## remove what was built
 # Installs the packages of TOOLS whose program is missing, with one apt-get.
 install = missing=; for tool in $(1); do command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool\#\#*:}"; done; \
 	case "$$missing" in *gcc*) missing="$$missing libc6-dev";; esac; \
+	case "$$missing" in *pocketsphinx*) missing="$$missing pocketsphinx-en-us";; esac; \
 	if [ -n "$$missing" ]; then \
 		echo "installing:$$missing"; \
 		if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \

@@ -65,6 +65,17 @@ func (c *Client) Call(ctx context.Context, id string) (one Card, err error) {
 	return one, c.do(ctx, http.MethodGet, "/calls/"+url.PathEscape(id), nil, &one)
 }
 
+// Transcript asks for the words of a recording.
+func (c *Client) Transcript(ctx context.Context, call, recording string) (t Transcript, err error) {
+	return t, c.do(ctx, http.MethodGet, "/v1/calls/"+url.PathEscape(call)+"/recordings/"+url.PathEscape(recording)+"/transcript", nil, &t)
+}
+
+// FindWords looks for words in transcripts.
+func (c *Client) FindWords(ctx context.Context, text string, most int) (page FoundPage, err error) {
+	q := url.Values{"text": {text}, "limit": {strconv.Itoa(most)}}
+	return page, c.do(ctx, http.MethodGet, "/v1/transcripts?"+q.Encode(), nil, &page)
+}
+
 // Ladder asks for what is kept of a recent call's messages.
 func (c *Client) Ladder(ctx context.Context, id string) (kept flight.Call, err error) {
 	return kept, c.do(ctx, http.MethodGet, "/calls/"+url.PathEscape(id)+"/ladder", nil, &kept)

@@ -46,7 +46,9 @@ type Config struct {
 	Erase func(context.Context, call.Erasure) (calls int, err error)
 	// Country is that whose numbers are written without a plus.
 	Country func() string
-	// RemoveRecording deletes a recording's sound.
+	// Transcripts are the words of recordings.
+	Transcripts Transcripts
+	// RemoveRecording deletes a recording's sound, and its words.
 	RemoveRecording func(id string) error
 	// Tokens are who may ask over TCP; nil: nobody.
 	Tokens *Tokens

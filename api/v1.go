@@ -76,6 +76,7 @@ func (s *Server) v1(known func(*http.Request) (who, bool)) (http.Handler, huma.A
 	s.contactRoutes(api)
 	s.houseRoutes(api)
 	s.recordingRoutes(api)
+	s.transcriptRoutes(api)
 	s.tokenRoutes(api)
 	s.sessionRoutes(api)
 	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {

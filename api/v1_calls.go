@@ -92,7 +92,7 @@ func (s *Server) callRoutes(api huma.API) {
 	route(api, ScopeAgent, "GET /v1/calls/{id}", "One call card, also while the call goes on",
 		func(ctx context.Context, in *CallPath) (*body[Card], error) {
 			r, err := s.record(ctx, in.ID)
-			return answerOf(s.cardOf(r, time.Now()), err)
+			return answerOf(s.worded(s.cardOf(r, time.Now())), err)
 		})
 	route(api, ScopeAdmin, "GET /v1/calls/{id}/ladder", "What the legs of a recent call said, without secrets: SIP, decisions, sound",
 		func(ctx context.Context, in *CallPath) (*body[flight.Call], error) {

@@ -73,7 +73,7 @@ func (s *Server) recordingRoutes(api huma.API) {
 				http.ServeContent(w, r, "", changed, f)
 			}}, nil
 		})
-	route(api, ScopeAdmin, "DELETE /v1/calls/{id}/recordings/{recording}", "Delete the sound; who did stays on the call card",
+	route(api, ScopeAdmin, "DELETE /v1/calls/{id}/recordings/{recording}", "Delete the sound and the words; who did stays on the call card",
 		func(ctx context.Context, in *recordingPath) (*struct{}, error) {
 			record, one, err := s.recording(ctx, in)
 			switch {

@@ -34,9 +34,12 @@ type house struct {
 	sound  []byte
 	gone   []string // recordings removed
 
-	asked    store.Filter // of the records, the last time
-	erased   []desk.ContactID
-	eraseErr error
+	asked         store.Filter // of the records, the last time
+	erased        []desk.ContactID
+	eraseErr      error
+	tasks         []call.TranscriptTask // transcripts asked for
+	transcribeErr error
+	wordless      bool // no transcript yet
 }
 
 func newHouse(t *testing.T) *house {
@@ -78,6 +81,7 @@ func newHouse(t *testing.T) *house {
 		Country:         func() string { return "US" },
 		Card:            func(id call.ID) (call.Record, bool, error) { return one, id == older, nil },
 		Ladder:          func(string) (flight.Call, bool) { return flight.Call{ID: string(older)}, true },
+		Transcripts:     h,
 		RemoveRecording: func(id string) error { h.gone = append(h.gone, id); return os.Remove(wav) },
 		Reload:          func(context.Context) (Changes, error) { return Changes{}, nil },
 		Explain:         func(context.Context, Question) (Explanation, error) { return Explanation{}, nil },
@@ -120,7 +124,7 @@ func (h *house) each(f func(op *huma.Operation, path string)) int {
 			if strings.HasPrefix(path, "/v1/agents") {
 				id = "ann"
 			}
-			f(op, strings.NewReplacer("{id}", id, "{recording}", "R1").Replace(path))
+			f(op, strings.NewReplacer("{id}", id, "{recording}", "R1", "{format}", "text").Replace(path))
 		}
 	}
 	return n

@@ -131,7 +131,8 @@ type Recording struct {
 	Note     string  `json:"note,omitempty"`
 	Sealed   bool    `json:"sealed"`
 
-	Pauses []call.Paused `json:"pauses,omitempty"` // silence in it: from when to when, by whom and why
+	Pauses     []call.Paused `json:"pauses,omitempty"`     // silence in it: from when to when, by whom and why
+	Transcript string        `json:"transcript,omitempty"` // of one call's card: waiting, running, failed, done
 }
 
 // Unbanned is an address that is heard again.

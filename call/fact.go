@@ -55,6 +55,7 @@ const (
 	FactHeardAgain       FactKind = "media.resumed"
 	FactTrunk            FactKind = "trunk.state"       // State: registered, unregistered, refused, unreachable, unresolved, …
 	FactRecordingDeleted FactKind = "recording.deleted" // its sound; Reason: by whom
+	FactTranscript       FactKind = "transcript.state"  // of a recording; State: done, failed
 	FactAgentStatus      FactKind = "agent.status"
 	FactAgentPhones      FactKind = "agent.phones"
 	FactContactMade      FactKind = "contact.made"
@@ -88,7 +89,7 @@ type Fact struct {
 	Gone      desk.ContactID  `json:"gone,omitempty"` // of a merge
 	Recording recorder.ID     `json:"recording,omitempty"`
 	Reason    string          `json:"reason,omitempty"`
-	State     string          `json:"state,omitempty"` // of a trunk
+	State     string          `json:"state,omitempty"` // of a trunk, of a transcript
 	Until     time.Time       `json:"until,omitzero"`
 	Count     int             `json:"count,omitempty"`
 	Ending    *Ending         `json:"ending,omitempty"`

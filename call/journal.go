@@ -119,6 +119,7 @@ func (s *Switchboard) repaired(r *Record) {
 			rec.Note = "the switch was interrupted before it began"
 		}
 		s.fact(Fact{Kind: FactRecordingSealed, Call: r.ID, Recording: rec.ID, Reason: rec.Note})
+		s.transcribe(r, rec)
 	}
 }
 

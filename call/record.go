@@ -246,6 +246,17 @@ func (r *Record) Unsealed() bool {
 	return false
 }
 
+// teamOf is whose call it was when a recording began: that of the first talk
+// with its agent.
+func (r *Record) teamOf(rec *Recorded) routing.TeamID {
+	for _, g := range r.Segments {
+		if g.Kind == SegmentTalk && g.Agent == rec.Agent {
+			return g.Team
+		}
+	}
+	return ""
+}
+
 func (r *Record) recorded(id recorder.ID) *Recorded {
 	for i := range r.Recordings {
 		if r.Recordings[i].ID == id {

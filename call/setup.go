@@ -68,8 +68,12 @@ type Trunk struct {
 type Team struct {
 	Name      string // shown on phones
 	Recording bool
-	CallerID  desk.Number   // shown on its agents' calls out; empty: the trunk's
-	Reclaim   time.Duration // how long a lost agent may come back; 0: not at all
+
+	Transcripts bool   // make words of its recordings
+	Language    string // spoken on its calls
+
+	CallerID desk.Number   // shown on its agents' calls out; empty: the trunk's
+	Reclaim  time.Duration // how long a lost agent may come back; 0: not at all
 }
 
 // TestTrunk is the name under which a test call enters (Switchboard.Admit).

@@ -126,6 +126,10 @@ func (s *Switchboard) taped(c *liveCall) *Recorded {
 // fromRecorder completes the call card when a recording was sealed, which
 // may be after the call.
 func (s *Switchboard) fromRecorder(e recorder.Event) {
+	if t, ok := e.(recorder.Transcribed); ok {
+		s.fact(Fact{Kind: FactTranscript, Call: ID(t.Of), Recording: t.ID, State: string(t.State)})
+		return
+	}
 	sealed, ok := e.(recorder.Sealed)
 	if !ok {
 		return
@@ -147,6 +151,7 @@ func (s *Switchboard) fromRecorder(e recorder.Event) {
 	} else {
 		s.append(Closed{record.clone()})
 	}
+	s.transcribe(record, r)
 }
 
 // Paused is a stretch that is silence on a recording.

@@ -28,6 +28,7 @@ func (r *reader) check(c *Config) {
 	r.checkHEP(c)
 	r.checkWebhooks(c)
 	r.checkLookup(c)
+	r.checkTranscripts(c)
 	r.checkTrunks(c)
 	r.checkNumbers(c)
 	r.checkDial(c)

@@ -40,6 +40,8 @@ type Config struct {
 	Calls Calls `yaml:"calls"`
 	// How long things are kept.
 	Retention Retention `yaml:"retention"`
+	// How recordings become words.
+	Transcripts Transcripts `yaml:"transcripts"`
 	// Receivers of facts over HTTP, by name.
 	Webhooks []Webhook `yaml:"webhooks,keyed"`
 	// The Homer collector that gets a copy of the signalling.
@@ -404,6 +406,10 @@ type Team struct {
 	CallerID string `yaml:"caller_id"`
 	// Record the team's calls.
 	Recording bool `yaml:"recording"`
+	// Make words of the team's recordings, where transcripts.driver says how.
+	Transcripts bool `yaml:"transcripts"`
+	// What is spoken on its calls, such as en or de; empty: transcripts.language.
+	Language string `yaml:"language"`
 }
 
 // Callbacks is about requests to be rung back.

@@ -39,6 +39,10 @@ func Default() *Config {
 		Calls:     Calls{Max: 500, MaxDuration: 4 * time.Hour},
 		Retention: Retention{Records: 365 * day, Recordings: 90 * day, Facts: 365 * day, Anonymous: 30 * day},
 
+		Transcripts: Transcripts{
+			Driver: "none", Model: "whisper-1", Key: NewSecret(""), Command: []string{}, Language: "en",
+			Timeout: 10 * time.Minute, Tries: 5, AtOnce: 1,
+		},
 		Webhooks:      []Webhook{},
 		HEP:           HEP{ID: 1, Password: NewSecret("")},
 		SessionTimers: defaultTimers,
@@ -105,6 +109,8 @@ func DefaultTeam() Team {
 		WrapUp:     30 * time.Second,
 		Reclaim:    20 * time.Second,
 		Recording:  true,
+
+		Transcripts: true,
 	}
 }
 

@@ -20,6 +20,9 @@ type house struct {
 
 	mu     sync.Mutex
 	sealed []Sealed
+
+	transcribed []Transcribed
+	numbers     map[ID][2]uint16 // of the packets said, by side
 }
 
 // inBubble runs fn with a recorder whose files are opened by open (nil: the
@@ -34,6 +37,9 @@ func inBubble(t *testing.T, open func(string) (file, error), fn func(t *testing.
 			h.open = open
 		}
 		if err := os.MkdirAll(dir+"/"+unsealedDir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.scribe.load(); err != nil {
 			t.Fatal(err)
 		}
 		h.start()
@@ -52,7 +58,12 @@ var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 func (h *house) emit(e Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.sealed = append(h.sealed, e.(Sealed))
+	switch e := e.(type) {
+	case Sealed:
+		h.sealed = append(h.sealed, e)
+	case Transcribed:
+		h.transcribed = append(h.transcribed, e)
+	}
 }
 
 func (h *house) begin() *Recording {

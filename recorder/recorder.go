@@ -39,6 +39,8 @@ type Config struct {
 	Keep time.Duration // retention: days that ended longer ago are removed; 0: for ever
 	Emit func(Event)   // required; called on a goroutine of the recorder's, must not block
 	Log  *slog.Logger  // nil: slog.Default
+
+	Transcribing Transcribing
 }
 
 // Event is what became of a recording.
@@ -67,7 +69,9 @@ type Recorder struct {
 
 	wake  chan struct{} // to the collector; holds one
 	disks [4]*disk
-	done  sync.WaitGroup // collector, disks, retention
+	done  sync.WaitGroup // collector, disks, retention, scribe
+
+	scribe *scribe
 
 	closing atomic.Bool
 	quit    chan struct{} // closed with closing
@@ -101,6 +105,9 @@ func Open(c Config) (*Recorder, []Repaired, error) {
 		return nil, nil, fmt.Errorf("recordings folder %s: %w", c.Dir, err)
 	}
 	r := newRecorder(c)
+	if err := r.scribe.load(); err != nil {
+		return nil, nil, fmt.Errorf("recordings folder %s: %w", c.Dir, err)
+	}
 	r.start()
 	return r, repaired, nil
 }
@@ -113,6 +120,7 @@ func newRecorder(c Config) *Recorder {
 	for i := range r.disks {
 		r.disks[i] = &disk{rec: r, wake: make(chan struct{}, 1)}
 	}
+	r.scribe = newScribe(r, c.Transcribing)
 	return r
 }
 
@@ -128,6 +136,7 @@ func (r *Recorder) start() {
 	if r.keep > 0 {
 		r.done.Go(r.retire)
 	}
+	r.done.Go(r.scribe.run)
 	go func() {
 		r.done.Wait()
 		close(r.stopped)

@@ -16,7 +16,7 @@ import (
 // ErrInProgress is Remove's for a recording that is not sealed.
 var ErrInProgress = errors.New("recording is in progress")
 
-// Remove deletes a sealed recording and what lies beside it. It is no error
+// Remove deletes a sealed recording and what lies beside it, its transcript too. It is no error
 // if there is none. It touches the disk.
 func (r *Recorder) Remove(id ID) error {
 	u, err := ulid.ParseStrict(string(id))
@@ -27,8 +27,11 @@ func (r *Recorder) Remove(id ID) error {
 		return ErrInProgress
 	}
 	wav := wavPath(r.dir, u)
-	return errors.Join(gone(os.Remove(wav)), gone(os.Remove(sidecarPath(wav))))
+	return errors.Join(r.scribe.forget(wav, id), gone(os.Remove(wav)), gone(os.Remove(sidecarPath(wav))))
 }
+
+// dayPattern is what the folders of days look like, see dayPath.
+const dayPattern = "[0-9][0-9][0-9][0-9]/[0-9][0-9]/[0-9][0-9]"
 
 // retire sweeps at start and every hour.
 func (r *Recorder) retire() {
@@ -63,7 +66,7 @@ func (r *Recorder) retireOnce() {
 // those in progress, and returns how many there were. It touches the disk and
 // may take long; it is safe beside everything else.
 func (r *Recorder) Sweep(before time.Time) (removed int, err error) {
-	days, err := filepath.Glob(filepath.Join(r.dir, "[0-9][0-9][0-9][0-9]", "[0-9][0-9]", "[0-9][0-9]"))
+	days, err := filepath.Glob(filepath.Join(r.dir, dayPattern))
 	if err != nil {
 		return 0, err
 	}

@@ -56,9 +56,13 @@ func writeSidecar(wav string, s Sidecar) error {
 	if err != nil {
 		return err
 	}
-	path := sidecarPath(wav)
+	return replaceFile(sidecarPath(wav), append(b, '\n'))
+}
+
+// replaceFile writes a file whole, or leaves the old one.
+func replaceFile(path string, b []byte) error {
 	part := path + ".part"
-	if err := os.WriteFile(part, append(b, '\n'), 0o600); err != nil {
+	if err := os.WriteFile(part, b, 0o600); err != nil {
 		_ = os.Remove(part) // a full disk's torn piece
 		return err
 	}

@@ -28,6 +28,7 @@ type cli struct {
 	Call    callCmd    `cmd:"" help:"Place a test call into the running switch, and report its signalling and sound."`
 	Status  statusCmd  `cmd:"" help:"Show trunks, agents and their phones, queues and calls."`
 	Calls   callsCmd   `cmd:"" help:"Show call cards: the newest, or one in full."`
+	Words   wordsCmd   `cmd:"" help:"Show what was said in a call, where recordings are transcribed, or find calls by it."`
 	Ladder  ladderCmd  `cmd:"" help:"Draw what the legs of a recent call said: SIP, decisions, sound."`
 	Trunk   trunkCmd   `cmd:"" help:"Show how trunks are, or examine one: name, registration, and a call with sound out and back in."`
 	Agent   agentCmd   `cmd:"" help:"Set an agent active or away."`

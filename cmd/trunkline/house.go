@@ -138,7 +138,7 @@ func (h *house) openSound(w world) error {
 	c := h.cfg
 	rec, repaired, err := recorder.Open(recorder.Config{
 		Dir: filepath.Join(c.Data(), "recordings"), Keep: c.Retention.Recordings,
-		Emit: h.board.FromRecorder, Log: h.log,
+		Transcribing: transcribing(c), Emit: h.board.FromRecorder, Log: h.log,
 	})
 	if err != nil {
 		return err
@@ -288,6 +288,7 @@ func (h *house) reload(ctx context.Context, next *config.Config) (config.Changes
 	}
 	trusted()
 	h.sip.Update(h.trunks(next), sipAccounts(next))
+	h.recorder.SetTranscribing(transcribing(next))
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.cfg = next

@@ -127,6 +127,7 @@ func (p *switchProcess) server() *api.Server {
 		Erase:           h.erase,
 		Country:         func() string { return h.config().Country },
 		RemoveRecording: func(id string) error { return h.recorder.Remove(recorder.ID(id)) },
+		Transcripts:     h.recorder,
 		Tokens:          p.tokens, Stream: p.stream,
 		Sessions: p.signed, SignIns: h.signIns(), Desks: p.desks,
 		Ladder:   h.flight.Call,

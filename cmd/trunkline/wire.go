@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"trunkline/config"
 	"trunkline/desk"
 	"trunkline/media"
+	"trunkline/recorder"
 	"trunkline/routing"
 	"trunkline/sip"
 )
@@ -176,7 +178,9 @@ func setup(c *config.Config) (call.Setup, error) {
 		}
 	}
 	for _, t := range c.Teams {
-		s.Teams[routing.TeamID(t.ID)] = call.Team{Name: t.Name, Recording: t.Recording, Reclaim: t.Reclaim, CallerID: desk.Number(t.CallerID)}
+		s.Teams[routing.TeamID(t.ID)] = call.Team{Name: t.Name, Recording: t.Recording, Reclaim: t.Reclaim, CallerID: desk.Number(t.CallerID),
+			Transcripts: t.Transcripts, Language: cmp.Or(t.Language, c.Transcripts.Language),
+		}
 	}
 	for _, n := range c.Numbers {
 		s.Numbers[desk.Number(n.Number)] = routing.FlowID(n.Flow)
@@ -199,6 +203,18 @@ func setup(c *config.Config) (call.Setup, error) {
 
 func caps(c config.Caps) call.Caps {
 	return call.Caps{Calls: c.MaxCalls, PerDay: time.Duration(c.MaxMinutesPerDay) * time.Minute}
+}
+
+func transcribing(c *config.Config) recorder.Transcribing {
+	t := c.Transcripts
+	out := recorder.Transcribing{Timeout: t.Timeout, Tries: t.Tries, AtOnce: t.AtOnce}
+	switch t.Driver {
+	case "http":
+		out.Driver = &recorder.HTTPDriver{URL: t.URL, Model: t.Model, Key: t.Key.Reveal()}
+	case "command":
+		out.Driver = &recorder.CommandDriver{Argv: c.TranscriptCommand()}
+	}
+	return out
 }
 
 func webhooks(c *config.Config) []api.Webhook {

@@ -31,6 +31,7 @@ type PhoneConfig struct {
 	Transport string  // "udp" or "tcp"; empty: udp. linphone: udp only
 	MediaEnc  string  // baresip's mediaenc: "srtp" (RTP/AVP with keys), "srtp-mand" (RTP/SAVP); empty: plain RTP
 	Hz        float64 // the tone it says
+	Says      string  // a WAV file, mono of 8 kHz, that it says instead
 }
 
 // toneSeconds is how long a phone can say its tone.
@@ -49,7 +50,15 @@ func (c *PhoneConfig) prepare() error {
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return err
 	}
-	return writeTone(filepath.Join(c.Dir, "tone.wav"), c.Hz, toneSeconds)
+	said := filepath.Join(c.Dir, "tone.wav")
+	if c.Says == "" {
+		return writeTone(said, c.Hz, toneSeconds)
+	}
+	speech, err := os.ReadFile(c.Says)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(said, speech, 0o644)
 }
 
 // Event is what baresip reported on its control connection: CALL_INCOMING,

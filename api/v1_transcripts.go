@@ -1,0 +1,164 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"trunkline/call"
+)
+
+// Transcripts are the words of recordings. A recorder.Recorder has them.
+type Transcripts interface {
+	Transcribe(call.TranscriptTask) error
+	TranscriptStatus(call.RecordingID) call.TranscriptStatus
+	Transcript(call.RecordingID) (call.Transcript, error)
+	FindWords(ctx context.Context, text string, before call.RecordingID, limit int) ([]call.FoundWords, call.RecordingID, error)
+}
+
+// Transcript is the state of a recording's transcript, and when it is done its
+// words.
+type Transcript struct {
+	State string    `json:"state" enum:"none,waiting,running,failed,done"`
+	Why   string    `json:"why,omitempty" doc:"failed, or waiting after a failure: what was wrong"`
+	Tries int       `json:"tries,omitempty" doc:"so far"`
+	Next  time.Time `json:"next,omitzero" doc:"waiting: not before"`
+
+	Words *call.Transcript `json:"transcript,omitempty" doc:"side 0 is the caller, 1 the agent; times are seconds from the start"`
+}
+
+// FoundWords is a place in a transcript.
+type FoundWords struct {
+	Call      string    `json:"call"`
+	Recording string    `json:"recording"`
+	Began     time.Time `json:"began" doc:"of the recording"`
+	Side      int       `json:"side" doc:"0: the caller, 1: the agent"`
+	Start     float64   `json:"start" doc:"seconds from its start"`
+	Text      string    `json:"text"`
+}
+
+// FoundPage is what a search found.
+type FoundPage struct {
+	Found []FoundWords `json:"found"`
+	Next  string       `json:"next,omitempty" doc:"before, to go on; absent: there is no more"`
+}
+
+// searchFor is how long a search reads the disk before it gives what it has.
+const searchFor = 2 * time.Second
+
+func (s *Server) transcriptRoutes(api huma.API) {
+	route(api, ScopeSupervisor, "GET /v1/transcripts", "Find words in transcripts, the newest recordings first",
+		func(ctx context.Context, in *struct {
+			Text   string `query:"text" required:"true" minLength:"2" maxLength:"200" doc:"each word begins a word that was said in one go"`
+			Before string `query:"before" maxLength:"64" doc:"next of the page before"`
+			Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"of how many recordings"`
+		}) (*body[FoundPage], error) {
+			ctx, cancel := context.WithTimeout(ctx, searchFor)
+			defer cancel()
+			found, next, err := s.cfg.Transcripts.FindWords(ctx, in.Text, call.RecordingID(in.Before), in.Limit)
+			out := FoundPage{Found: []FoundWords{}, Next: string(next)}
+			for _, f := range found {
+				out.Found = append(out.Found, FoundWords{
+					Call: f.Of, Recording: string(f.ID), Began: f.At, Side: f.Said.Side, Start: f.Said.Start, Text: f.Said.Text,
+				})
+			}
+			return answerOf(out, err)
+		})
+	route(api, ScopeSupervisor, "GET /v1/calls/{id}/recordings/{recording}/transcript", "The words of a recording, or how far they are",
+		func(ctx context.Context, in *recordingPath) (*body[Transcript], error) {
+			_, one, err := s.recording(ctx, in)
+			if err != nil {
+				return nil, err
+			}
+			out := transcriptView(s.cfg.Transcripts.TranscriptStatus(one.ID))
+			if out.State == string(call.TranscriptDone) {
+				words, err := s.words(one)
+				if err != nil {
+					return nil, err
+				}
+				out.Words = &words
+			}
+			return answerOf(out, nil)
+		})
+	route(api, ScopeSupervisor, "GET /v1/calls/{id}/recordings/{recording}/transcript/{format}", "The words as a file: text, vtt or json", s.transcriptFile)
+	route(api, ScopeSupervisor, "POST /v1/calls/{id}/recordings/{recording}/transcript", "Make the transcript, or make it anew",
+		func(ctx context.Context, in *recordingPath) (*body[Transcript], error) {
+			record, one, err := s.recording(ctx, in)
+			switch {
+			case err != nil:
+				return nil, err
+			case !one.Sealed:
+				return nil, &Error{Status: http.StatusConflict, What: "this recording is being written", Cure: "ask after the call"}
+			}
+			language := s.cfg.Board.Language(ctx, record, one)
+			err = s.cfg.Transcripts.Transcribe(call.TranscriptTask{ID: one.ID, Of: string(record.ID), Language: language})
+			if errors.Is(err, call.ErrNoTranscriber) {
+				return nil, &Error{Status: http.StatusConflict, What: err.Error(), Cure: "say under transcripts: in the configuration how"}
+			}
+			return answerOf(transcriptView(s.cfg.Transcripts.TranscriptStatus(one.ID)), err)
+		})
+}
+
+// transcriptFile gives a transcript to be kept.
+func (s *Server) transcriptFile(ctx context.Context, in *struct {
+	CallPath
+	Recording string `path:"recording" maxLength:"64"`
+	Format    string `path:"format" enum:"text,vtt,json"`
+}) (*huma.StreamResponse, error) {
+	_, one, err := s.recording(ctx, &recordingPath{CallPath: in.CallPath, Recording: in.Recording})
+	if err != nil {
+		return nil, err
+	}
+	words, err := s.words(one)
+	if err != nil {
+		return nil, err
+	}
+	form := map[string]struct{ kind, ending string }{
+		"text": {"text/plain; charset=utf-8", "txt"}, "vtt": {"text/vtt; charset=utf-8", "vtt"}, "json": {"application/json", "json"},
+	}[in.Format]
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		c.SetHeader("Content-Type", form.kind)
+		c.SetHeader("Content-Disposition", `attachment; filename="`+string(one.ID)+"."+form.ending+`"`)
+		c.SetHeader("Cache-Control", "private, no-store")
+		// Who hangs up in the middle of it knows.
+		switch in.Format {
+		case "text":
+			_ = words.WriteText(c.BodyWriter())
+		case "vtt":
+			_ = words.WriteVTT(c.BodyWriter())
+		default:
+			_ = words.WriteJSON(c.BodyWriter())
+		}
+	}}, nil
+}
+
+// worded is a call's card with how far its transcripts are. It looks at the disk.
+func (s *Server) worded(c Card) Card {
+	for i := range c.Recordings {
+		if s.cfg.Transcripts != nil {
+			c.Recordings[i].Transcript = string(s.cfg.Transcripts.TranscriptStatus(call.RecordingID(c.Recordings[i].ID)).State)
+		}
+	}
+	return c
+}
+
+// words reads a transcript.
+func (s *Server) words(one call.Recorded) (call.Transcript, error) {
+	t, err := s.cfg.Transcripts.Transcript(one.ID)
+	if errors.Is(err, fs.ErrNotExist) {
+		return t, &Error{Status: http.StatusNotFound, What: "this recording has no transcript", Cure: "POST …/transcript makes one"}
+	}
+	return t, err
+}
+
+func transcriptView(t call.TranscriptStatus) Transcript {
+	state := string(t.State)
+	if t.State == call.TranscriptNone {
+		state = "none"
+	}
+	return Transcript{State: state, Why: t.Why, Tries: t.Tries, Next: t.Next}
+}
