@@ -17,7 +17,7 @@ BENCHTIME   ?= 1s
 TOOLS = gcc:gcc sipp:sip-tester baresip:baresip-core linphonec:linphone-cli sox:sox svcrack:sipvicious flite:flite pocketsphinx_continuous:pocketsphinx
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check bench fuzz clean tools compiler vendor
+.PHONY: help build demo test check bench fuzz prompts clean tools compiler vendor
 
 help: ## explain the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ vendor: ## make the Help Desk's bundle of other people's code anew (npm)
 	cd api/bundle && npm ci --no-fund --no-audit && npx esbuild vendor.js --bundle --minify --format=esm --legal-comments=none --outfile=../page/lib/ui.js
 	for p in preact htm @preact/signals; do echo "== $$p $$(node -p "require('./api/bundle/node_modules/$$p/package.json').version")"; cat api/bundle/node_modules/$$p/LICENSE; echo; done > api/page/lib/LICENSES.txt
 	sha256sum api/page/lib/ui.js | cut -d' ' -f1 > api/bundle/ui.js.sha256
+
+prompts: ## make the shipped prompts anew from their words (flite, espeak-ng, sox)
+	sh media/sounds/make.sh
 
 clean: ## remove what was built
 	rm -f trunkline

@@ -35,6 +35,7 @@ const (
 	CauseTransferred   Cause = "transferred"    // agent: the carrier took the call over
 	CauseServed        Cause = "served"         // system: a code that an agent dialled was obeyed
 	CauseFlowEnd       Cause = "flow_end"       // flow: its last step, or a hangup step
+	CauseFlowLoop      Cause = "flow_loop"      // flow: it led in a circle, and the caller did nothing
 	CauseForwardFailed Cause = "forward_failed" // flow: nothing left after a forward that nobody took
 	CauseNoSuchNumber  Cause = "no_such_number" // system: the dialled number is not ours (404)
 	CauseNoSuchFlow    Cause = "no_such_flow"   // system: the number's flow is not there (500)

@@ -24,6 +24,8 @@ const (
 	FactDialled          FactKind = "call.dialled" // an agent's own call; By calls Agent where that is a colleague
 	FactPickedUp         FactKind = "call.picked_up"
 	FactAnswered         FactKind = "call.answered"
+	FactEntered          FactKind = "call.entered" // another flow
+	FactChose            FactKind = "call.chose"   // in a flow's menu, which is Reason
 	FactQueued           FactKind = "call.queued"
 	FactConnected        FactKind = "call.connected"
 	FactReleased         FactKind = "call.released"   // an agent's leg left the call

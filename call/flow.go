@@ -1,6 +1,8 @@
 package call
 
 import (
+	"time"
+
 	"trunkline/media"
 	"trunkline/routing"
 	"trunkline/sip"
@@ -27,6 +29,9 @@ func (s *Switchboard) flow(c *liveCall, ev routing.FlowEvent) {
 		}
 	}
 	c.flowEvents = nil
+	if !c.ended {
+		s.hush(c)
+	}
 }
 
 // flowWith is flow for an event that a peer gave a Reason for: if the call ends
@@ -48,6 +53,13 @@ func (s *Switchboard) follow(c *liveCall, cmd routing.FlowCommand) {
 		s.play(c, cmd)
 	case routing.FlowStopPlay:
 		s.stopPlay(c)
+	case routing.FlowChose:
+		s.chose(c, cmd.Choice)
+	case routing.FlowSet:
+		c.record.Attributes = c.flow.Attributes
+		s.keep(c)
+	case routing.FlowEntered:
+		s.callFact(c, Fact{Kind: FactEntered, Flow: cmd.Flow})
 	case routing.FlowQueue:
 		s.queue(c, cmd)
 	case routing.FlowUnqueue:
@@ -68,6 +80,8 @@ func flowEnding(c *liveCall, cmd routing.FlowEnd) Ending {
 	switch cmd.Cause {
 	case routing.FlowCauseForward:
 		e.Cause = CauseForwardFailed
+	case routing.FlowCauseLoop:
+		e.Cause = CauseFlowLoop
 	case routing.FlowCauseFarEnd:
 		e = Ending{By: ByForward, Cause: CauseHangup}
 	}
@@ -101,15 +115,10 @@ func (s *Switchboard) answer(c *liveCall) {
 
 // play starts what a flow plays.
 func (s *Switchboard) play(c *liveCall, cmd routing.FlowPlay) {
-	var clips []*media.Clip
-	for _, one := range cmd.Sounds {
-		if clip := c.prompts[one.Prompt]; clip != nil {
-			clips = append(clips, clip)
-		}
-	}
-	if len(clips) < len(cmd.Sounds) {
-		// Cannot be: the prompts were read with the flow.
-		s.log.Error("a prompt is not there, skipped", "call", c.id, "flow", c.flow.Flow)
+	clips, missing := s.clips(c, cmd.Sounds, cmd.Language)
+	if missing {
+		// The prompts were read with the flow; a value may come from outside.
+		s.log.Warn("a part of what a flow plays is not there, passed over", "call", c.id, "flow", c.flow.Flow)
 	}
 	if len(clips) == 0 {
 		s.flow(c, routing.FlowPlayed{})
@@ -119,7 +128,39 @@ func (s *Switchboard) play(c *liveCall, cmd routing.FlowPlay) {
 	s.keep(c)
 	c.plays++
 	c.play = c.plays
+	c.quietAt = time.Time{}
+	if !c.queued {
+		c.caller.session.Background(nil) // else a moment of music would be heard between two prompts
+	}
 	c.caller.session.Play(media.Join(clips...), c.play)
+}
+
+// mostQuiet is how long a caller hears nothing while a choice is awaited.
+const mostQuiet = 1500 * time.Millisecond
+
+// hush sees to it that a caller of whom a choice is awaited does not think the
+// line is dead.
+func (s *Switchboard) hush(c *liveCall) {
+	switch {
+	case c.flow.State != routing.FlowChoosing || c.play != 0:
+		c.quietAt = time.Time{}
+	case c.quietAt.IsZero() && !c.comforted:
+		c.quietAt = s.now.Add(mostQuiet)
+	}
+	c.comforted = c.comforted && c.flow.State == routing.FlowChoosing && c.play == 0
+}
+
+// comfort lets a caller hear music after such a silence.
+func (s *Switchboard) comfort(c *liveCall) {
+	c.quietAt, c.comforted = time.Time{}, true
+	c.caller.session.Background(s.setup.Music)
+}
+
+// chose keeps what the caller has chosen in a menu.
+func (s *Switchboard) chose(c *liveCall, choice routing.Choice) {
+	c.record.Choices = append(c.record.Choices, Chosen{At: s.now, Choice: choice})
+	s.callFact(c, Fact{Kind: FactChose, Flow: c.flow.Flow, Reason: choice.Menu})
+	s.keep(c)
 }
 
 // whoCalls is what a flow can ask of the caller.

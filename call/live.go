@@ -120,13 +120,15 @@ type liveCall struct {
 	history []string     // History-Info of the INVITE
 	hops    int          // Max-Forwards of the INVITE: what is dialled for it gets one less (RFC 7332)
 
-	prompts map[string]*media.Clip // of the configuration it arrived under
-	caller  *line
-	bridge  *media.Bridge
-	flow    routing.FlowRun
-	out     *outgoing // an agent's own call; nil: a customer's
-	service bool      // a code: ends when its tone was played
-	giveUp  time.Time // nobody rung has answered by then; zero: no limit
+	prompts   Prompts   // of the configuration it arrived under
+	comforted bool      // music is heard for that reason
+	quietAt   time.Time // music begins: the caller has heard nothing for so long; zero: something is heard
+	caller    *line
+	bridge    *media.Bridge
+	flow      routing.FlowRun
+	out       *outgoing // an agent's own call; nil: a customer's
+	service   bool      // a code: ends when its tone was played
+	giveUp    time.Time // nobody rung has answered by then; zero: no limit
 
 	answer   []byte         // our session description for the caller's 200
 	answered bool           // the caller's leg was sent a 200
@@ -179,6 +181,9 @@ func (c *liveCall) from(domain, team string) sip.NameAddr {
 	if team != "" {
 		label += " · " + team
 	}
+	if n := len(c.record.Choices); n > 0 && c.record.Choices[n-1].Name != "" {
+		label += " · " + c.record.Choices[n-1].Name
+	}
 	return sip.NameAddr{Display: label, User: user, Host: domain}
 }
 
@@ -221,6 +226,7 @@ func (s *Switchboard) rearm(c *liveCall) {
 		if c.untold {
 			soonest(c.asked)
 		}
+		soonest(c.quietAt)
 	}
 	s.alarms.set(c, at)
 }
@@ -252,6 +258,9 @@ func (s *Switchboard) alarm(c *liveCall) {
 	}
 	if c.untold && due(c.asked) {
 		s.heardOf(c)
+	}
+	if due(c.quietAt) {
+		s.comfort(c)
 	}
 	if due(c.unpauseAt) {
 		_ = s.unpause(c, "")

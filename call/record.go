@@ -40,6 +40,9 @@ type Record struct {
 	Released  time.Time `json:"released,omitzero"` // the last joined leg left
 	Ended     time.Time `json:"ended,omitzero"`
 
+	Choices    []Chosen          `json:"choices,omitempty"`    // in the flow's menus, in order
+	Attributes map[string]string `json:"attributes,omitempty"` // that the flow gave; never changed, replaced
+
 	Ending   Ending    `json:"ending"`
 	Offers   []Offered `json:"offers,omitempty"`
 	Segments []Segment `json:"segments"`
@@ -48,6 +51,12 @@ type Record struct {
 	Transfers  []Transferred `json:"transfers,omitempty"`
 	Recordings []Recorded    `json:"recordings,omitempty"`
 	Sound      []Sound       `json:"sound,omitempty"` // of each leg that was spoken with
+}
+
+// Chosen is what the caller has chosen in a menu.
+type Chosen struct {
+	At time.Time `json:"at"`
+	routing.Choice
 }
 
 // CallerSource is the header that named a caller.

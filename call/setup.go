@@ -24,7 +24,7 @@ type Setup struct {
 	Router  routing.Config
 	Teams   map[routing.TeamID]Team
 
-	Prompts map[string]*media.Clip // by the name a flow's play step uses
+	Prompts Prompts // what flows play
 	Music   *media.Clip
 
 	Keys         Keys                       // pressed by agents during a call

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -34,6 +33,7 @@ func (r *reader) check(c *Config) {
 	r.checkDial(c)
 	r.checkPeople(c)
 	r.checkControls(c)
+	r.checkPrompts(c)
 	r.checkHours(c)
 	r.checkFlows(c)
 }
@@ -256,41 +256,4 @@ func (r *reader) checkTrunkNames(c *Config, key string, names []string) {
 		}
 	}
 	r.noRepeats(key, names)
-}
-
-// checkPrompt wants a shipped prompt or a WAV file that the media core reads.
-func (r *reader) checkPrompt(c *Config, key, prompt string) {
-	if prompt == "" {
-		r.fail(key, "names no prompt: write one of %s, or a WAV file", strings.Join(r.checks.Prompts, ", "))
-		return
-	}
-	file, isFile := c.PromptFile(prompt)
-	if !isFile {
-		if !slices.Contains(r.checks.Prompts, prompt) {
-			r.fail(key, "there is no shipped prompt %q%s", prompt, orElse(didYouMean(prompt, r.checks.Prompts),
-				": write one of "+strings.Join(r.checks.Prompts, ", ")+", or the name of a file that ends in .wav"))
-		}
-		return
-	}
-	if _, err := readFile(file, maxSound); err != nil {
-		r.fail(key, "%s", unreadable(err))
-		return
-	}
-	if r.checks.Sound != nil {
-		if err := r.checks.Sound(file); err != nil {
-			r.fail(key, "%s cannot be played: %v: make it a WAV file in PCM 16 bit, µ-law or A-law at 8, 16 or 48 kHz", prompt, err)
-		}
-	}
-}
-
-// maxSound is the most that a prompt's file may have: an hour at 8 kHz.
-const maxSound = 64 << 20
-
-// PromptFile gives the path of a prompt that is a file, and whether it is
-// one: shipped prompts have neither a folder nor the ending .wav.
-func (c *Config) PromptFile(prompt string) (path string, isFile bool) {
-	if !strings.Contains(prompt, "/") && !strings.EqualFold(filepath.Ext(prompt), ".wav") {
-		return "", false
-	}
-	return c.Resolve(prompt), true
 }

@@ -284,10 +284,10 @@ func (r *reader) national(c *Config, number, class string) bool {
 	return !known || strings.HasPrefix(number, "+"+code)
 }
 
-// stepsKey is the key under which a flow's steps stand.
-func (r *reader) stepsKey(id string) string {
-	key := join("flows", id)
-	if _, mapped := r.places[join(key, "steps")]; mapped {
+// StepsKey is the key under which a flow's steps stand.
+func (c *Config) StepsKey(flow string) string {
+	key := join("flows", flow)
+	if _, mapped := c.places[join(key, "steps")]; mapped {
 		return join(key, "steps")
 	}
 	return key

@@ -152,7 +152,7 @@ func (c Case) Values() []string {
 
 func (r *reader) checkSounds(c *Config, key string, all Sounds) {
 	if len(all) == 0 && !r.bad(key) && !strings.HasSuffix(key, ".invalid") {
-		r.fail(key, "names no prompt: write one of %s, or a WAV file", strings.Join(r.checks.Prompts, ", "))
+		r.fail(key, "names no prompt: write one of %s, or a WAV file", r.promptNames())
 	}
 	for i, s := range all {
 		at := key
@@ -170,6 +170,12 @@ var (
 
 // checkSound checks a prompt, or a value as far as it is known.
 func (r *reader) checkSound(c *Config, key string, s Sound) {
+	if s.Text != "" {
+		if !c.TTS.Speaks() {
+			r.fail(key, "nothing here speaks texts: configure tts:, or play a WAV file")
+		}
+		return
+	}
 	value := s.Number + s.Digits + s.Time + s.Date
 	if value == "" {
 		if !r.bad(key) {

@@ -62,6 +62,8 @@ func Default() *Config {
 		Callbacks: Callbacks{For: 2 * time.Hour},
 		Contacts:  Contacts{Lookup: Lookup{Secret: NewSecret(""), Timeout: time.Second, Cache: 10 * time.Minute}},
 		Flows:     []Flow{},
+		Prompts:   Prompts{Language: "en"},
+		TTS:       TTS{Command: []string{}, Key: NewSecret(""), Model: "tts-1", Voice: "alloy", Timeout: 30 * time.Second},
 		Hours:     []Hours{},
 	}
 }

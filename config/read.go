@@ -26,8 +26,9 @@ const (
 
 // Checks is what the reader cannot know by itself.
 type Checks struct {
-	// Prompts are the names of the shipped prompts.
-	Prompts []string
+	// Prompts are the names of the shipped prompts, and Languages the ones they are in; none: any is taken.
+	Prompts   []string
+	Languages []string
 	// Sound reads the WAV file at path as the media core would; nil checks
 	// only that the file can be read.
 	Sound func(path string) error
@@ -59,7 +60,7 @@ func Parse(file string, text []byte, checks Checks) (*Config, error) {
 	if checks.Env == nil {
 		checks.Env = os.LookupEnv
 	}
-	r := &reader{file: file, checks: checks, places: make(map[string]place)}
+	r := &reader{file: file, checks: checks, places: make(map[string]place), heard: make(map[string]string)}
 	c := Default()
 	c.File = file
 	if root := r.parse(text); root != nil {
@@ -136,6 +137,9 @@ type reader struct {
 	// places remembers where each key that was read stands.
 	places map[string]place
 	nodes  int
+	// own are the names of the operator's prompts, and heard what there is to say of the files that were looked at.
+	own   []string
+	heard map[string]string
 	// spoilt: the text is not YAML, so that nothing can be said about its meaning.
 	spoilt bool
 }

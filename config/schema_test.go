@@ -167,6 +167,10 @@ func tidy(root *jsonschema.Schema) {
 	value := root.Definitions["spoken"]
 	value.Description = "A value that is spoken."
 	for p := value.Properties.Oldest(); p != nil; p = p.Next() {
+		if p.Key == "text" {
+			value.OneOf = append(value.OneOf, &jsonschema.Schema{Required: []string{p.Key}})
+			continue
+		}
 		p.Value.Type, p.Value.AnyOf = "", []*jsonschema.Schema{{Type: "string"}, {Type: "integer"}}
 		value.OneOf = append(value.OneOf, &jsonschema.Schema{Required: []string{p.Key}})
 	}

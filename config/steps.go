@@ -134,6 +134,8 @@ type Sound struct {
 	// Prompt is a shipped prompt or a WAV file.
 	Prompt string `yaml:"-"`
 
+	// A text that is spoken when the configuration is loaded (tts).
+	Text string `yaml:"text"`
 	// A whole number from 0 to 999999.
 	Number string `yaml:"number"`
 	// Digits one by one.

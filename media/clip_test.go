@@ -3,7 +3,6 @@ package media
 import (
 	"math"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -156,34 +155,70 @@ func TestMusicIsALoopWithoutASeam(t *testing.T) {
 }
 
 func TestEveryPromptSpeaks(t *testing.T) {
-	names := PromptNames()
-	for _, want := range []string{"welcome", "goodbye", "please-wait", "all-busy", "unavailable", "closed"} {
-		if !slices.Contains(names, want) {
-			t.Errorf("got prompts %s, want %s among them", strings.Join(names, " "), want)
+	for _, language := range Languages() {
+		names := PromptNames(language)
+		if !slices.IsSorted(names) || len(names) < 100 {
+			t.Errorf("%s: got %v, want more than a hundred, sorted", language, names)
+		}
+		for _, name := range names {
+			c, ok := Prompt(language, name)
+			if !ok {
+				t.Errorf("%s: %s cannot be read", language, name)
+				continue
+			}
+			if again, _ := Prompt(language, name); again != c {
+				t.Errorf("%s: %s: got another clip at the second call, want the same", language, name)
+			}
+			if d := c.Duration(); d < 150*time.Millisecond || d > 12*time.Second {
+				t.Errorf("%s: %s: got %v, want a word to a few sentences", language, name, d)
+			}
+			if got := tone.RMS(samplesOfClip(c)); got < -27 || got > -14 {
+				t.Errorf("%s: %s: got %.1f dBFS, want about -20", language, name, got)
+			}
 		}
 	}
-	if !slices.IsSorted(names) {
-		t.Errorf("got %v, want them sorted", names)
-	}
-	for _, name := range names {
-		c, ok := Prompt(name)
-		if !ok {
-			t.Errorf("%s cannot be read", name)
-			continue
-		}
-		if again, _ := Prompt(name); again != c {
-			t.Errorf("%s: got another clip at the second call, want the same", name)
-		}
-		if d := c.Duration(); d < time.Second || d > 10*time.Second {
-			t.Errorf("%s: got %v, want one to ten seconds", name, d)
-		}
-		if got := tone.RMS(samplesOfClip(c)); got < -24 || got > -14 {
-			t.Errorf("%s: got %.1f dBFS, want about -19", name, got)
-		}
-	}
-	for _, name := range []string{"", "nothing", "../sounds/welcome", "welcome.wav", "README"} {
-		if _, ok := Prompt(name); ok {
+	for _, name := range []string{"", "nothing", "../en/welcome", "welcome.wav", "README"} {
+		if _, ok := Prompt("en", name); ok {
 			t.Errorf("got a prompt named %q, want none", name)
 		}
+	}
+	if _, ok := Prompt("xx", "welcome"); ok || PromptNames("xx") != nil {
+		t.Error("got prompts of a language that is not shipped, want none")
+	}
+}
+
+func TestJoinedClipsAreHeardOneAfterTheOther(t *testing.T) {
+	a, b := Tone(440, 100*time.Millisecond), Tone(1000, 60*time.Millisecond)
+	if Join(a) != a {
+		t.Error("got a copy of one clip, want itself")
+	}
+	a.Widen()
+	b.Widen()
+	both := Join(a, b)
+	both.Widen()
+	if both.Frames() != 8 {
+		t.Fatalf("got %d frames, want 5 and 3", both.Frames())
+	}
+	for i := range both.Frames() {
+		from, k := a, i
+		if i >= 5 {
+			from, k = b, i-5
+		}
+		if !slices.Equal(both.Frame(i), from.Frame(k)) {
+			t.Errorf("frame %d: got other samples than the clip's", i)
+		}
+		for _, codec := range []Codec{PCMU, PCMA, G722} {
+			if !slices.Equal(both.Encoded(codec, i), from.Encoded(codec, k)) {
+				t.Errorf("frame %d: got other %v than the clip's", i, codec)
+			}
+		}
+	}
+	narrow := Join(Tone(440, 20*time.Millisecond), Tone(700, 20*time.Millisecond))
+	narrow.Widen()
+	if got := len(narrow.encoded[G722]); got != 2*FrameSamples {
+		t.Errorf("got %d bytes of G722, want both clips encoded", got)
+	}
+	if got := Join().Frames(); got != 0 {
+		t.Errorf("got %d frames of nothing, want none", got)
 	}
 }

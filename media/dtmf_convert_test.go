@@ -350,9 +350,11 @@ func TestEveryKeyIsHeardInTheSound(t *testing.T) {
 
 func TestSpeechAndMusicPressNoKeys(t *testing.T) {
 	clips := map[string]*Clip{"music": Music(), "ring-back": Ringback("US"), "tone": Tone(941, 2*time.Second)}
-	for _, name := range PromptNames() {
-		if c, ok := Prompt(name); ok {
-			clips[name] = c
+	for _, language := range Languages() {
+		for _, name := range PromptNames(language) {
+			if c, ok := Prompt(language, name); ok {
+				clips[language+" "+name] = c
+			}
 		}
 	}
 	for name, c := range clips {

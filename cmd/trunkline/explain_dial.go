@@ -38,7 +38,7 @@ func explainDial(cfg *config.Config, text, agent string) (dialling, error) {
 	if agent != "" && who == nil {
 		return dialling{}, usageError{fmt.Sprintf("--agent: there is no agent %q", agent)}
 	}
-	s, err := setup(cfg)
+	s, err := setup(cfg, nil)
 	if err != nil {
 		return dialling{}, err
 	}

@@ -84,7 +84,7 @@ func openHouse(cfg *config.Config, w world, log *slog.Logger) (_ *house, err err
 			h.close()
 		}
 	}()
-	set, err := setup(cfg)
+	set, err := setup(cfg, speakerOf(context.Background(), cfg))
 	if err != nil {
 		return nil, err
 	}
@@ -271,7 +271,7 @@ func (h *house) reload(ctx context.Context, next *config.Config) (config.Changes
 	defer h.reloading.Unlock()
 	changes := config.Diff(h.config(), next)
 	changes.NeedsRestart = config.Diff(h.booted, next).NeedsRestart
-	set, err := setup(next)
+	set, err := setup(next, speakerOf(ctx, next))
 	if err != nil {
 		return config.Changes{}, err
 	}

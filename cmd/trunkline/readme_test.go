@@ -36,7 +36,7 @@ func TestTheFirstConfigurationOfTheREADMEIsGood(t *testing.T) {
 	if len(c.Warnings) > 0 {
 		t.Errorf("README.md's configuration: got the warnings %v, want none", c.Warnings)
 	}
-	if _, err := setup(c); err != nil {
+	if _, err := setup(c, nil); err != nil {
 		t.Errorf("wiring README.md's configuration: %v", err)
 	}
 	mistaken := strings.Replace(string(m[1]), "queue: support", "queue: suport", 1)

@@ -24,7 +24,8 @@ import (
 // checks are what config cannot know by itself.
 func checks() config.Checks {
 	return config.Checks{
-		Prompts:     media.PromptNames(),
+		Prompts:     media.PromptNames("en"),
+		Languages:   media.Languages(),
 		Sound:       func(path string) error { _, err := readClip(path); return err },
 		CallingCode: desk.CallingCode,
 		Class:       func(number, country string) string { return desk.Number(number).Class(country).String() },
@@ -124,14 +125,15 @@ func codecs(c *config.Config) ([]media.Codec, error) {
 }
 
 // setup maps the configuration to the switchboard's part of it, prompts read.
-func setup(c *config.Config) (call.Setup, error) {
+//
+// Texts of flows are spoken by speak, which may take its time; with nil they are silent.
+func setup(c *config.Config, speak speaker) (call.Setup, error) {
 	s := call.Setup{
 		Hash: c.Hash(), Domain: c.Domain, Country: c.Country,
 		Trunks:  map[sip.TrunkID]call.Trunk{},
 		Numbers: map[desk.Number]routing.FlowID{},
 		Flows:   map[routing.FlowID]routing.Flow{},
 		Teams:   map[routing.TeamID]call.Team{},
-		Prompts: map[string]*media.Clip{},
 		Router:  routerConfig(c),
 		Music:   media.Music(),
 
@@ -185,7 +187,8 @@ func setup(c *config.Config) (call.Setup, error) {
 	for _, n := range c.Numbers {
 		s.Numbers[desk.Number(n.Number)] = routing.FlowID(n.Flow)
 	}
-	w := flowWiring{cfg: c, prompts: s.Prompts}
+	w := flowWiring{cfg: c, speak: speak, prompts: &s.Prompts}
+	w.fail("prompts.folder", w.shipped())
 	for _, f := range c.Flows {
 		s.Flows[routing.FlowID(f.ID)] = w.flow(f)
 	}
@@ -194,7 +197,7 @@ func setup(c *config.Config) (call.Setup, error) {
 	}
 	if slices.Contains(c.Media.Codecs, media.G722.String()) { // here, where nobody waits for it
 		s.Music.Widen()
-		for _, clip := range s.Prompts {
+		for _, clip := range s.Prompts.All() {
 			clip.Widen()
 		}
 	}

@@ -1,79 +1,87 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"strconv"
 	"time"
 
+	"trunkline/call"
 	"trunkline/config"
 	"trunkline/media"
 	"trunkline/routing"
 )
 
-// flowWiring maps flows, and reads the prompts that they play.
+// flowWiring maps flows, and finds the prompts that they play.
 type flowWiring struct {
 	cfg     *config.Config
-	prompts map[string]*media.Clip
-	menus   int   // of the flow at hand
-	err     error // the first
+	speak   speaker // nil: texts are silent
+	prompts *call.Prompts
+	flowID  string // of the flow at hand
+	menus   int    // of that
+	err     error  // the first
 }
 
 func (w *flowWiring) flow(f config.Flow) routing.Flow {
-	w.menus = 0
-	return routing.Flow{ID: routing.FlowID(f.ID), Answer: f.Answer, Steps: w.steps(f.ID, f.Steps)}
+	w.flowID, w.menus = f.ID, 0
+	return routing.Flow{ID: routing.FlowID(f.ID), Answer: f.Answer, Steps: w.steps(w.cfg.StepsKey(f.ID), f.Steps)}
 }
 
-func (w *flowWiring) steps(flow string, in []config.Step) []routing.FlowStep {
+// steps maps steps; key is where they stand in the file.
+func (w *flowWiring) steps(key string, in []config.Step) []routing.FlowStep {
 	var out []routing.FlowStep
 	for i := range in {
-		out = append(out, w.step(flow, &in[i]))
+		out = append(out, w.step(fmt.Sprintf("%s[%d]", key, i), &in[i]))
 	}
 	return out
 }
 
-func (w *flowWiring) path(flow string, p config.Path) routing.FlowPath {
-	return routing.FlowPath{Flow: routing.FlowID(p.Flow), Steps: w.steps(flow, p.Steps)}
+func (w *flowWiring) path(key string, p config.Path) routing.FlowPath {
+	return routing.FlowPath{Flow: routing.FlowID(p.Flow), Steps: w.steps(key, p.Steps)}
 }
 
-func (w *flowWiring) step(flow string, st *config.Step) (step routing.FlowStep) {
+func (w *flowWiring) step(key string, st *config.Step) (step routing.FlowStep) {
 	switch st.Verb {
 	case config.Play:
-		step.Play = &routing.PlayStep{Sounds: w.sounds(st.Play), Whole: !st.BargeIn}
+		step.Play = &routing.PlayStep{Sounds: w.sounds(key+".play", st.Play), Whole: !st.BargeIn}
 	case config.Say:
-		step.Play = &routing.PlayStep{Sounds: w.sounds(config.Sounds{st.Say}), Whole: !st.BargeIn}
+		step.Play = &routing.PlayStep{Sounds: w.sounds(key+".say", config.Sounds{st.Say}), Whole: !st.BargeIn}
 	case config.Menu:
-		step.Menu = w.menu(flow, st)
+		step.Menu = w.menu(key, st)
 	case config.ByHours:
 		h := w.cfg.HoursFor(st.Hours)
-		step.Hours = &routing.HoursStep{Hours: hours(w.cfg, h), Open: w.path(flow, st.Open), Closed: w.path(flow, st.Closed), Holiday: w.path(flow, st.Holiday)}
+		step.Hours = &routing.HoursStep{Hours: hours(w.cfg, h), Open: w.path(key+".open", st.Open), Closed: w.path(key+".closed", st.Closed), Holiday: w.path(key+".holiday", st.Holiday)}
 	case config.Set:
 		step.Set = &routing.SetStep{Attributes: map[string]string{}}
 		for _, a := range st.Set {
 			step.Set.Attributes[a.Name] = a.Value
 		}
 	case config.Match:
-		step.Match = &routing.MatchStep{Subject: st.Match, Otherwise: w.path(flow, st.Otherwise)}
+		step.Match = &routing.MatchStep{Subject: st.Match, Otherwise: w.path(key+".otherwise", st.Otherwise)}
 		for _, c := range st.Cases {
-			step.Match.Cases = append(step.Match.Cases, routing.MatchCase{Values: c.Values(), Path: w.path(flow, c.To)})
+			step.Match.Cases = append(step.Match.Cases, routing.MatchCase{Values: c.Values(), Path: w.path(key+".cases."+c.Value, c.To)})
 		}
 	case config.Goto:
 		step.Goto = routing.FlowID(st.Goto)
 	case config.Queue:
 		team, agent := w.target(st.Queue)
-		step.Queue = &routing.QueueStep{Team: team, Agent: agent, Priority: st.Priority, MaxWait: st.MaxWait, Unanswered: w.path(flow, st.Unanswered)}
+		step.Queue = &routing.QueueStep{Team: team, Agent: agent, Priority: st.Priority, MaxWait: st.MaxWait, Unanswered: w.path(key+".unanswered", st.Unanswered)}
 	case config.Forward:
 		step.Forward = &routing.ForwardStep{Number: st.Forward, Trunks: forwardTrunks(w.cfg, *st), CallerID: st.CallerID}
 	case config.Hangup:
 		step.Hangup = &routing.HangupStep{Code: st.Hangup}
 	default:
-		w.fail(fmt.Errorf("a flow's step has the verb %q, which cannot be obeyed", st.Verb))
+		w.fail(key, fmt.Errorf("has the verb %q, which cannot be obeyed", st.Verb))
 	}
 	return step
 }
 
-func (w *flowWiring) fail(err error) {
-	if w.err == nil { // of nil nothing is told
-		w.err = err
+// fail keeps the first error, with its place; nil is none.
+func (w *flowWiring) fail(key string, err error) {
+	if w.err == nil && err != nil {
+		w.err = w.cfg.Problem(key, err.Error())
 	}
 }
 
@@ -87,17 +95,17 @@ func (w *flowWiring) target(name string) (routing.TeamID, routing.AgentID) {
 
 // menu maps a menu. Its choices are kept under the name of what is heard first, and under the flow's and a number where
 // that has none.
-func (w *flowWiring) menu(flow string, st *config.Step) *routing.MenuStep {
+func (w *flowWiring) menu(key string, st *config.Step) *routing.MenuStep {
 	w.menus++
 	m := &routing.MenuStep{
-		ID: st.Menu[0].Prompt, Sounds: w.sounds(st.Menu), Invalid: w.sounds(st.Invalid),
-		Timeout: st.Timeout, DigitTimeout: st.DigitTimeout, Retries: st.Retries, Otherwise: w.path(flow, st.Otherwise),
+		ID: st.Menu[0].Prompt, Sounds: w.sounds(key+".menu", st.Menu), Invalid: w.sounds(key+".invalid", st.Invalid),
+		Timeout: st.Timeout, DigitTimeout: st.DigitTimeout, Retries: st.Retries, Otherwise: w.path(key+".otherwise", st.Otherwise),
 	}
 	if m.ID == "" {
-		m.ID = flow + "-" + strconv.Itoa(w.menus)
+		m.ID = w.flowID + "-" + strconv.Itoa(w.menus)
 	}
 	for _, c := range st.Choices {
-		m.Choices = append(m.Choices, routing.MenuChoice{Digits: c.Digits, Name: c.Label(), Path: w.path(flow, c.To)})
+		m.Choices = append(m.Choices, routing.MenuChoice{Digits: c.Digits, Name: c.Label(), Path: w.path(key+".choices."+c.Digits, c.To)})
 	}
 	if st.Extensions {
 		for _, a := range w.cfg.Agents {
@@ -145,14 +153,19 @@ func spans(all config.Spans) []routing.Opening {
 	return out
 }
 
-// sounds maps what is heard, and reads its prompts.
-func (w *flowWiring) sounds(all config.Sounds) []routing.Sound {
+// sounds maps what is heard, and finds its prompts.
+func (w *flowWiring) sounds(key string, all config.Sounds) []routing.Sound {
 	var out []routing.Sound
 	for _, s := range all {
-		if s.Prompt != "" {
-			w.fail(readPrompt(w.cfg, s.Prompt, w.prompts))
+		one := sound(s)
+		switch {
+		case s.Text != "":
+			one.Prompt = "text:" + s.Text
+			w.fail(key, w.spoken(one.Prompt, s.Text))
+		case s.Prompt != "":
+			w.fail(key, w.file(s.Prompt))
 		}
-		out = append(out, sound(s))
+		out = append(out, one)
 	}
 	return out
 }
@@ -169,6 +182,68 @@ func sound(s config.Sound) routing.Sound {
 		return routing.Sound{Say: routing.SayDate, Value: s.Date}
 	}
 	return routing.Sound{Prompt: s.Prompt}
+}
+
+// shipped are the shipped prompts, and those that the operator has put in their place or beside them.
+func (w *flowWiring) shipped() error {
+	for _, language := range media.Languages() {
+		for _, name := range media.PromptNames(language) {
+			if clip, ok := media.Prompt(language, name); ok {
+				w.prompts.Add(language, name, clip)
+			}
+		}
+	}
+	own, err := w.cfg.OwnPrompts()
+	if err != nil {
+		return err
+	}
+	for _, p := range own {
+		clip, err := readClip(p.Path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.Path, err)
+		}
+		w.prompts.Add(p.Language, p.Name, clip)
+	}
+	return nil
+}
+
+// file reads a WAV file that a flow names, and those of the same name in folders of other languages beside it.
+func (w *flowWiring) file(name string) error {
+	path, isFile := w.cfg.PromptFile(name)
+	if !isFile || w.prompts.Sets[w.cfg.Prompts.Language][name] != nil {
+		return nil
+	}
+	clip, err := readClip(path)
+	if err != nil {
+		return err
+	}
+	w.prompts.Add(w.cfg.Prompts.Language, name, clip)
+	for language := range w.prompts.Sets {
+		other := filepath.Join(filepath.Dir(path), language, filepath.Base(path))
+		if clip, err := readClip(other); err == nil {
+			w.prompts.Add(language, name, clip)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s: %w", other, err)
+		}
+	}
+	return nil
+}
+
+// spoken is a text that is spoken, once.
+func (w *flowWiring) spoken(name, text string) error {
+	switch {
+	case w.prompts.Sets[w.cfg.Prompts.Language][name] != nil || w.err != nil:
+		return nil
+	case w.speak == nil:
+		w.prompts.Add(w.cfg.Prompts.Language, name, new(media.Clip))
+		return nil
+	}
+	clip, err := w.speak(text)
+	if err != nil {
+		return err
+	}
+	w.prompts.Add(w.cfg.Prompts.Language, name, clip)
+	return nil
 }
 
 // forwardTrunks are the step's own, else those of dial.
@@ -189,20 +264,4 @@ func dialTrunks(c *config.Config) []string {
 		all = append(all, t.ID)
 	}
 	return all
-}
-
-// readPrompt finds a shipped prompt, or reads a WAV file beside the configuration.
-func readPrompt(c *config.Config, name string, prompts map[string]*media.Clip) error {
-	if prompts[name] != nil {
-		return nil
-	}
-	clip, ok := media.Prompt(name)
-	if !ok {
-		var err error
-		if clip, err = readClip(c.Resolve(name)); err != nil {
-			return fmt.Errorf("prompt %s: %w", name, err)
-		}
-	}
-	prompts[name] = clip
-	return nil
 }
