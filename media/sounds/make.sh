@@ -8,16 +8,16 @@ room=$(mktemp -d)
 trap 'rm -rf "$room"' EXIT
 speak() { # language, words: $room/raw.wav
 	case $1 in
-	en) flite -voice slt --setf duration_stretch=1.0 -t "$2" -o "$room/raw.wav" ;;
+	en) flite -voice slt --setf duration_stretch=1.05 -t "$2" -o "$room/raw.wav" ;;
 	es) espeak-ng -v es-419 -s 180 -w "$room/raw.wav" -- "$2" ;;
 	esac
 }
 say() { # language, name, words
 	speak "$1" "$3"
 	# A part of a sentence joins the next one; a whole one has its pauses.
-	pad="0.1 0.15"
+	pad="0.1 0.2"
 	case $3 in *[.?]) ;; *) pad="0.02 0.06" ;; esac
-	sox "$room/raw.wav" -b 16 "$room/cut.wav" silence 1 0.01 0.1% reverse silence 1 0.01 0.1% reverse gain -6 highpass 150
+	sox "$room/raw.wav" -b 16 "$room/cut.wav" silence 1 0.01 0.1% reverse silence 1 0.01 0.1% reverse highpass 150 gain -6
 	level=$(sox "$room/cut.wav" -n stats 2>&1 | awk '/^RMS lev dB/ {print -21 - $4}')
 	sox "$room/cut.wav" -e mu-law -r 8000 -c 1 "$1/$2.wav" gain "$level" gain -l 0 pad $pad
 }
