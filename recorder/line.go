@@ -211,8 +211,17 @@ func (l *line) conceal(v *lane, g gap) {
 		v.read(after[:m], g.to)
 	}
 	fill := make([]int16, g.to-g.from)
-	conceal(before[:n], fill, after[:m], scale)
+	ends, begins := conceal(before[:n], fill, after[:m], scale)
+	v.write(before[n-ends:n], g.from-int64(ends))
+	v.write(after[:begins], g.to)
 	l.put(v, g.from, fill)
+}
+
+// write puts sound in the place of what was there.
+func (v *lane) write(pcm []int16, pos int64) {
+	for _, part := range v.parts(pos, len(pcm)) {
+		pcm = pcm[copy(part, pcm):]
+	}
 }
 
 func (v *lane) read(out []int16, pos int64) {

@@ -3,6 +3,7 @@ package recorder
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -161,6 +162,36 @@ func TestConcealingContinuesAWaveFromBothSides(t *testing.T) {
 	}
 	if long[0] == 0 && long[1] == 0 || long[len(long)-2] == 0 {
 		t.Error("a long gap: got silence at its edges, want sound")
+	}
+}
+
+// Where the pitch changes within the gap the repetition follows it: what is made
+// is in step with what was lost, and with the far side.
+func TestConcealingFollowsThePitch(t *testing.T) {
+	for _, c := range []struct {
+		rate, lost   int
+		from, to, is float64 // Hz; parts of the sound
+	}{{8000, 160, 110, 114, .1}, {8000, 160, 180, 172, .1}, {8000, 480, 120, 123, .25}, {16000, 320, 110, 114, .1}} {
+		n := 4000 * c.rate / 8000
+		wave := make([]int16, n)
+		phase := 0.0
+		for i := range wave {
+			phase += (c.from + (c.to-c.from)*float64(i)/float64(n)) / float64(c.rate)
+			for h := 1.0; h < 12; h++ {
+				wave[i] += int16(3000 / h * math.Sin(2*math.Pi*(phase*h+h*h/7)))
+			}
+		}
+		scale, at, context := c.rate/8000, n/2, contextLen*c.rate/8000
+		gap := make([]int16, c.lost)
+		conceal(slices.Clone(wave[at-context:at]), gap, slices.Clone(wave[at+c.lost:at+c.lost+context]), scale)
+		off, all := 0.0, 0.0
+		for i, v := range gap {
+			d := float64(v) - float64(wave[at+i])
+			off, all = off+d*d, all+float64(wave[at+i])*float64(wave[at+i])
+		}
+		if got := off / all; got > c.is {
+			t.Errorf("%+v: got an error of %.2f of the sound's power", c, got)
+		}
 	}
 }
 
