@@ -14,6 +14,7 @@ import (
 
 	"trunkline/call"
 	"trunkline/flight"
+	"trunkline/routing"
 	"trunkline/store"
 )
 
@@ -46,6 +47,11 @@ type Config struct {
 	Erase func(context.Context, call.Erasure) (calls int, err error)
 	// Country is that whose numbers are written without a plus.
 	Country func() string
+	// Callbacks gives those that pass a filter, newest first; Callback one of them, or call.ErrNoCallback.
+	Callbacks func(store.CallbackFilter) ([]routing.Callback, error)
+	Callback  func(routing.CallbackID) (routing.Callback, error)
+	// Zone is where days are counted; nil: UTC.
+	Zone func() *time.Location
 	// Transcripts are the words of recordings.
 	Transcripts Transcripts
 	// RemoveRecording deletes a recording's sound, and its words.

@@ -20,6 +20,7 @@ import (
 	"trunkline/desk"
 	"trunkline/flight"
 	"trunkline/internal/golden"
+	"trunkline/routing"
 	"trunkline/store"
 )
 
@@ -78,10 +79,17 @@ func newHouse(t *testing.T) *house {
 			h.erased = append(h.erased, e.Contact)
 			return 1, h.eraseErr
 		},
-		Country:         func() string { return "US" },
-		Card:            func(id call.ID) (call.Record, bool, error) { return one, id == older, nil },
-		Ladder:          func(string) (flight.Call, bool) { return flight.Call{ID: string(older)}, true },
-		Transcripts:     h,
+		Country:     func() string { return "US" },
+		Card:        func(id call.ID) (call.Record, bool, error) { return one, id == older, nil },
+		Ladder:      func(string) (flight.Call, bool) { return flight.Call{ID: string(older)}, true },
+		Transcripts: h,
+		Callbacks:   func(store.CallbackFilter) ([]routing.Callback, error) { return []routing.Callback{promise()}, nil },
+		Callback: func(id routing.CallbackID) (routing.Callback, error) {
+			if id == promise().ID {
+				return promise(), nil
+			}
+			return routing.Callback{}, call.ErrNoCallback
+		},
 		RemoveRecording: func(id string) error { h.gone = append(h.gone, id); return os.Remove(wav) },
 		Reload:          func(context.Context) (Changes, error) { return Changes{}, nil },
 		Explain:         func(context.Context, Question) (Explanation, error) { return Explanation{}, nil },
@@ -91,6 +99,15 @@ func newHouse(t *testing.T) *house {
 	h.public = h.server.guard(h.server.public())
 	_, h.api = h.server.v1(h.server.bearer)
 	return h
+}
+
+// promise is a callback that ann has to do with, of a team that is not bob's.
+func promise() routing.Callback {
+	return routing.Callback{
+		ID: routing.CallbackID(older), Number: "+14155550123", Name: "=cmd|calc", Team: "sales", Agent: "ann", Requests: 1, Ignored: 1,
+		First: at, Asked: at, Since: at, Until: at.Add(2 * time.Hour), State: routing.CallbackClosed, Reason: "called in", Done: at.Add(time.Minute),
+		Marks: []routing.CallbackNote{{Mark: routing.MarkRequested, At: at}, {Mark: routing.MarkCalledIn, At: at.Add(time.Minute), Agent: "ann"}},
+	}
 }
 
 // ask asks as somebody: a name with a token, "" without one, else that text.
@@ -180,6 +197,10 @@ func TestEveryRouteRefusesTheAnonymousTheWrongScopeAndTheWrongAgent(t *testing.T
 					body = `{"text": "x"}`
 				case strings.HasSuffix(path, "/tags"):
 					body = `{"add": ["x"]}`
+				case path == "/v1/callbacks":
+					body = `{"number": "+14155550123", "team": "support"}`
+				case strings.HasPrefix(path, "/v1/callbacks/") && strings.HasSuffix(path, "/call"):
+					body = `{"agent": "ann"}`
 				case strings.HasPrefix(path, "/v1/calls/"):
 					body = `{"as": "ann"}`
 				}
@@ -209,6 +230,19 @@ func TestEachScopeReachesWhatIsItsOwn(t *testing.T) {
 		{"ann", "POST", "/v1/agents/ann/channel", `{"channel": "fax"}`, 422},
 		{"bob", "POST", "/v1/agents/ann/channel", `{"channel": "all"}`, 403},
 		{"sue", "POST", "/v1/agents/ann/channel", `{"channel": "all"}`, 200},
+		{"ann", "GET", "/v1/callbacks", "", 200},
+		{"ann", "GET", "/v1/callbacks?state=lost", "", 422},
+		{"ann", "GET", "/v1/callbacks/" + string(older), "", 200},
+		{"sue", "GET", "/v1/callbacks/nonesuch", "", 404},
+		{"sue", "GET", "/v1/callbacks/counts", "", 200},
+		{"sue", "GET", "/v1/callbacks/volumes", "", 200},
+		{"sue", "GET", "/v1/callbacks.csv", "", 200},
+		{"sue", "POST", "/v1/callbacks", `{"number": "+19005550123", "team": "support"}`, 422},
+		{"sue", "POST", "/v1/callbacks", `{"number": "+14155550123"}`, 422},
+		{"ann", "POST", "/v1/callbacks/" + string(older) + "/close", "", 409}, // it is closed
+		{"ann", "POST", "/v1/callbacks/" + string(older) + "/call", "{}", 409},
+		{"sue", "POST", "/v1/callbacks/" + string(older) + "/call", "{}", 422},
+		{"sue", "POST", "/v1/callbacks/" + string(older) + "/assign", `{"agent": "ann"}`, 404},
 		{"ann", "GET", "/v1/calls", "", 200},
 		{"ann", "GET", "/v1/calls/" + string(older), "", 200},
 		{"ann", "GET", "/v1/records", "", 200},

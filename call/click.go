@@ -26,46 +26,70 @@ func (s *Switchboard) Dial(ctx context.Context, agent routing.AgentID, number st
 	return a.id, errors.Join(a.err, err)
 }
 
+// mayClick says why an agent cannot be rung to call a number; nil: they can.
+func (s *Switchboard) mayClick(agent routing.AgentID, number string) (Dialled, error) {
+	d := s.setup.Dial.Judge(number)
+	switch {
+	case d.Code == 484:
+		return d, fmt.Errorf("%w: %s: %s", ErrNoTarget, number, d.Rule)
+	case d.Code != 0:
+		s.refuseDial(nil, agent, "", d.Rule, false)
+		return d, fmt.Errorf("%w: %s", ErrNotAllowed, d.Rule)
+	}
+	if rule := s.mayDial(agent, d); rule != "" {
+		s.refuseDial(nil, agent, "", rule, true)
+		return d, fmt.Errorf("%w: %s is reached", ErrNotAllowed, rule)
+	}
+	return d, s.mayRing(agent, d.Emergency)
+}
+
+// mayRing says why an agent cannot be rung for a call of their own; nil: they can.
+func (s *Switchboard) mayRing(agent routing.AgentID, emergency bool) error {
+	switch {
+	case s.draining:
+		return fmt.Errorf("%w: the switch is stopping", ErrNotNow)
+	case len(s.contacts(agent)) == 0:
+		return fmt.Errorf("%w: %s has no live phone", ErrOffline, agent)
+	case s.setup.MaxCalls > 0 && s.live >= s.setup.MaxCalls && !emergency:
+		return fmt.Errorf("%w: calls.max is reached", ErrNotNow)
+	}
+	return nil
+}
+
+// ringFirst rings the phones of the agent who asked for a call.
+func (s *Switchboard) ringFirst(c *liveCall, from sip.NameAddr) error {
+	if !s.ringAll(c, c.out.agent, clicking, from, autoAnswer) {
+		s.end(c, Ending{By: BySystem, Cause: CauseNoPorts, Code: 503}, reasonNormal)
+		return fmt.Errorf("%w: media.ports is exhausted", ErrNotNow)
+	}
+	c.giveUp = s.now.Add(s.transferRing())
+	s.keep(c)
+	s.rearm(c)
+	return nil
+}
+
 func (s *Switchboard) click(agent routing.AgentID, number string) (ID, error) {
 	if _, known := s.agentView(agent); !known {
 		return "", ErrNoAgent
 	}
 	to := s.destination(number)
 	var d Dialled
+	var err error
 	switch {
 	case to.Team != "", to.Agent == agent:
 		return "", fmt.Errorf("%w: %s", ErrNoTarget, number)
 	case to.Number != "":
-		if d = s.setup.Dial.Judge(number); d.Code == 484 {
-			return "", fmt.Errorf("%w: %s: %s", ErrNoTarget, number, d.Rule)
-		} else if d.Code != 0 {
-			s.refuseDial(nil, agent, "", d.Rule, false)
-			return "", fmt.Errorf("%w: %s", ErrNotAllowed, d.Rule)
-		} else if rule := s.mayDial(agent, d); rule != "" {
-			s.refuseDial(nil, agent, "", rule, true)
-			return "", fmt.Errorf("%w: %s is reached", ErrNotAllowed, rule)
-		}
+		d, err = s.mayClick(agent, number)
+	default:
+		err = s.mayRing(agent, false)
 	}
-	switch {
-	case s.draining:
-		return "", fmt.Errorf("%w: the switch is stopping", ErrNotNow)
-	case len(s.contacts(agent)) == 0:
-		return "", fmt.Errorf("%w: %s has no live phone", ErrOffline, agent)
-	case s.setup.MaxCalls > 0 && s.live >= s.setup.MaxCalls && !d.Emergency:
-		return "", fmt.Errorf("%w: calls.max is reached", ErrNotNow)
+	if err != nil {
+		return "", err
 	}
 	c := s.newOwn(agent, to, d)
 	s.engage(c)
 	s.callFact(c, Fact{Kind: FactArrived, Agent: agent})
-	from := sip.NameAddr{Display: "Calling " + number, User: number, Host: s.setup.Domain}
-	if !s.ringAll(c, agent, clicking, from, autoAnswer) {
-		s.end(c, Ending{By: BySystem, Cause: CauseNoPorts, Code: 503}, reasonNormal)
-		return "", fmt.Errorf("%w: media.ports is exhausted", ErrNotNow)
-	}
-	c.giveUp = s.now.Add(s.transferRing())
-	s.keep(c)
-	s.rearm(c)
-	return c.id, nil
+	return c.id, s.ringFirst(c, sip.NameAddr{Display: "Calling " + number, User: number, Host: s.setup.Domain})
 }
 
 // newOwn makes a call that an agent asked for. Nobody is in it yet.
@@ -97,6 +121,11 @@ func (s *Switchboard) clicked(c *liveCall, l *line) {
 	l.session.Begin()
 	l.session.Background(media.Ringback(s.setup.Country))
 	if c.out.to.Agent == "" {
+		if d := s.setup.Dial.Judge(c.out.to.Number); d.Code != 0 { // a reload since
+			s.refuseDial(c, c.out.agent, "", d.Rule, false)
+			s.end(c, Ending{By: BySystem, Cause: CauseNotAllowed, Code: 403, Reason: d.Rule}, reasonNormal)
+			return
+		}
 		if rule := s.mayDial(c.out.agent, c.out.judged); rule != "" { // since the order
 			s.refuseDial(c, c.out.agent, "", rule, true)
 			s.end(c, Ending{By: BySystem, Cause: CauseDialCap, Code: 403}, reasonNormal)

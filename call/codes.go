@@ -82,6 +82,7 @@ func (s *Switchboard) pickUp(c *liveCall, l *line) {
 	s.callFact(c, Fact{Kind: FactPickedUp, Agent: l.agent, Team: l.team})
 	s.connected(c, l)
 	s.flow(c, routing.FlowAnswered{})
+	s.customerServed(c, l.agent)
 }
 
 // waitsFor is the call that waits longest in an agent's teams, ringing ones

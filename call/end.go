@@ -38,6 +38,7 @@ func (s *Switchboard) end(c *liveCall, e Ending, why sip.Reason) {
 		s.dismiss(far, why)
 	}
 	s.freeCallers(c)
+	defer s.callbackEnded(c, e) // its number may be promised again: after all that is this call's
 	if c.caller != nil && c.caller.state != lineLeaving {
 		c.caller.state = lineLeaving
 		c.caller.leg.Hangup(e.Code, why)
@@ -101,7 +102,7 @@ func (s *Switchboard) close(c *liveCall, e Ending) {
 
 // amended gives the journal the card of an ended call again, after a late word on it.
 func (s *Switchboard) amended(c *liveCall) {
-	if c.ended {
+	if c.ended && !c.tentative {
 		s.append(Closed{c.record.clone()})
 	}
 }

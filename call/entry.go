@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"trunkline/desk"
+	"trunkline/recorder"
+	"trunkline/routing"
 	"trunkline/sip"
 )
 
@@ -42,6 +44,18 @@ type Bound struct {
 	Bindings []sip.Binding
 }
 
+// CallbackKept is a callback as it is now; a later one of the same id replaces it.
+type CallbackKept struct{ Callback routing.Callback }
+
+// CallbackDropped removes a callback and everything kept of it.
+type CallbackDropped struct{ ID routing.CallbackID }
+
+// MessageKept is a voicemail message as it is now.
+type MessageKept struct{ Message Message }
+
+// MessageDropped says that a voicemail message was deleted.
+type MessageDropped struct{ ID recorder.ID }
+
 // ContactKept is a contact that was made or changed.
 type ContactKept struct{ Contact desk.Contact }
 
@@ -61,17 +75,21 @@ type Erasing struct{ Erasure Erasure }
 // ContactErased ends Erasing.
 type ContactErased struct{ Contact desk.ContactID }
 
-func (Fact) entry()           {}
-func (RouterEvent) entry()    {}
-func (RouterSnapshot) entry() {}
-func (Opened) entry()         {}
-func (Closed) entry()         {}
-func (Bound) entry()          {}
-func (ContactKept) entry()    {}
-func (ContactGone) entry()    {}
-func (ContactMerged) entry()  {}
-func (Erasing) entry()        {}
-func (ContactErased) entry()  {}
+func (Fact) entry()            {}
+func (RouterEvent) entry()     {}
+func (RouterSnapshot) entry()  {}
+func (Opened) entry()          {}
+func (Closed) entry()          {}
+func (Bound) entry()           {}
+func (ContactKept) entry()     {}
+func (ContactGone) entry()     {}
+func (ContactMerged) entry()   {}
+func (Erasing) entry()         {}
+func (ContactErased) entry()   {}
+func (CallbackKept) entry()    {}
+func (CallbackDropped) entry() {}
+func (MessageKept) entry()     {}
+func (MessageDropped) entry()  {}
 
 // Boot is what the journal knew at start.
 type Boot struct {
@@ -88,4 +106,7 @@ type Boot struct {
 	Contacts []desk.Contact
 	Erasing  []Erasure // deletions of contacts that a crash cut short
 	Spent    []Spent   // on numbers dialled; of older days too
+
+	Callbacks []routing.Callback // that are pending
+	Messages  []Message          // in the voicemail boxes
 }

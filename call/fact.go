@@ -68,6 +68,23 @@ const (
 	FactContactsImported FactKind = "contacts.imported" // Count: those made or changed
 	FactNoted            FactKind = "call.noted"        // a note was added to the card
 	FactTagged           FactKind = "call.tagged"       // the card's tags were changed
+
+	// Of a callback; each is "callback." and a routing.CallbackMark. Reason says why.
+	FactCallbackRequested   FactKind = "callback.requested"
+	FactCallbackMerged      FactKind = "callback.merged"
+	FactCallbackOffered     FactKind = "callback.offered"
+	FactCallbackIgnored     FactKind = "callback.ignored"
+	FactCallbackCalling     FactKind = "callback.calling"
+	FactCallbackAnswered    FactKind = "callback.answered"
+	FactCallbackUnanswered  FactKind = "callback.unanswered"
+	FactCallbackFailed      FactKind = "callback.failed"
+	FactCallbackGivenUp     FactKind = "callback.given_up"
+	FactCallbackInterrupted FactKind = "callback.interrupted"
+	FactCallbackExpired     FactKind = "callback.expired"
+	FactCallbackAssigned    FactKind = "callback.assigned"
+	FactCallbackClosed      FactKind = "callback.closed"
+	FactCallbackCalledIn    FactKind = "callback.called_in"
+	FactCallbackStranded    FactKind = "callback.stranded"
 )
 
 // Fact is one thing that happened: numbered without gaps, timed, journalled.
@@ -96,4 +113,6 @@ type Fact struct {
 	Count     int             `json:"count,omitempty"`
 	Ending    *Ending         `json:"ending,omitempty"`
 	Quality   *media.Quality  `json:"quality,omitempty"`
+
+	Callback routing.CallbackID `json:"callback,omitempty"`
 }

@@ -35,7 +35,9 @@ func (s *Switchboard) beginForward(c *liveCall, cmd routing.FlowForward) {
 // forwardTries dials over the next trunk; none left, the forward failed.
 func (s *Switchboard) forwardTries(c *liveCall) {
 	f := c.forward
-	c.bridge.Part(c.caller.session) // from the early media of the trunk before
+	if c.caller != nil {
+		c.bridge.Part(c.caller.session) // from the early media of the trunk before
+	}
 	c.early = false
 	if s.tryTrunk(c, f) {
 		s.callFact(c, Fact{Kind: FactForwarding, Trunk: f.line.trunk, Leg: f.line.id})
@@ -57,6 +59,12 @@ func (s *Switchboard) forwardTries(c *liveCall) {
 // without a description does not end early media: who was told of it keeps it.
 func (s *Switchboard) forwardProgressed(l *line, e sip.Progressed) {
 	c := l.call
+	if c.caller == nil { // a customer who is dialled first
+		if e.Code == 180 || e.Code == 183 {
+			c.record.rang(s.now)
+		}
+		return
+	}
 	if l.early(e) {
 		l.session.Begin()
 		c.caller.session.Begin()
@@ -74,6 +82,10 @@ func (s *Switchboard) forwardProgressed(l *line, e sip.Progressed) {
 
 func (s *Switchboard) forwardAnswered(l *line) {
 	c := l.call
+	if c.caller == nil {
+		s.theCustomerFirst(c, l)
+		return
+	}
 	s.join(c, l)
 	c.forward = nil
 	if c.out != nil {

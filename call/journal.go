@@ -46,7 +46,10 @@ func (s *Switchboard) fact(f Fact) {
 
 // callFact is a fact of a call.
 func (s *Switchboard) callFact(c *liveCall, f Fact) {
-	f.Call = c.id
+	f.Call, f.Callback = c.id, c.callback
+	if c.tentative {
+		f.Call = "" // of which nothing is kept
+	}
 	if f.Trunk == "" {
 		f.Trunk = c.trunk
 	}
@@ -57,7 +60,7 @@ func (s *Switchboard) callFact(c *liveCall, f Fact) {
 // keep writes down, once at the end of this turn, how far a call has come: for
 // whoever finds it after a crash.
 func (s *Switchboard) keep(c *liveCall) {
-	if !c.unkept {
+	if !c.unkept && !c.tentative {
 		c.unkept = true
 		s.unkept = append(s.unkept, c)
 	}

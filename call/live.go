@@ -130,6 +130,10 @@ type liveCall struct {
 	service   bool      // a code: ends when its tone was played
 	giveUp    time.Time // nobody rung has answered by then; zero: no limit
 
+	callback  routing.CallbackID // for which it is made; "": none
+	tentative bool               // offered for a callback and not accepted: nothing is kept of it
+	reserved  routing.AgentID    // spared for a customer who is dialled first; "": nobody
+
 	answer   []byte         // our session description for the caller's 200
 	answered bool           // the caller's leg was sent a 200
 	early    bool           // sound flows before that: the caller is told of it
@@ -177,6 +181,9 @@ func (c *liveCall) from(domain, team string) sip.NameAddr {
 	}
 	if label == "" {
 		label = user
+	}
+	if c.callback != "" && c.caller == nil {
+		label = "callback: " + label
 	}
 	if team != "" {
 		label += " · " + team

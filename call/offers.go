@@ -38,6 +38,8 @@ func (s *Switchboard) obey(cmd routing.Command) {
 		s.fact(Fact{Kind: FactAgentStatus, Agent: cmd.Agent, Reason: statusReason(cmd), Until: cmd.Until})
 	case routing.Stranded:
 		s.stranded(cmd)
+	case routing.Expired:
+		s.promiseBack(cmd.Work, false)
 	}
 }
 
@@ -51,7 +53,7 @@ func (s *Switchboard) concerned(cmd routing.Command) *liveCall {
 	}
 	switch cmd := cmd.(type) {
 	case routing.Ring:
-		return s.calls[ID(cmd.Work)]
+		return s.callOf(cmd.Work)
 	case routing.OfferRang:
 		return s.offers[cmd.Offer]
 	case routing.OfferEnded:
@@ -63,7 +65,7 @@ func (s *Switchboard) concerned(cmd routing.Command) *liveCall {
 	case routing.Connect:
 		return rings(cmd.Offer, cmd.Phone)
 	case routing.Stranded:
-		return s.calls[ID(cmd.Work)]
+		return s.callOf(cmd.Work)
 	}
 	return nil
 }
@@ -78,6 +80,11 @@ func statusReason(c routing.StatusChanged) string {
 // ringAgent dials all live phones of an agent at once, one leg each.
 func (s *Switchboard) ringAgent(cmd routing.Ring) {
 	c := s.calls[ID(cmd.Work)]
+	if _, promise := s.promised(cmd.Work); promise {
+		if c = s.ringFor(cmd); c == nil || s.customerFirst(c, cmd) {
+			return
+		}
+	}
 	if c == nil || c.ended {
 		// Cannot be: the call leaves the router before it ends. The reconciler
 		// would mend it; failing the phones frees the agent at once.
@@ -148,9 +155,14 @@ func (s *Switchboard) offerRang(cmd routing.OfferRang) {
 	if o := c.record.offered(cmd.Offer); o != nil {
 		o.Rang, o.Until = s.now, cmd.Until
 	}
-	c.record.rang(s.now)
+	if !c.tentative { // of a callback it is the customer's ringing that counts
+		c.record.rang(s.now)
+	}
 	if c.transfer != nil {
 		s.transferRang(c)
+	}
+	if c.tentative {
+		s.promise(routing.CallbackOffered{ID: c.callback, Agent: cmd.Agent})
 	}
 	s.callFact(c, Fact{Kind: FactOfferRang, Agent: cmd.Agent, Offer: cmd.Offer, Until: cmd.Until})
 }
@@ -191,6 +203,10 @@ func (s *Switchboard) connect(cmd routing.Connect) {
 		return
 	}
 	c := l.call
+	if c.tentative {
+		s.accepted(c, l)
+		return
+	}
 	if c.transfer != nil {
 		s.transferAnswered(c, l)
 		return
@@ -206,6 +222,7 @@ func (s *Switchboard) connect(cmd routing.Connect) {
 	s.arrange(c) // a side that already holds is not heard by the other
 	s.keep(c)
 	s.flow(c, routing.FlowAnswered{})
+	s.customerServed(c, l.agent)
 	s.rearm(c)
 }
 
@@ -240,12 +257,20 @@ func (s *Switchboard) offerEnded(cmd routing.OfferEnded) {
 	if cmd.Outcome == routing.OutcomeMisconfigured {
 		s.log.Error("an agent's phone refuses our codecs: allow PCMU or PCMA in its settings", "call", c.id, "agent", cmd.Agent)
 	}
+	if c.tentative && cmd.Outcome != routing.OutcomeAccepted {
+		s.discard(c)
+		s.promise(routing.CallbackRefused{ID: c.callback, Agent: cmd.Agent, Outcome: cmd.Outcome})
+		return
+	}
 	s.transferOfferEnded(c, cmd.Outcome)
 }
 
 // stranded is a waiting call whose team a reload took away: nobody could
 // ever take it, so its flow goes on after the queue step.
 func (s *Switchboard) stranded(cmd routing.Stranded) {
+	if s.promiseBack(cmd.Work, true) {
+		return
+	}
 	c := s.calls[ID(cmd.Work)]
 	if c == nil || c.ended {
 		return

@@ -118,6 +118,7 @@ func (s *Switchboard) Record(ctx context.Context, id ID) (Record, bool, error) {
 func (s *Switchboard) Drain(ctx context.Context, grace time.Duration) error {
 	idle, err := ask(context.WithoutCancel(ctx), s, func(time.Time) chan struct{} {
 		s.draining = true
+		s.withdrawOffers()
 		return s.whenIdle()
 	})
 	if err != nil {
@@ -196,7 +197,7 @@ func (s *Switchboard) status(now time.Time) Status {
 	}
 	v.Queues = s.queues(now, v.Agents)
 	for _, c := range s.inOrder() {
-		if !c.ended {
+		if !c.ended && !c.tentative {
 			v.Calls = append(v.Calls, c.status())
 		}
 	}

@@ -126,6 +126,9 @@ func (s *Switchboard) callNumber(c *liveCall, d Dialled) {
 	own := s.callerID(c.out)
 	c.record.Caller = own
 	c.forward = &outside{number: d.Number, trunks: s.setup.DialTrunks, own: own, by: c.out.agent, emergency: d.Emergency, role: roleForward, rings: outboundRings, code: 503}
+	if c.reserved != "" {
+		c.forward.rings = customerRings
+	}
 	reason := ""
 	if d.Emergency {
 		reason = "emergency"
@@ -141,6 +144,9 @@ func (s *Switchboard) callNumber(c *liveCall, d Dialled) {
 
 // outboundRings is how long a number may ring for an agent, who can hang up.
 const outboundRings = 3 * time.Minute
+
+// customerRings is how long a customer's phone rings who is dialled before an agent's.
+const customerRings = 45 * time.Second
 
 // callerID is the number that an agent's calls show: the agent's, the team's,
 // else the trunk's.
@@ -161,6 +167,7 @@ func (s *Switchboard) numberAnswered(c *liveCall, l *line) {
 		c.record.Caller = s.setup.Trunks[l.trunk].CallerID
 	}
 	s.connected(c, agent)
+	s.customerAnswered(c)
 }
 
 // connected is the beginning of a talk that no router's offer brought.

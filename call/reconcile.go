@@ -15,12 +15,12 @@ const checkEvery = time.Second
 // lines, so that no agent stays "in a call" that is not there and no caller
 // waits unseen.
 func (s *Switchboard) reconcile() {
-	if len(s.calls) == 0 && len(s.brain.router.Open()) == 0 {
+	if len(s.calls) == 0 && len(s.brain.router.Open()) == 0 && len(s.promises.book.Waiting()) == 0 {
 		return
 	}
 	inRouter := map[ID]bool{}
 	for _, h := range s.brain.router.Open() {
-		c := s.calls[ID(h.Work)]
+		c := s.callOf(h.Work)
 		switch {
 		case h.Offer != 0 && s.offers[h.Offer] == nil:
 			s.mismatch("an offer that rings nowhere", h.Work, h.Agent)
@@ -36,13 +36,24 @@ func (s *Switchboard) reconcile() {
 		}
 	}
 	waits := map[ID]bool{}
+	promised := map[routing.CallbackID]bool{}
 	for _, w := range s.brain.router.Waiting(s.now) {
+		if cb, ok := s.promised(w.Work); ok && cb.Stage == routing.CallbackWaits {
+			promised[cb.ID] = true
+			continue
+		}
 		if c := s.calls[ID(w.Work)]; c == nil || c.ended || !c.waits() {
 			s.mismatch("a caller waits who is not there", w.Work, w.Agent)
 			s.route(routing.Removed{Work: w.Work, Why: routing.OutcomeAbandoned})
 			continue
 		}
 		waits[ID(w.Work)] = true
+	}
+	for _, id := range s.promises.book.Waiting() {
+		if !promised[id] && !s.draining {
+			s.mismatch("a callback waits that the router does not know", id.Work(), "")
+			s.promise(routing.CallbackLost{ID: id})
+		}
 	}
 	for _, c := range s.inOrder() {
 		s.handling = c
@@ -65,7 +76,7 @@ func (s *Switchboard) reconcile() {
 
 // has says whether an agent is in the call.
 func (c *liveCall) has(agent routing.AgentID) bool {
-	return agent != "" && (c.reclaim != nil && c.reclaim.agent == agent || slices.ContainsFunc(c.lines, func(l *line) bool {
+	return agent != "" && (c.reserved == agent || c.reclaim != nil && c.reclaim.agent == agent || slices.ContainsFunc(c.lines, func(l *line) bool {
 		return l.role == roleAgent && l.agent == agent && l.state != lineLeaving && (l.state == lineUp || l.offer == 0)
 	}))
 }

@@ -23,6 +23,8 @@ type Record struct {
 	Direction Direction       `json:"direction,omitempty"` // inbound where empty
 	Agent     routing.AgentID `json:"agent,omitempty"`     // whose own call it is: not of inbound ones
 
+	Callback routing.CallbackID `json:"callback,omitempty"` // that it was made for
+
 	Contact desk.ContactID `json:"contact,omitempty"`
 	Flow    routing.FlowID `json:"flow,omitempty"`
 

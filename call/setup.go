@@ -43,6 +43,7 @@ type Setup struct {
 
 	AlwaysLead    bool          // every call in makes a new lead, whoever has the number
 	KeepAnonymous time.Duration // contacts of anonymous callers of whom nothing else is known; 0: until there are too many
+	Callbacks     Callbacks
 
 	MaxCalls    int           // at once; 0: no limit
 	MaxDuration time.Duration // of a call, from its answer; 0: no limit
@@ -74,6 +75,9 @@ type Team struct {
 
 	CallerID desk.Number   // shown on its agents' calls out; empty: the trunk's
 	Reclaim  time.Duration // how long a lost agent may come back; 0: not at all
+
+	CustomerFirst bool // of a callback the customer is dialled before the agent's phone rings
+	ViewOnly      bool // what is assigned by hand rings at nobody
 }
 
 // TestTrunk is the name under which a test call enters (Switchboard.Admit).

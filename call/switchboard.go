@@ -79,6 +79,8 @@ type Switchboard struct {
 
 	// The router and its journal, see router.go.
 	brain brain
+	// What was promised to customers, see callback.go.
+	promises promises
 
 	// The journal: what this turn of the loop has to say, see journal.go.
 	factSeq          uint64
@@ -129,6 +131,7 @@ func New(cfg Config) *Switchboard {
 		fresh:      map[routing.AgentID]time.Time{},
 		book:       desk.NewBook(cfg.Boot.Contacts),
 		factSeq:    cfg.Boot.FactSeq,
+		promises:   newPromises(cfg.Boot.Callbacks),
 	}
 	s.spent = map[string]Spent{}
 	for _, row := range cfg.Boot.Spent {
@@ -185,6 +188,7 @@ func (s *Switchboard) guard(f func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.brain.stepping, s.brain.queue = false, nil
+			s.promises.stepping, s.promises.queue = false, nil
 			s.fault(p)
 		}
 	}()
@@ -246,6 +250,7 @@ func (s *Switchboard) begin(now time.Time) {
 		s.interrupted()
 		s.route(routing.Restarted{})
 		s.route(routing.Configured{Config: s.setup.Router})
+		s.promise(routing.CallbackRestarted{})
 		s.snapshot() // replay begins here, whatever was before
 	})
 	s.flush()
@@ -263,6 +268,9 @@ func (s *Switchboard) finish(now time.Time) {
 func (s *Switchboard) ring() {
 	if at := s.brain.router.Deadline(); !at.IsZero() && !at.After(s.now) {
 		s.route(routing.Tick{})
+	}
+	if at := s.promises.book.Deadline(); !at.IsZero() && !at.After(s.now) {
+		s.promise(routing.CallbackTick{})
 	}
 	for c := s.alarms.due(s.now); c != nil; c = s.alarms.due(s.now) {
 		s.handling = c
@@ -298,6 +306,9 @@ func (s *Switchboard) next() (at time.Time) {
 func (s *Switchboard) deadline() time.Time {
 	next := s.checkAt
 	if at := s.brain.router.Deadline(); !at.IsZero() && at.Before(next) {
+		next = at
+	}
+	if at := s.promises.book.Deadline(); !at.IsZero() && at.Before(next) {
 		next = at
 	}
 	if at, ok := s.alarms.next(); ok && at.Before(next) {

@@ -147,7 +147,7 @@ func (r *reader) checkMedia(c *Config) {
 	r.atLeast("retention.facts", c.Retention.Facts, time.Hour)
 	r.atLeast("retention.anonymous", c.Retention.Anonymous, time.Hour)
 	r.checkTimers("session_timers", c.SessionTimers)
-	r.atLeast("callbacks.for", c.Callbacks.For, time.Minute)
+	r.checkCallbacks(c.Callbacks)
 
 	// Two legs a call, a port for RTP and one for RTCP each.
 	have, need := int(m.Ports.Max)-int(m.Ports.Min)+1, 4*c.Calls.Max

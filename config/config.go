@@ -414,6 +414,10 @@ type Team struct {
 	Transcripts bool `yaml:"transcripts"`
 	// What is spoken on its calls, such as en or de; empty: transcripts.language.
 	Language string `yaml:"language"`
+	// Who is called first for a callback: agent, or customer (the agent is spared until the customer answers).
+	CallbackFirst string `yaml:"callback_first" jsonschema:"enum=agent,enum=customer"`
+	// What is assigned to an agent by hand: offer (it rings at that agent alone) or view_only (it rings at nobody).
+	ManualAssignment string `yaml:"manual_assignment" jsonschema:"enum=offer,enum=view_only"`
 }
 
 // Prompts says where prompts come from.
@@ -445,8 +449,10 @@ func (t TTS) Speaks() bool { return len(t.Command) > 0 || t.URL != "" }
 
 // Callbacks is about requests to be rung back.
 type Callbacks struct {
-	// How long a request is offered to agents.
+	// How long a request is offered to agents; after that it is for the hand alone.
 	For time.Duration `yaml:"for"`
+	// Hours by the clock where the customer's number is, such as 21:00-08:00, in which it is not offered; they do not prolong for. Empty: none.
+	Quiet string `yaml:"quiet"`
 }
 
 // Resolve gives the path of a file that the configuration names: relative

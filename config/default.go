@@ -112,7 +112,9 @@ func DefaultTeam() Team {
 		Reclaim:    20 * time.Second,
 		Recording:  true,
 
-		Transcripts: true,
+		Transcripts:      true,
+		CallbackFirst:    "agent",
+		ManualAssignment: "offer",
 	}
 }
 

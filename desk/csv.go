@@ -376,7 +376,7 @@ func WriteCSV(w io.Writer, attributes []string, numbers int, next func() []Conta
 	}
 	head = append(head, fieldTags, fieldNotes, "made")
 	for _, a := range attributes {
-		head = append(head, guardCell(attributeHeader(a)))
+		head = append(head, GuardCell(attributeHeader(a)))
 	}
 	if err := out.Write(head); err != nil {
 		return err
@@ -401,7 +401,7 @@ func attributeHeader(name string) string {
 }
 
 func cells(c Contact, attributes []string, numbers int) []string {
-	row := []string{string(c.ID), guardCell(c.External), string(c.Kind), guardCell(c.Name)}
+	row := []string{string(c.ID), GuardCell(c.External), string(c.Kind), GuardCell(c.Name)}
 	for i := range numbers {
 		n := ""
 		if i < len(c.Numbers) {
@@ -416,9 +416,9 @@ func cells(c Contact, attributes []string, numbers int) []string {
 			notes = string(text)
 		}
 	}
-	row = append(row, guardCell(strings.Join(c.Tags, ", ")), notes, c.Made.Format(time.RFC3339))
+	row = append(row, GuardCell(strings.Join(c.Tags, ", ")), notes, c.Made.Format(time.RFC3339))
 	for _, a := range attributes {
-		row = append(row, guardCell(c.Attributes.Get(a)))
+		row = append(row, GuardCell(c.Attributes.Get(a)))
 	}
 	return row
 }
@@ -426,15 +426,15 @@ func cells(c Contact, attributes []string, numbers int) []string {
 // formula is what a spreadsheet takes for a formula, or a guard before it.
 var formula = regexp.MustCompile(`^'*[\s\x{00A0}\x{FEFF}]*[=+\-@\t\r\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]`)
 
-// guardCell keeps a spreadsheet from running a text.
-func guardCell(text string) string {
+// GuardCell keeps a spreadsheet from running a text as a formula: an apostrophe goes before it.
+func GuardCell(text string) string {
 	if formula.MatchString(text) {
 		return "'" + text
 	}
 	return text
 }
 
-// unguard takes guardCell's apostrophe off.
+// unguard takes GuardCell's apostrophe off.
 func unguard(text string) string {
 	if rest, ok := strings.CutPrefix(text, "'"); ok && formula.MatchString(rest) {
 		return rest

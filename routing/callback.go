@@ -198,6 +198,9 @@ type CallbackSeen struct {
 // CallbackAdopted is one that was done and forgotten: somebody acts on it again.
 type CallbackAdopted struct{ Callback Callback }
 
+// CallbackLost says that the Router does not have one that waits: a defect, mended by handing it over again.
+type CallbackLost struct{ ID CallbackID }
+
 // CallbackGone forgets every callback to a number: its contact was deleted.
 type CallbackGone struct{ Number string }
 
@@ -217,6 +220,7 @@ func (CallbackShut) callbackEvent()      {}
 func (CallbackGiven) callbackEvent()     {}
 func (CallbackSeen) callbackEvent()      {}
 func (CallbackAdopted) callbackEvent()   {}
+func (CallbackLost) callbackEvent()      {}
 func (CallbackGone) callbackEvent()      {}
 func (CallbackRestarted) callbackEvent() {}
 func (CallbackTick) callbackEvent()      {}
@@ -229,6 +233,12 @@ type CallbackQueue struct{ Queued Queued }
 
 // CallbackUnqueue takes it from the Router: Removed.
 type CallbackUnqueue struct{ ID CallbackID }
+
+// CallbackRefuse tells the Router that an agent gave it back: Refused.
+type CallbackRefuse struct {
+	ID    CallbackID
+	Agent AgentID
+}
 
 // CallbackForget lets the Router forget it, who refused it included.
 type CallbackForget struct{ ID CallbackID }
@@ -249,6 +259,7 @@ type CallbackSay struct {
 
 func (CallbackQueue) callbackCommand()   {}
 func (CallbackUnqueue) callbackCommand() {}
+func (CallbackRefuse) callbackCommand()  {}
 func (CallbackForget) callbackCommand()  {}
 func (CallbackKeep) callbackCommand()    {}
 func (CallbackDrop) callbackCommand()    {}

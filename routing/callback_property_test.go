@@ -205,6 +205,8 @@ func (d *callbackDay) feed(ev CallbackEvent) {
 			d.route(c.Queued)
 		case CallbackUnqueue:
 			d.route(Removed{Work: c.ID.Work()})
+		case CallbackRefuse:
+			d.route(Refused{c.ID.Work(), c.Agent})
 		case CallbackForget:
 			d.route(Removed{Work: c.ID.Work(), Why: OutcomeAbandoned})
 		}

@@ -41,6 +41,10 @@ func (b *Callbacks) handle(ev CallbackEvent) {
 				b.offer(c) // after quiet hours again
 			}
 		}
+	case CallbackLost:
+		if c := b.at(ev.ID, CallbackWaits); c != nil {
+			b.offer(c)
+		}
 	case CallbackShut:
 		b.shut(ev)
 	case CallbackGiven:
@@ -151,6 +155,8 @@ func (b *Callbacks) told(ev CallbackTold) {
 	default:
 		if ev.Outcome == MarkFailed {
 			c.After = b.now.Add(callbackRetry)
+		} else if !last.ByHand {
+			b.emit(CallbackRefuse{ID: c.ID, Agent: last.Agent})
 		}
 		b.note(c, note, "")
 		b.offer(c)

@@ -134,6 +134,8 @@ func (s *callbackStory) feed(ev CallbackEvent) {
 			s.story.step(c.Queued)
 		case CallbackUnqueue:
 			s.story.step(Removed{Work: c.ID.Work()})
+		case CallbackRefuse:
+			s.story.step(Refused{c.ID.Work(), c.Agent})
 		case CallbackForget:
 			s.story.step(Removed{Work: c.ID.Work(), Why: OutcomeAbandoned})
 		case CallbackKeep:

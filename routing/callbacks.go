@@ -76,6 +76,18 @@ func (b *Callbacks) inOrder() []*Callback {
 	return all
 }
 
+// Waiting are those that the Router has, in the order of their ids.
+func (b *Callbacks) Waiting() []CallbackID {
+	var ids []CallbackID
+	for _, c := range b.byID {
+		if c.Stage == CallbackWaits {
+			ids = append(ids, c.ID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 // Find returns a copy of a callback that is here.
 func (b *Callbacks) Find(id CallbackID) (Callback, bool) {
 	if c := b.byID[id]; c != nil {

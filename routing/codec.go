@@ -83,6 +83,8 @@ func eventName(ev Event) string {
 		return "declined"
 	case Engaged:
 		return "engaged"
+	case Refused:
+		return "refused"
 	case Released:
 		return "released"
 	case Restarted:
@@ -110,6 +112,7 @@ var decoders = map[string]func([]byte) (Event, error){
 	"phone_failed":   decode[PhoneFailed],
 	"declined":       decode[Declined],
 	"engaged":        decode[Engaged],
+	"refused":        decode[Refused],
 	"released":       decode[Released],
 	"restarted":      decode[Restarted],
 	"tick":           decode[Tick],

@@ -32,6 +32,7 @@ func TestEveryEventSurvivesTheJournal(t *testing.T) {
 		Asked{"w1"},
 		QueueSet{"support", true},
 		ShiftSet{"ann", true, at},
+		Refused{"w1", "ann"},
 		Removed{"w1", OutcomeAbandoned},
 		PhoneRang{7, "p1"},
 		PhoneAnswered{7, "p1"},

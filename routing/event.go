@@ -124,6 +124,12 @@ type Engaged struct {
 	Team  TeamID  `json:"team,omitempty"` // whose limit it counts to as well
 }
 
+// Refused says that an agent gave a work back that they had taken: it counts as declined.
+type Refused struct {
+	Work  WorkID  `json:"work"`
+	Agent AgentID `json:"agent"`
+}
+
 // Released says that an agent's leg of a work is gone.
 type Released struct {
 	Work  WorkID  `json:"work"`
@@ -156,6 +162,7 @@ func (PhoneAnswered) event() {}
 func (PhoneFailed) event()   {}
 func (Declined) event()      {}
 func (Engaged) event()       {}
+func (Refused) event()       {}
 func (Released) event()      {}
 func (Restarted) event()     {}
 func (Tick) event()          {}

@@ -306,6 +306,11 @@ func (m *model) take(now time.Time, ev Event) {
 			}
 			m.know(ev.Work).holders[ev.Agent] = true
 		}
+	case Refused:
+		if a := m.agents[ev.Agent]; a != nil && !a.removed {
+			w := m.know(ev.Work)
+			w.refused[ev.Agent], w.idleSince = m.now.Add(m.retryAfter(w)), m.now
+		}
 	case Released:
 		m.release(ev)
 	case Restarted:

@@ -159,6 +159,8 @@ func (r *Router) handle(ev Event) {
 		r.decline(ev)
 	case Engaged:
 		r.engage(ev)
+	case Refused:
+		r.refused(ev)
 	case Released:
 		r.release(ev)
 	case Restarted, Tick:

@@ -42,6 +42,7 @@ func TestEveryRuleHasItsStory(t *testing.T) {
 //	gone w1 / take w1                 the caller goes; the flow takes it away
 //	rang 1 ann.2 / answer 1 ann.2 / fail 1 486 ann.2     of offer 1; the first phone if none is named
 //	decline 1 / engage w9 ann / release w1 ann spoke team=support / restart
+//	refuse w1 ann                     ann gives it back
 //	wait 30s                          deadlines pass on the way
 //	jump 30s                          the clock moves, nobody looks at the deadlines
 //	show agents|waiting|open / explain w1 / explain-team support / recall 1
@@ -289,6 +290,8 @@ func (s *story) work(verb string, args []string, options map[string]string) bool
 		s.step(Engaged{Work: WorkID(args[0]), Agent: AgentID(args[1]), Team: TeamID(options["team"])})
 	case "release":
 		s.step(Released{WorkID(args[0]), AgentID(args[1]), has("spoke"), TeamID(options["team"])})
+	case "refuse":
+		s.step(Refused{WorkID(args[0]), AgentID(args[1])})
 	case "restart":
 		s.step(Restarted{})
 	default:

@@ -406,6 +406,17 @@ func (r *Router) engage(ev Engaged) {
 	r.touch(a)
 }
 
+// refused keeps an agent from a work for a time, as a decline does.
+func (r *Router) refused(ev Refused) {
+	a := r.agents[ev.Agent]
+	if a == nil || a.removed {
+		return
+	}
+	w := r.know(ev.Work)
+	w.refuse(refusal{agent: a, why: OutcomeDeclined, at: r.now, until: r.now.Add(a.profile(r.teams[w.teamID]).RetryAfter)})
+	r.settle(w)
+}
+
 // release ends an agent's part in a work and starts wrap-up where it is due.
 func (r *Router) release(ev Released) {
 	a, w := r.agents[ev.Agent], r.works[ev.Work]

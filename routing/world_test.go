@@ -143,6 +143,8 @@ func (w *world) event() Event {
 		return w.release()
 	case kind < 75:
 		return Removed{w.someWork(), []Outcome{OutcomeAbandoned, OutcomeAbandoned, OutcomeWithdrawn, ""}[w.pick(4)]}
+	case kind < 76:
+		return Refused{w.someWork(), w.someAgent()}
 	case kind < 78:
 		switch w.pick(4) {
 		case 0:

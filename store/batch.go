@@ -11,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"trunkline/call"
+	"trunkline/routing"
 )
 
 // The files, and the buckets in them.
@@ -18,6 +19,7 @@ const (
 	hotName       = "hot.db"
 	factsPrefix   = "facts-"
 	recordsPrefix = "records-"
+	promisePrefix = "callbacks-"
 
 	bucketFacts    = "facts"    // number → call.Fact
 	bucketRecords  = "records"  // call.ID → call.Record
@@ -28,6 +30,9 @@ const (
 	bucketSpent    = "spent"    // account → call.Spent, of its last day
 	bucketContacts = "contacts" // desk.ContactID → desk.Contact
 	bucketErasing  = "erasing"  // desk.ContactID → call.Erasure
+
+	bucketMessages  = "messages"  // recorder.ID → call.Message
+	bucketCallbacks = "callbacks" // routing.CallbackID → routing.Callback; in hot.db those that are pending
 )
 
 // The keys in bucketMeta.
@@ -94,6 +99,17 @@ func (b *batch) add(e call.Entry) error {
 		return b.put(hotName, bucketBindings, string(e.Account), e.Bindings)
 	case call.Spent:
 		return b.put(hotName, bucketSpent, e.Account(), e)
+	case call.CallbackKept:
+		return b.callback(e.Callback)
+	case call.CallbackDropped:
+		b.bucket(hotName, bucketCallbacks).put[string(e.ID)] = nil
+		b.bucket(promisePrefix+recordMonth(call.ID(e.ID), time.Time{}), bucketCallbacks).put[string(e.ID)] = nil
+		return nil
+	case call.MessageKept:
+		return b.put(hotName, bucketMessages, string(e.Message.ID), e.Message)
+	case call.MessageDropped:
+		b.bucket(hotName, bucketMessages).put[string(e.ID)] = nil
+		return nil
 	case call.ContactKept:
 		return b.put(hotName, bucketContacts, string(e.Contact.ID), e.Contact)
 	case call.ContactMerged:
@@ -109,6 +125,15 @@ func (b *batch) add(e call.Entry) error {
 		return nil
 	}
 	return fmt.Errorf("%T is not known to the store", e)
+}
+
+// callback puts one that is pending into hot.db; one that is done into the month of its request, as records are.
+func (b *batch) callback(c routing.Callback) error {
+	if c.State == routing.CallbackPending {
+		return b.put(hotName, bucketCallbacks, string(c.ID), c)
+	}
+	b.bucket(hotName, bucketCallbacks).put[string(c.ID)] = nil
+	return b.put(promisePrefix+recordMonth(call.ID(c.ID), c.First), bucketCallbacks, string(c.ID), c)
 }
 
 func (b *batch) bucket(file, bucket string) *change {

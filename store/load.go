@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 
 	"go.etcd.io/bbolt"
 
 	"trunkline/call"
 	"trunkline/desk"
+	"trunkline/routing"
 	"trunkline/sip"
 )
 
@@ -107,6 +109,8 @@ func (s *Store) Load() (call.Boot, error) {
 			each(tx, bucketOpen, func(_ []byte, r call.Record) { boot.Open = append(boot.Open, r) }),
 			each(tx, bucketBindings, func(_ []byte, b []sip.Binding) { boot.Bindings = append(boot.Bindings, b...) }),
 			each(tx, bucketSpent, func(_ []byte, row call.Spent) { boot.Spent = append(boot.Spent, row) }),
+			each(tx, bucketCallbacks, func(_ []byte, c routing.Callback) { boot.Callbacks = append(boot.Callbacks, c) }),
+			each(tx, bucketMessages, func(_ []byte, m call.Message) { boot.Messages = append(boot.Messages, m) }),
 			each(tx, bucketContacts, func(_ []byte, c desk.Contact) { boot.Contacts = append(boot.Contacts, c) }),
 			each(tx, bucketErasing, func(_ []byte, e call.Erasure) { boot.Erasing = append(boot.Erasing, e) }),
 		)
@@ -127,6 +131,14 @@ func (s *Store) Load() (call.Boot, error) {
 		}
 	}
 	boot.Open = open
+	// A batch's files are written before hot.db: one that is done there is done.
+	boot.Callbacks = slices.DeleteFunc(boot.Callbacks, func(c routing.Callback) bool {
+		_, done, _ := s.doneCallback(c.ID)
+		return done
+	})
+	if len(boot.Callbacks) == 0 {
+		boot.Callbacks = nil
+	}
 	if boot.FactSeq, err = s.lastFact(); err != nil {
 		return boot, err
 	}

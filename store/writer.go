@@ -256,7 +256,7 @@ func (s *Store) sweep() {
 	for _, k := range []struct {
 		prefix string
 		keep   time.Duration
-	}{{recordsPrefix, s.opt.Records}, {factsPrefix, s.opt.Facts}} {
+	}{{recordsPrefix, s.opt.Records}, {promisePrefix, s.opt.Records}, {factsPrefix, s.opt.Facts}} {
 		if k.keep <= 0 {
 			continue
 		}

@@ -20,6 +20,7 @@ import (
 	"trunkline/config"
 	"trunkline/desk"
 	"trunkline/recorder"
+	"trunkline/routing"
 	"trunkline/sip"
 	"trunkline/store"
 )
@@ -124,8 +125,21 @@ func (p *switchProcess) server() *api.Server {
 			h.written()
 			return h.store.Search(f)
 		},
-		Erase:           h.erase,
-		Country:         func() string { return h.config().Country },
+		Erase:   h.erase,
+		Country: func() string { return h.config().Country },
+		Callbacks: func(f store.CallbackFilter) ([]routing.Callback, error) {
+			h.written()
+			return h.store.Callbacks(f)
+		},
+		Callback: func(id routing.CallbackID) (routing.Callback, error) {
+			h.written()
+			c, err := h.store.Callback(id)
+			if errors.Is(err, store.ErrNotFound) {
+				err = call.ErrNoCallback
+			}
+			return c, err
+		},
+		Zone:            func() *time.Location { return h.config().Location() },
 		RemoveRecording: func(id string) error { return h.recorder.Remove(recorder.ID(id)) },
 		Transcripts:     h.recorder,
 		Tokens:          p.tokens, Stream: p.stream,

@@ -146,6 +146,11 @@ func setup(c *config.Config, speak speaker) (call.Setup, error) {
 		MaxCalls: c.Calls.Max, MaxDuration: c.Calls.MaxDuration,
 		RTPTimeout: c.Media.RTPTimeout, HeldTimeout: c.Media.HeldTimeout,
 	}
+	quiet, err := call.ParseHours(c.Callbacks.Quiet)
+	if err != nil {
+		return call.Setup{}, fmt.Errorf("callbacks.quiet: %w", err)
+	}
+	s.Callbacks = call.Callbacks{For: c.Callbacks.For, Quiet: quiet}
 	if c.Controls.PauseTone {
 		s.PauseTone = media.Beep()
 	}
@@ -182,6 +187,7 @@ func setup(c *config.Config, speak speaker) (call.Setup, error) {
 	for _, t := range c.Teams {
 		s.Teams[routing.TeamID(t.ID)] = call.Team{Name: t.Name, Recording: t.Recording, Reclaim: t.Reclaim, CallerID: desk.Number(t.CallerID),
 			Transcripts: t.Transcripts, Language: cmp.Or(t.Language, c.Transcripts.Language),
+			CustomerFirst: t.CallbackFirst == "customer", ViewOnly: t.ManualAssignment == "view_only",
 		}
 	}
 	for _, n := range c.Numbers {

@@ -32,6 +32,8 @@ type Store interface {
 	Scrub(ctx context.Context) error
 	Erase(ctx context.Context, e call.Erasure, before func(call.Record) error) (calls int, err error)
 	Facts(after uint64, max int) ([]call.Fact, error)
+	Callback(id routing.CallbackID) (routing.Callback, error)
+	Callbacks(f store.CallbackFilter) ([]routing.Callback, error)
 	Close() error
 }
 
@@ -58,6 +60,8 @@ func Run(t *testing.T, open Opener) {
 		{"AContactsCallsAreErased", erases},
 		{"RecordsCanBeSearched", searches},
 		{"ASearchEndsInTime", searchesInTime},
+		{"CallbacksPendingAreLoadedAndThoseDoneAreFound", callbacks},
+		{"MessagesAreReplacedAndDropped", messages},
 		{"RecordsComeNewestFirst", records},
 		{"RecordsCanBeFilteredAndPaged", filters},
 		{"CloseWritesWhatIsQueuedAndMayBeRepeated", closes},
