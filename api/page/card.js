@@ -24,7 +24,7 @@ export function Card({ id }) {
       <dt>Dialled</dt><dd class="num">${number(c.dialled)}</dd>${c.flow && html`<dt>Flow</dt><dd>${c.flow}</dd>`}
       <dt>Waited</dt><dd>${spoken(c.queue_seconds)}</dd><dt>Talked</dt><dd>${spoken(c.talk_seconds)}</dd>${c.hold_seconds > 0 && html`<dt>On hold</dt><dd>${spoken(c.hold_seconds)}</dd>`}
       ${c.ended_reason && html`<dt>Ended</dt><dd>${c.ended_reason}</dd>`}</dl></section>
-      <section class="card stack"><h2>Notes</h2><${Notes} call=${c.id} card=${c} onChange=${load}/></section></div></div>`;
+      <section class="card stack"><h2>Notes</h2><${Notes} at=${"/v1/calls/" + encodeURIComponent(c.id)} of=${c}/></section></div></div>`;
 }
 
 function Recording({ card, rec }) {

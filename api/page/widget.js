@@ -67,7 +67,7 @@ export function Widget({ part }) {
       ${part.role === 'dialing' && html`<button class="stop" data-do="end" onClick=${() => order(c.id, 'hangup')}><${Icon} name="end"/>End</button>`}
       ${open === 'keypad' && html`<${Keypad} call=${c.id}/>`}
       ${open === 'transfer' && customerCall && !part.transfer && html`<${Picker} call=${c.id} onDone=${() => show('')}/>`}
-      ${open === 'notes' && html`<${Notes} call=${c.id} card=${c}/>`}
+      ${open === 'notes' && html`<${Notes} at=${"/v1/calls/" + encodeURIComponent(c.id)} of=${c}/>`}
       ${histories.value[c.id] && open === '' && c.direction !== 'internal' && html`<details class="small"><summary>Last calls</summary><${Last} calls=${histories.value[c.id]}/></details>`}`}
   </section>`;
 }

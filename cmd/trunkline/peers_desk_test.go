@@ -1,0 +1,268 @@
+//go:build peers && linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+
+	"trunkline/api"
+	"trunkline/internal/simphone"
+)
+
+// deskPassword is the password of every person of these tests.
+const deskPassword = "correct horse battery staple"
+
+// deskSite is a house whose people sign in at the Help Desk.
+func deskSite(t *testing.T, more string) *site {
+	t.Helper()
+	hash, err := api.HashPassword(deskPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t, "users:\n  sue: {name: Sue Park, role: supervisor, login: \""+hash+"\"}\n  root: {role: admin, login: \""+hash+"\"}\n"+more)
+	s.edit("ann: {name: Ann Lee, password: ann-password-1}", "ann: {name: Ann Lee, password: ann-password-1, extension: \"101\", login: \""+hash+"\"}")
+	s.edit("bob: {name: Bob Ray, password: bob-password-1}", "bob: {name: Bob Ray, password: bob-password-1, login: \""+hash+"\"}")
+	return s
+}
+
+// deskPhone is an agent's phone on the kernel: it rings, and answers by itself
+// when it is asked to in one of the ways that phones know.
+func (s *site) deskPhone(user string, hz float64) *simphone.Phone {
+	s.Helper()
+	conn, err := net.ListenPacket("udp4", netip.AddrPortFrom(s.host(1), 0).String())
+	s.must(err)
+	p, err := simphone.New(simphone.Config{Conn: conn, Peer: s.sip, User: user, Password: user + "-password-1", Domain: "pbx.example.com", Tone: hz})
+	s.must(err)
+	s.Cleanup(func() { _ = p.Close() })
+	p.OnCall(simphone.Ring().Then(func(c *simphone.Call) {
+		if strings.Contains(c.Invite().Get("Call-Info"), "answer-after=0") {
+			c.Answer()
+		}
+	}))
+	_, err = p.Register(s.within(step), time.Hour)
+	s.must(err)
+	return p
+}
+
+// caller is a carrier's side that dials our number.
+func (s *site) caller(options ...simphone.Option) *simphone.Call {
+	s.Helper()
+	conn, err := net.ListenPacket("udp4", netip.AddrPortFrom(s.host(2), 0).String())
+	s.must(err)
+	p, err := simphone.New(simphone.Config{Conn: conn, Peer: s.sip, User: strings.TrimPrefix(customer, "+"), Tone: customerTone})
+	s.must(err)
+	s.Cleanup(func() { _ = p.Close() })
+	return p.Dial(ourNumber, append([]simphone.Option{simphone.From(customer)}, options...)...)
+}
+
+// browser starts headless Chromium that talks to loopback and nowhere else.
+func (s *site) browser() context.Context {
+	s.Helper()
+	alloc, cancel := chromedp.NewExecAllocator(context.Background(),
+		chromedp.ExecPath("/usr/bin/chromium"), chromedp.Headless, chromedp.NoSandbox, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.DisableGPU,
+		chromedp.UserDataDir(s.TempDir()), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("mute-audio", true),
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.*"), chromedp.Flag("disable-renderer-backgrounding", true),
+		chromedp.Flag("disable-background-timer-throttling", true))
+	s.Cleanup(cancel)
+	ctx, cancel := chromedp.NewContext(alloc)
+	s.Cleanup(cancel)
+	s.must(chromedp.Do(ctx))
+	return ctx
+}
+
+// helpDesk is one person's tab.
+type helpDesk struct {
+	*site
+	ctx context.Context
+}
+
+// reported notes what the page did that its policy forbids, and its errors.
+const reported = `window.reports = [];
+addEventListener('securitypolicyviolation', e => reports.push('policy: ' + e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sourceFile + ':' + e.lineNumber));
+addEventListener('error', e => reports.push('error: ' + (e.message || e.target?.src)));
+addEventListener('unhandledrejection', e => reports.push('rejection: ' + e.reason));`
+
+// open opens a tab at the Help Desk, signed in as somebody; each has cookies of
+// their own.
+func (s *site) open(browser context.Context, who string) *helpDesk {
+	s.Helper()
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	s.Cleanup(cancel)
+	d := &helpDesk{s, ctx}
+	_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: reported})
+	s.must(err)
+	d.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate("http://"+s.http+"/"))
+	d.comes("the form", `document.querySelector('input[name=account]') !== null`)
+	d.do(chromedp.SendKeys("input[name=account]", who), chromedp.SendKeys("input[name=password]", deskPassword+"\r"))
+	d.comes(who+" is signed in", `document.querySelector('header.top') !== null`)
+	s.Cleanup(func() {
+		if s.Failed() {
+			d.shot("failed-" + who)
+			s.Logf("%s's page: %v\n%s", who, d.reports(), evaluate[string](d, `document.body.innerText`))
+		}
+	})
+	return d
+}
+
+func (d *helpDesk) do(steps ...chromedp.Action[chromedp.Void]) {
+	d.Helper()
+	ctx, cancel := context.WithTimeout(d.ctx, step)
+	defer cancel()
+	d.must(chromedp.Do(ctx, steps...))
+}
+
+// evaluate gives what an expression is in the page.
+func evaluate[T any](d *helpDesk, js string) T {
+	d.Helper()
+	ctx, cancel := context.WithTimeout(d.ctx, step)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](js, chromedp.EvalAwaitPromise))
+	if err != nil {
+		d.Fatalf("%s: %v", js, err)
+	}
+	return v
+}
+
+// comes waits until an expression is true in the page.
+func (d *helpDesk) comes(what, js string) {
+	d.Helper()
+	d.site.comes(what, func() bool { return evaluate[bool](d, "Boolean("+js+")") })
+}
+
+// sees waits until the page shows a text.
+func (d *helpDesk) sees(text string) {
+	d.Helper()
+	quoted, _ := json.Marshal(text)
+	d.comes("the page shows "+text, "document.body.innerText.includes("+string(quoted)+")")
+}
+
+// press clicks the button or link of a name, as a screen reader says it.
+func (d *helpDesk) press(name string) {
+	d.Helper()
+	quoted, _ := json.Marshal(name)
+	d.comes("a button "+name, `(() => { const b = [...document.querySelectorAll('button, a')].find(b => (b.getAttribute('aria-label') ?? b.innerText).trim() === `+string(quoted)+` && !b.disabled && b.offsetParent); b?.click(); return b; })()`)
+}
+
+func (d *helpDesk) reports() []string { return evaluate[[]string](d, `window.reports ?? []`) }
+
+// shot keeps a picture of the page with the test's artifacts.
+func (d *helpDesk) shot(name string) {
+	d.Helper()
+	ctx, cancel := context.WithTimeout(d.ctx, step)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.WriteFile(filepath.Join(d.ArtifactDir(), name+".png"), png, 0o600)
+	}
+	if err != nil {
+		d.Logf("the picture %s: %v", name, err)
+	}
+}
+
+// clean wants axe to find nothing against WCAG 2.2 AA in the page as it is, in
+// both themes.
+func (d *helpDesk) clean(screen string) {
+	d.Helper()
+	axe, err := os.ReadFile("../../testdata/desk/axe.min.js")
+	d.must(err)
+	evaluate[bool](d, string(axe)+`; true`)
+	for _, theme := range []string{"light", "dark"} {
+		found := evaluate[[]string](d, fmt.Sprintf(`(async () => { document.documentElement.dataset.theme = %q;
+			const r = await axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] });
+			return r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 160) + ' ' + (n.any[0]?.message ?? '')).join(' | ')); })()`, theme))
+		if len(found) > 0 {
+			d.Errorf("%s, %s: got %s, want nothing", screen, theme, strings.Join(found, "\n"))
+		}
+		d.shot(screen + "-" + theme)
+	}
+	evaluate[bool](d, `delete document.documentElement.dataset.theme`)
+	if wide := evaluate[int](d, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); wide > 0 {
+		d.Errorf("%s: got a page that is %d px too wide", screen, wide)
+	}
+}
+
+// narrow shows the page as on a small phone, for f.
+func (d *helpDesk) narrow(f func()) {
+	d.Helper()
+	d.do(chromedp.EmulateViewport(360, 740))
+	f()
+	d.do(chromedp.EmulateViewport(1280, 800))
+}
+
+func TestPeersAgentTakesACallAtTheHelpDesk(t *testing.T) {
+	t.Parallel()
+	s := deskSite(t, "teams:\n  support: {name: Support, agents: [ann, bob], wrap_up: 45s}\n"+siteFlow)
+	s.serve()
+	phone := s.deskPhone("ann", annTone)
+	ann := s.open(s.browser(), "ann")
+	ann.sees("Available")
+	ann.clean("calls-empty")
+
+	hostile := `<img src=x onerror=alert(1)>`
+	call := s.caller(simphone.Display(hostile))
+	ann.sees("Incoming call")
+	ann.sees(hostile)
+	ann.clean("offer")
+	ann.narrow(func() { ann.shot("offer-360") })
+	if n := evaluate[int](ann, `document.querySelectorAll('img').length`); n != 0 {
+		t.Errorf("images: got %d, want the caller's name to be text", n)
+	}
+	ann.press("Answer")
+	s.must(call.WaitAnswered(s.within(step)))
+	ann.sees("Talking")
+	ann.sees("Recording")
+	ann.clean("talking")
+	ann.narrow(func() { ann.shot("talking-360") })
+
+	ann.press("Hold")
+	ann.sees("On hold")
+	ann.press("Resume")
+	ann.sees("Talking")
+	ann.press("Mute")
+	ann.sees("Unmute")
+	ann.press("Unmute")
+	ann.press("Pause rec.")
+	ann.sees("Recording paused by Ann Lee")
+	ann.press("Record")
+	ann.press("Keypad")
+	ann.press("5")
+	ann.clean("keypad")
+	ann.press("Transfer")
+	ann.sees("Bob Ray")
+	ann.clean("transfer")
+	ann.narrow(func() { ann.shot("transfer-360") })
+	ann.press("Transfer")
+	ann.press("Details")
+	ann.sees("What happened")
+	ann.clean("card-live")
+	ann.press("End")
+	ann.sees("Switch to active")
+	ann.sees("Wrap-up")
+	ann.comes("a player", `document.querySelector('canvas.wave')`)
+	s.lasts(time.Second)
+	ann.clean("card")
+	ann.narrow(func() { ann.clean("card-360") })
+	ann.press("Switch to active")
+	ann.sees("Available")
+	ann.do(chromedp.Navigate("http://" + s.http + "/#/calls"))
+	ann.sees("with Ann Lee")
+	ann.clean("calls")
+	ann.narrow(func() { ann.clean("calls-360") })
+	if got := ann.reports(); len(got) > 0 {
+		t.Errorf("the page: got %v, want no report", got)
+	}
+	_ = phone
+}
