@@ -54,6 +54,8 @@ type Config struct {
 	Zone func() *time.Location
 	// Transcripts are the words of recordings.
 	Transcripts Transcripts
+	// Peaks reads how loud each side of a recording was; nil: not at all.
+	Peaks func(path string) ([2][]byte, error)
 	// RemoveRecording deletes a recording's sound, and its words.
 	RemoveRecording func(id string) error
 	// Tokens are who may ask over TCP; nil: nobody.
@@ -104,6 +106,7 @@ type Server struct {
 	importing sync.Mutex
 
 	once    once
+	peaks   drawn
 	tries   throttle
 	openid  openIDs
 	hashers struct {

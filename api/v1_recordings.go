@@ -46,7 +46,19 @@ func (s *Server) recordingRoutes(api huma.API) {
 			}
 			return answerOf(out, err)
 		})
-	route(api, ScopeSupervisor, "GET /v1/calls/{id}/recordings/{recording}", "The sound, as WAV; ranges are served",
+	route(api, ScopeAgent, "GET /v1/calls/{id}/recordings/{recording}/peaks", "How loud each side was, for drawing it: 0 to 255 in equal stretches",
+		func(ctx context.Context, in *recordingPath) (*body[Peaks], error) {
+			_, one, err := s.recording(ctx, in)
+			if err != nil {
+				return nil, err
+			}
+			p, err := s.peaks.of(one.Path, s.cfg.Peaks)
+			if errors.Is(err, fs.ErrNotExist) {
+				err = &Error{Status: http.StatusGone, What: "the sound of this recording was deleted"}
+			}
+			return answerOf(p, err)
+		})
+	route(api, ScopeAgent, "GET /v1/calls/{id}/recordings/{recording}", "The sound, as WAV; ranges are served; an agent's token gets that of the agent's calls",
 		func(ctx context.Context, in *recordingPath) (*huma.StreamResponse, error) {
 			_, one, err := s.recording(ctx, in)
 			if err != nil {

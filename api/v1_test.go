@@ -35,6 +35,8 @@ type house struct {
 	sound  []byte
 	gone   []string // recordings removed
 
+	sessions *Sessions
+
 	asked         store.Filter // of the records, the last time
 	erased        []desk.ContactID
 	eraseErr      error
@@ -66,8 +68,13 @@ func newHouse(t *testing.T) *house {
 	}
 	one := record(older)
 	one.Recordings[0].Path = wav
+	signed, err := OpenSessions(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.sessions = signed
 	h.server = New(Config{
-		Board: board(t), Version: "v1", Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Tokens: h.tokens,
+		Board: board(t), Version: "v1", Sessions: signed, SignIns: signIns(), Desks: NewDesks(nil, nil), Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Tokens: h.tokens,
 		Records: func(f store.Filter) ([]call.Record, call.ID, error) {
 			h.asked = f
 			if f.Agent != "" && f.Agent != "ann" {

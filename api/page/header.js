@@ -56,7 +56,7 @@ export function Header() {
     ${!up && html`<span class="badge warn-tone" role="status"><span class="dot warn-tone"></span>Connecting…</span>`}
     <${Device}/>
     <${Availability}/>
-    ${me.value.agent && html`<button class="icon" title="Make a call" aria-label="Make a call" aria-disabled=${active.value.length > 0} onClick=${() => { dialer.value = ''; }}><${Icon} name="keypad"/></button>`}
+    ${me.value.agent && html`<button class=${"icon" + (self.value?.until ? " narrow-off" : "")} title="Make a call" aria-label="Make a call" aria-disabled=${active.value.length > 0} onClick=${() => { dialer.value = ''; }}><${Icon} name="keypad"/></button>`}
     <${Menu} title="Your account" kind="icon plain" label=${html`<${Icon} name="user"/>`}>
       <p class="small muted cut" style="padding:.3rem .9rem">${me.value.name} · ${me.value.scope}</p><hr/>
       ${[['system', 'Like the system'], ['light', 'Light'], ['dark', 'Dark']].map(([id, name]) => html`<button aria-pressed=${theme.value === id} onClick=${() => setTheme(id)}>${name}</button>`)}<hr/>

@@ -20,7 +20,7 @@ export function Offer({ part }) {
   const last = histories.value[c.id];
   const transfer = part.transfer && html`<p class="small"><span class="badge accent-tone">Transfer from ${agentName(part.transfer.by)}${part.transfer.ask ? ', who asks you first' : ''}</span></p>`;
   return html`<section class="float rings" role="region" aria-label="Incoming call">
-    <div class="row">${!inside && (part.until ? html`<${Ring} left=${until(part.until)} total=${total}/>` : html`<${Ring} left=${total} total=${total}/>`)}
+    <div class="line">${!inside && (part.until ? html`<${Ring} left=${until(part.until)} total=${total}/>` : html`<${Ring} left=${total} total=${total}/>`)}
       <div class="grow"><p class="small muted">${inside ? 'A colleague calls' : `Incoming call${offer?.team ? ' · ' + teamName(offer.team) : ''}`}</p>
       <p class="who">${inside ? agentName(part.by) : title(c)}</p>${!inside && c.name && html`<p class="muted num">${number(c.caller)}</p>`}</div></div>
     ${transfer}

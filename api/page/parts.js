@@ -24,10 +24,10 @@ export const spoken = s => s < 60 ? `${Math.round(s)} s` : s < 3600 ? `${Math.fl
 export const since = t => t ? (now.value - Date.parse(t)) / 1000 : 0;
 export const until = t => t ? (Date.parse(t) - now.value) / 1000 : 0;
 export const Since = ({ t }) => html`<span class="num">${length(since(t))}</span>`;
-export const clock = t => new Date(t).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+export const clock = t => new Date(t).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
 export function day(t) {
   const d = new Date(t), today = new Date();
-  const time = d.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  const time = d.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
   if (d.toDateString() === today.toDateString()) return time;
   today.setDate(today.getDate() - 1);
   return (d.toDateString() === today.toDateString() ? 'Yesterday' : d.toLocaleDateString([], { day: 'numeric', month: 'short' })) + ', ' + time;
@@ -69,7 +69,7 @@ export function Menu({ label, cls = '', kind = '', left, title, children }) {
     all[(i + (e.key === 'ArrowDown' ? 1 : all.length - 1)) % all.length]?.focus();
   };
   return html`<div class=${'menu ' + cls} ref=${root} onKeyDown=${key}>
-    <button class=${kind} aria-expanded=${open} aria-label=${title} title=${title} onClick=${() => set(!open)}>${label}</button>
+    <button class=${kind} aria-expanded=${open} aria-label=${kind.includes('icon') ? title : undefined} title=${title} onClick=${() => set(!open)}>${label}</button>
     ${open && html`<div class=${'pop' + (left ? ' left' : '')} onClick=${e => { if (e.target.closest('button, a')) { set(false); } }}>${children}</div>`}</div>`;
 }
 

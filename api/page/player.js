@@ -16,7 +16,7 @@ export function Player({ at, length, onTime }) {
   return html`<div class="stack"><audio ref=${audio} src=${at} preload="metadata" onTimeUpdate=${e => { set(e.target.currentTime); onTime?.(e.target.currentTime); }} onPlay=${() => go(true)} onPause=${() => go(false)} onError=${() => say('The recording cannot be played.')}></audio>
     <canvas ref=${canvas} class="wave" tabindex="0" role="slider" aria-label="Position in the recording; the customer above, the agent below" aria-valuemin="0" aria-valuemax=${Math.round(length)} aria-valuenow=${Math.round(t)} aria-valuetext=${`${text(t)} of ${text(length)}`} onClick=${point} onKeyDown=${key}></canvas>
     <div class="row"><button class="primary" onClick=${() => plays ? audio.current.pause() : audio.current.play()}><${Icon} name=${plays ? 'hold' : 'play'}/>${plays ? 'Pause' : 'Play'}</button>
-      <button onClick=${() => seek(t - 10)} aria-label="Back 10 seconds">−10 s</button><button onClick=${() => seek(t + 10)} aria-label="On 10 seconds">+10 s</button>
+      <button onClick=${() => seek(t - 10)} aria-label="−10 s, back">−10 s</button><button onClick=${() => seek(t + 10)} aria-label="+10 s, on">+10 s</button>
       <span class="num muted grow">${text(t)} / ${text(length)}</span>
       <label class="row small">Speed<select class="speed" value=${speed} onChange=${e => { const v = Number(e.target.value); choose(v); audio.current.playbackRate = v; }}>${speeds.map(s => html`<option value=${s}>${s}×</option>`)}</select></label></div>
     ${wrong && html`<p class="alert" role="alert">${wrong}</p>`}</div>`;

@@ -47,7 +47,7 @@ export function Widget({ part }) {
   const rec = part.recording, press = (verb, other, is) => order(c.id, is ? other : verb);
   const name = c.direction === 'internal' && part.by ? agentName(part.by) : title(c);
   return html`<section class="float" role="region" aria-label="Current call">
-    <div class="row"><div class="grow"><p class="who cut">${name}</p><p class="small muted"><span role="status">${state(part)}</span>${c.name && c.direction !== 'internal' ? html` · <span class="num">${number(customer(c))}</span>` : ''}</p></div>
+    <div class="line"><div class="grow"><p class="who cut">${name}</p><p class="small muted"><span role="status">${state(part)}</span>${c.name && c.direction !== 'internal' ? html` · <span class="num">${number(customer(c))}</span>` : ''}</p></div>
       <span class="num strong" title="Time in this state" data-timer><${Since} t=${last?.from ?? c.initiated}/></span>
       <button class="icon plain" aria-expanded=${!small} aria-label=${small ? 'Show the controls' : 'Fold the controls'} onClick=${() => fold(!small)}><${Icon} name=${small ? 'down' : 'min'}/></button></div>
     ${rec && html`<p class=${'small row ' + (rec === 'on' ? 'rec' : 'muted')} role="status"><span class="dot"></span>${rec === 'on' ? 'Recording' : `Recording paused${part.paused_by ? ' by ' + agentName(part.paused_by) : ''}${part.paused_until ? ', goes on in ' + length(until(part.paused_until)) : ''}`}</p>`}

@@ -140,6 +140,7 @@ func (p *switchProcess) server() *api.Server {
 			return c, err
 		},
 		Zone:            func() *time.Location { return h.config().Location() },
+		Peaks:           recorder.Peaks,
 		RemoveRecording: func(id string) error { return h.recorder.Remove(recorder.ID(id)) },
 		Transcripts:     h.recorder,
 		Tokens:          p.tokens, Stream: p.stream,
