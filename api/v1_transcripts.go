@@ -68,7 +68,7 @@ func (s *Server) transcriptRoutes(api huma.API) {
 			}
 			return answerOf(out, err)
 		})
-	route(api, ScopeSupervisor, "GET /v1/calls/{id}/recordings/{recording}/transcript", "The words of a recording, or how far they are",
+	route(api, ScopeAgent, "GET /v1/calls/{id}/recordings/{recording}/transcript", "The words of a recording, or how far they are",
 		func(ctx context.Context, in *recordingPath) (*body[Transcript], error) {
 			_, one, err := s.recording(ctx, in)
 			if err != nil {
@@ -84,7 +84,7 @@ func (s *Server) transcriptRoutes(api huma.API) {
 			}
 			return answerOf(out, nil)
 		})
-	route(api, ScopeSupervisor, "GET /v1/calls/{id}/recordings/{recording}/transcript/{format}", "The words as a file: text, vtt or json", s.transcriptFile)
+	route(api, ScopeAgent, "GET /v1/calls/{id}/recordings/{recording}/transcript/{format}", "The words as a file: text, vtt or json", s.transcriptFile)
 	route(api, ScopeSupervisor, "POST /v1/calls/{id}/recordings/{recording}/transcript", "Make the transcript, or make it anew",
 		func(ctx context.Context, in *recordingPath) (*body[Transcript], error) {
 			record, one, err := s.recording(ctx, in)

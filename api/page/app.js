@@ -13,6 +13,10 @@ import { watchCalls } from './watch.js';
 // Screens are loaded when they are first opened. A new one is a line here.
 const screens = [
   { id: 'calls', name: 'Calls', icon: 'phone', load: () => import('./calls.js') },
+  { id: 'callbacks', name: 'Callbacks', icon: 'callback', load: () => import('./callbacks.js') },
+  { id: 'people', name: 'People', icon: 'people', load: () => import('./people.js') },
+  { id: 'wall', name: 'Wallboard', icon: 'wall', load: () => import('./wall.js'), may: () => supervises.value },
+  { id: 'house', name: 'Switch', icon: 'cog', load: () => import('./house.js'), may: () => admin.value },
 ];
 const loaded = {};
 

@@ -2,7 +2,7 @@
 import { html, effect, useEffect, useState } from './lib/ui.js';
 import { offers, over, parts, histories, go, me, self, now } from './state.js';
 import { order } from './net.js';
-import { Icon, number, teamName, agentName, title, since, until, spoken, day, outcome, length } from './parts.js';
+import { Icon, customer, number, teamName, agentName, title, since, until, spoken, day, outcome, length } from './parts.js';
 import { tone } from './tone.js';
 
 const around = 2 * Math.PI * 21;
@@ -21,15 +21,15 @@ export function Offer({ part }) {
   const transfer = part.transfer && html`<p class="small"><span class="badge accent-tone">Transfer from ${agentName(part.transfer.by)}${part.transfer.ask ? ', who asks you first' : ''}</span></p>`;
   return html`<section class="float rings" role="region" aria-label="Incoming call">
     <div class="line">${!inside && (part.until ? html`<${Ring} left=${until(part.until)} total=${total}/>` : html`<${Ring} left=${total} total=${total}/>`)}
-      <div class="grow"><p class="small muted">${inside ? 'A colleague calls' : `Incoming call${offer?.team ? ' · ' + teamName(offer.team) : ''}`}</p>
-      <p class="who">${inside ? agentName(part.by) : title(c)}</p>${!inside && c.name && html`<p class="muted num">${number(c.caller)}</p>`}</div></div>
+      <div class="grow"><p class="small muted">${inside ? 'A colleague calls' : `${c.callback ? 'Call back' : 'Incoming call'}${offer?.team ? ' · ' + teamName(offer.team) : ''}`}</p>
+      <p class="who">${inside ? agentName(part.by) : title(c)}</p>${!inside && c.name && html`<p class="muted num">${number(customer(c))}</p>`}</div></div>
     ${transfer}
     ${!inside && html`<dl class="facts"><dt>Dialled</dt><dd class="num">${number(c.dialled)}</dd><dt>Waited</dt><dd class="num">${length(since(part.waited))}</dd>
       ${c.choices?.length > 0 && html`<dt>Chose</dt><dd>${c.choices.map(x => x.name ?? x.choice ?? x).join(' → ')}</dd>`}</dl>`}
     ${more && html`<${Last} calls=${last}/>`}
     ${part.answering ? html`<p class="alert go-tone" role="status">Pick up your phone, if it does not answer by itself.</p>` : null}
     <div class="two"><button class="go" data-do="answer" aria-keyshortcuts="Control+Shift+A" title="Answer (Ctrl+Shift+A)" disabled=${part.answering} onClick=${() => order(c.id, 'answer')}><${Icon} name="phone"/>Answer</button>
-      <button class="stop" data-do="decline" aria-keyshortcuts="Control+Shift+D" title="Decline (Ctrl+Shift+D)" onClick=${() => order(c.id, 'decline')}><${Icon} name="x"/>Decline</button></div>
+      <button class="stop" data-do="decline" aria-keyshortcuts="Control+Shift+D" title="Decline (Ctrl+Shift+D)" onClick=${() => order(c.id, 'decline')}><${Icon} name="x"/>${c.callback ? 'Ignore' : 'Decline'}</button></div>
     ${!inside && html`<button class="plain" aria-expanded=${more} onClick=${() => show(!more)}>${more ? 'Hide details' : 'See details'}</button>`}
   </section>`;
 }

@@ -38,7 +38,7 @@ function draw(c, peaks, part) {
       const all = sides[s] ?? [];
       let top = 0;
       for (let k = Math.floor(i / bars * all.length); k < Math.max(Math.floor((i + 1) / bars * all.length), Math.floor(i / bars * all.length) + 1); k++) top = Math.max(top, all[k] ?? 0);
-      const high = Math.max(1, top / 255 * (mid - 4));
+      const high = Math.max(1, Math.sqrt(top / 255) * (mid - 4));
       g.globalAlpha = done ? 1 : 0.45;
       g.fillStyle = done ? tones[s] : rest;
       g.fillRect(i * 3, s === 0 ? mid - 1 - high : mid + 1, 2, high);

@@ -16,6 +16,7 @@ import (
 
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"trunkline/api"
 	"trunkline/internal/simphone"
@@ -265,4 +266,172 @@ func TestPeersAgentTakesACallAtTheHelpDesk(t *testing.T) {
 		t.Errorf("the page: got %v, want no report", got)
 	}
 	_ = phone
+}
+
+// keys presses keys as a person would: names of keys, with their modifiers.
+func (d *helpDesk) keys(keys ...string) {
+	d.Helper()
+	for _, k := range keys {
+		switch k {
+		case "Tab":
+			d.do(chromedp.KeyEvent(kb.Tab))
+		case "Enter":
+			d.do(chromedp.KeyEvent(kb.Enter))
+		case "Escape":
+			d.do(chromedp.KeyEvent(kb.Escape))
+		default: // Ctrl+Shift+letter
+			evaluate[bool](d, fmt.Sprintf(`dispatchEvent(new KeyboardEvent('keydown', { code: 'Key%s', ctrlKey: true, shiftKey: true, bubbles: true, cancelable: true }))`, k) + ` || true`)
+		}
+	}
+}
+
+// reach tabs until the element in focus has a name.
+func (d *helpDesk) reach(name string) {
+	d.Helper()
+	quoted, _ := json.Marshal(name)
+	for range 80 {
+		d.keys("Tab")
+		if evaluate[bool](d, `(document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.innerText ?? '').trim() === `+string(quoted)) {
+			return
+		}
+	}
+	d.Fatalf("the key Tab: got nowhere to %s in 80 steps", name)
+}
+
+func TestPeersAWholeCallByKeyboardAlone(t *testing.T) {
+	t.Parallel()
+	s := deskSite(t, siteTeam+siteFlow)
+	s.serve()
+	s.deskPhone("ann", annTone)
+	s.deskPhone("bob", bobTone)
+	ann := s.open(s.browser(), "ann")
+	ann.sees("Available")
+	evaluate[bool](ann, `document.querySelector('input').focus(), true`)
+	call := s.caller()
+	ann.sees("Incoming call")
+	if on := evaluate[string](ann, `document.activeElement.tagName`); on != "INPUT" {
+		t.Errorf("the focus: got it moved to %s, want it left where somebody writes", on)
+	}
+	if said := evaluate[string](ann, `document.querySelector('[data-announce]').textContent`); !strings.HasPrefix(said, "Incoming call from") {
+		t.Errorf("announced: got %q", said)
+	}
+	ann.keys("A")
+	s.must(call.WaitAnswered(s.within(step)))
+	ann.sees("Talking")
+	ann.keys("M")
+	ann.sees("Unmute")
+	ann.keys("M", "H")
+	ann.sees("On hold")
+	ann.keys("H")
+	ann.sees("Talking")
+	ann.reach("Transfer")
+	ann.keys("Enter")
+	ann.sees("Bob Ray")
+	ann.reach("Ask first: Bob Ray")
+	ann.keys("Enter")
+	ann.sees("Calling Bob Ray")
+	bob := s.open(s.browser(), "bob")
+	bob.sees("Transfer from Ann Lee, who asks you first")
+	bob.press("Answer")
+	ann.sees("With Bob Ray; the customer waits")
+	bob.sees("asks you first")
+	ann.reach("Swap")
+	ann.keys("Enter")
+	ann.sees("With the customer; Bob Ray waits")
+	ann.reach("Merge")
+	ann.keys("Enter")
+	ann.sees("All three, with Bob Ray")
+	ann.reach("Complete")
+	ann.keys("Enter")
+	ann.sees("The call was transferred.")
+	ann.sees("Wrap-up")
+	bob.sees("Talking")
+	bob.keys("E")
+	if _, err := call.WaitEnded(s.within(step)); err != nil {
+		t.Error(err)
+	}
+	for _, d := range []*helpDesk{ann, bob} {
+		if got := d.reports(); len(got) > 0 {
+			t.Errorf("the page: got %v, want no report", got)
+		}
+	}
+}
+
+func TestPeersADeclinedCallRingsTheNextAndAReloadMissesNothing(t *testing.T) {
+	t.Parallel()
+	s := deskSite(t, strings.Replace(siteTeam, "wrap_up: 45s", "wrap_up: 0s, presence: desk", 1)+siteFlow)
+	s.serve()
+	s.deskPhone("ann", annTone)
+	s.deskPhone("bob", bobTone)
+	call := s.caller()
+	s.lasts(time.Second)
+	if offers := s.card().Offers; len(offers) > 0 {
+		t.Fatalf("offers without an open Help Desk: got %v, want none", offers)
+	}
+	chromium := s.browser()
+	ann := s.open(chromium, "ann")
+	ann.sees("Incoming call")
+	ann.press("Decline")
+	ann.sees("You declined.")
+	bob := s.open(chromium, "bob")
+	bob.sees("Incoming call")
+	bob.press("Answer")
+	s.must(call.WaitAnswered(s.within(step)))
+	bob.sees("Talking")
+	bob.do(chromedp.Navigate("about:blank"), chromedp.Navigate("http://"+s.http+"/"))
+	bob.sees("Talking")
+	bob.sees("Recording")
+	second := s.open(chromium, "bob")
+	second.sees("In use elsewhere")
+	second.clean("elsewhere")
+	second.press("Use it here")
+	second.sees("Talking")
+	bob.sees("In use elsewhere")
+	second.press("End")
+	second.sees("Available")
+	wantOffers(t, s.closed(1), "ann declined", "bob accepted")
+
+	// Click to dial a colleague: ann's phone answers by itself, then bob's rings.
+	ann.press("Make a call")
+	ann.sees("Your phone rings first.")
+	ann.clean("dialler")
+	ann.do(chromedp.SendKeys("dialog input", "bob\r"))
+	second.sees("A colleague calls")
+	second.press("Answer")
+	ann.sees("Talking")
+	ann.press("End")
+	second.sees("Available")
+	for _, d := range []*helpDesk{ann, bob, second} {
+		if got := d.reports(); len(got) > 0 {
+			t.Errorf("the page: got %v, want no report", got)
+		}
+	}
+}
+
+func TestPeersEveryScreenIsAccessible(t *testing.T) {
+	t.Parallel()
+	s := deskSite(t, siteTeam+siteFlow)
+	s.serve()
+	s.deskPhone("ann", annTone)
+	call := s.caller()
+	root := s.open(s.browser(), "root")
+	for _, x := range [][2]string{{"calls", "All calls"}, {"callbacks", "Callbacks"}, {"people", "People"}, {"wall", "Agents"}, {"house", "Trunks"}} {
+		root.do(chromedp.Navigate("http://" + s.http + "/#/" + x[0]))
+		root.sees(x[1])
+		s.lasts(500 * time.Millisecond)
+		root.clean("screen-" + x[0])
+		root.narrow(func() { root.clean("screen-" + x[0] + "-360") })
+	}
+	root.do(chromedp.Navigate("http://"+s.http+"/#/people"), chromedp.EmulateViewport(1920, 1080))
+	root.press("New")
+	root.sees("Numbers, the main one first")
+	root.clean("person-new")
+	root.keys("Escape")
+	root.do(chromedp.Navigate("http://" + s.http + "/#/wall/full"))
+	root.sees("waiting")
+	root.clean("wall-full")
+	s.must(call.Cancel(s.within(step)))
+	if got := root.reports(); len(got) > 0 {
+		t.Errorf("the page: got %v, want no report", got)
+	}
 }
