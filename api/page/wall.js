@@ -2,7 +2,7 @@
 import { html, useEffect, useState } from './lib/ui.js';
 import { staff, supervises, route, go } from './state.js';
 import { api, attempt, onFacts } from './net.js';
-import { Icon, Avatar, Menu, Since, since, length, spoken } from './parts.js';
+import { Icon, Avatar, Since, since, length, spoken } from './parts.js';
 import { condition } from './header.js';
 
 export default function Wall() {
@@ -11,9 +11,9 @@ export default function Wall() {
   return html`<div class="title"><h1 class="grow">Wallboard</h1><button onClick=${() => { if (full) { document.exitFullscreen?.().catch(() => {}); go('wall'); } else { document.documentElement.requestFullscreen?.().catch(() => {}); go('wall/full'); } }}>${full ? 'Leave the full screen' : 'Full screen'}</button></div>
     <div class="tiles">${teams.map(t => html`<${Team} key=${t.id} team=${t} agents=${agents.filter(a => a.teams.includes(t.id))}/>`)}</div>
     <h2 style="margin:1.5rem 0 .75rem">Agents</h2>
-    <div class="card scroll" style="padding:0"><table class="table"><thead><tr><th>Agent</th><th>State</th><th>For</th><th>Phone</th><th><span class="sr">Orders</span></th></tr></thead><tbody>
+    <div class="card scroll" style="padding:0" tabindex="0" role="region" aria-label="Agents"><table class="table"><thead><tr><th>Agent</th><th>State</th><th>For</th><th>Phone</th><th><span class="sr">Orders</span></th></tr></thead><tbody>
       ${agents.map(a => { const c = condition(a); return html`<tr key=${a.id}><td><span class="line"><${Avatar} name=${a.name}/>${a.name}</span></td><td><span class=${'badge ' + c.tone}><span class=${'dot ' + c.tone}></span>${c.word}</span></td><td>${a.since ? html`<${Since} t=${a.since}/>` : ''}</td><td>${a.phones ? 'Registered' : html`<span class="muted">None</span>`}${a.desk ? ' · page open' : ''}</td>
-        <td>${supervises.value && html`<${Menu} title=${`Orders for ${a.name}`} kind="icon plain" label="⋯"><button onClick=${() => state(a, true)}>Set active</button><button onClick=${() => state(a, false)}>Set away</button><//>`}</td></tr>`; })}</tbody></table></div>`;
+        <td>${supervises.value && html`<button onClick=${() => state(a, a.status === 'away')} aria-label=${`${a.status === 'away' ? 'Set active' : 'Set away'}: ${a.name}`}>${a.status === 'away' ? 'Set active' : 'Set away'}</button>`}</td></tr>`; })}</tbody></table></div>`;
 }
 
 const state = (a, active) => attempt(() => api('POST', `/v1/agents/${encodeURIComponent(a.id)}/status`, active ? { active } : { active, reason: 'set by a supervisor' }));

@@ -280,7 +280,7 @@ func (d *helpDesk) keys(keys ...string) {
 		case "Escape":
 			d.do(chromedp.KeyEvent(kb.Escape))
 		default: // Ctrl+Shift+letter
-			evaluate[bool](d, fmt.Sprintf(`dispatchEvent(new KeyboardEvent('keydown', { code: 'Key%s', ctrlKey: true, shiftKey: true, bubbles: true, cancelable: true }))`, k) + ` || true`)
+			evaluate[bool](d, fmt.Sprintf(`dispatchEvent(new KeyboardEvent('keydown', { code: 'Key%s', ctrlKey: true, shiftKey: true, bubbles: true, cancelable: true }))`, k)+` || true`)
 		}
 	}
 }
@@ -306,7 +306,8 @@ func TestPeersAWholeCallByKeyboardAlone(t *testing.T) {
 	s.deskPhone("bob", bobTone)
 	ann := s.open(s.browser(), "ann")
 	ann.sees("Available")
-	evaluate[bool](ann, `document.querySelector('input').focus(), true`)
+	ann.comes("a field", `document.querySelector('main input')`)
+	evaluate[bool](ann, `document.querySelector('main input').focus(), true`)
 	call := s.caller()
 	ann.sees("Incoming call")
 	if on := evaluate[string](ann, `document.activeElement.tagName`); on != "INPUT" {
@@ -430,7 +431,7 @@ func TestPeersEveryScreenIsAccessible(t *testing.T) {
 	root.do(chromedp.Navigate("http://" + s.http + "/#/wall/full"))
 	root.sees("waiting")
 	root.clean("wall-full")
-	s.must(call.Cancel(s.within(step)))
+	s.must(call.Hangup(s.within(step)))
 	if got := root.reports(); len(got) > 0 {
 		t.Errorf("the page: got %v, want no report", got)
 	}
