@@ -80,6 +80,9 @@ func newHouse(t *testing.T) *house {
 			if f.Agent != "" && f.Agent != "ann" {
 				return nil, "", nil
 			}
+			if f.Before != "" {
+				return nil, "", nil
+			}
 			return []call.Record{one}, older, nil
 		},
 		Erase: func(_ context.Context, e call.Erasure) (int, error) {
