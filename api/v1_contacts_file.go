@@ -157,10 +157,11 @@ func exportContacts(w io.Writer, book *desk.Book) error {
 	return errors.Join(err, out.Flush())
 }
 
-// kept is everything kept of a contact.
+// everything is all that is kept of a contact.
 type everything struct {
-	Contact Contact `json:"contact"`
-	Calls   []Card  `json:"calls"`
+	Contact   Contact    `json:"contact"`
+	Calls     []Card     `json:"calls"`
+	Callbacks []Callback `json:"callbacks"`
 }
 
 // allOf reads everything kept of a contact.
@@ -169,7 +170,7 @@ func (s *Server) allOf(id desk.ContactID) (all everything, err error) {
 	if !there {
 		return all, desk.ErrNoContact
 	}
-	all = everything{Contact: contactView(c), Calls: []Card{}}
+	all = everything{Contact: contactView(c), Calls: []Card{}, Callbacks: []Callback{}}
 	whose := call.Erasure{Contact: c.ID, Merged: c.Merged, Numbers: c.Numbers}
 	f := store.Filter{Contact: c.ID, Also: c.Merged, Limit: mostCards}
 	seen := map[call.ID]bool{}
@@ -195,6 +196,16 @@ func (s *Server) allOf(id desk.ContactID) (all everything, err error) {
 		if err := take(store.Filter{Number: string(n), Limit: mostCards}); err != nil {
 			return all, err
 		}
+		if s.cfg.Callbacks == nil {
+			continue
+		}
+		asked, err := s.cfg.Callbacks(store.CallbackFilter{Number: string(n), Limit: mostCards})
+		if err != nil {
+			return all, err
+		}
+		for _, c := range asked {
+			all.Callbacks = append(all.Callbacks, callbackView(c, time.Now()))
+		}
 	}
 	return all, nil
 }
@@ -205,7 +216,7 @@ func (e everything) zip(w io.Writer) error {
 	for _, part := range []struct {
 		name string
 		v    any
-	}{{"contact.json", e.Contact}, {"calls.json", e.Calls}} {
+	}{{"contact.json", e.Contact}, {"calls.json", e.Calls}, {"callbacks.json", e.Callbacks}} {
 		text, err := json.MarshalIndent(part.v, "", "  ")
 		if err != nil {
 			return err
@@ -220,7 +231,8 @@ func (e everything) zip(w io.Writer) error {
 	}
 	for _, c := range e.Calls {
 		for _, r := range c.Recordings {
-			for _, path := range []string{r.Path, strings.TrimSuffix(r.Path, filepath.Ext(r.Path)) + ".json"} {
+			plain := strings.TrimSuffix(r.Path, filepath.Ext(r.Path))
+			for _, path := range []string{r.Path, plain + ".json", plain + ".transcript.json"} {
 				if err := addFile(z, "recordings/"+filepath.Base(path), path); err != nil {
 					return err
 				}

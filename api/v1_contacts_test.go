@@ -230,7 +230,7 @@ func TestEverythingKeptOfAContactIsOneFile(t *testing.T) {
 		text, _ := io.ReadAll(r)
 		files[f.Name] = string(text)
 	}
-	if len(files) != 3 || !strings.Contains(files["contact.json"], ann.ID) || !strings.Contains(files["calls.json"], string(older)) || files["recordings/R1.wav"] != string(h.sound) {
+	if len(files) != 4 || !strings.Contains(files["contact.json"], ann.ID) || !strings.Contains(files["calls.json"], string(older)) || files["recordings/R1.wav"] != string(h.sound) {
 		t.Errorf("got %d files: %v", len(files), z.File)
 	}
 	w = h.ask("root", "GET", "/v1/contacts/"+ann.ID+"/export?format=json", "")

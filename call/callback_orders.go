@@ -177,20 +177,6 @@ func (s *Switchboard) AssignCallback(ctx context.Context, id routing.CallbackID,
 	})
 }
 
-// ForgetCallbacks drops every callback to a number that is here, for a contact that is deleted.
-func (s *Switchboard) ForgetCallbacks(ctx context.Context, numbers []desk.Number) error {
-	_, err := ask(ctx, s, func(time.Time) struct{} {
-		for _, n := range numbers {
-			s.promise(routing.CallbackGone{Number: string(n)})
-		}
-		return struct{}{}
-	})
-	if err != nil {
-		return err
-	}
-	return s.kept(ctx)
-}
-
 // shownFor is what an agent's phone shows while it rings for a callback.
 func (s *Switchboard) shownFor(c *liveCall) string {
 	return c.from(s.setup.Domain, s.teamName(c.out.team)).Display

@@ -220,12 +220,17 @@ type Erasure struct {
 // Is says whether a call is one of the contact's: by name, or, of calls that
 // have no contact, by its number.
 func (e *Erasure) Is(r *Record) bool {
-	if r.Contact != "" {
-		return r.Contact == e.Contact || slices.Contains(e.Merged, r.Contact)
-	}
 	number := r.Caller
 	if r.Direction == Outbound {
 		number = desk.Number(r.Dialled)
+	}
+	return e.Names(r.Contact, number)
+}
+
+// Names is Is for what else has a contact and a number.
+func (e *Erasure) Names(contact desk.ContactID, number desk.Number) bool {
+	if contact != "" {
+		return contact == e.Contact || slices.Contains(e.Merged, contact)
 	}
 	return number != desk.Anonymous && slices.Contains(e.Numbers, number)
 }
@@ -247,6 +252,9 @@ func (s *Switchboard) DeleteContact(ctx context.Context, id desk.ContactID, by s
 		e.Numbers = slices.DeleteFunc(e.Numbers, func(n desk.Number) bool { _, others := s.book.Lookup(n); return others })
 		s.append(ContactGone{c.ID})
 		s.append(Erasing{e})
+		for _, n := range e.Numbers {
+			s.promise(routing.CallbackGone{Number: string(n)})
+		}
 		s.fact(Fact{Kind: FactContactDeleted, Contact: c.ID, Reason: "by " + by})
 		return c, nil
 	})

@@ -13,6 +13,8 @@ import (
 	"go.etcd.io/bbolt"
 
 	"trunkline/call"
+	"trunkline/desk"
+	"trunkline/routing"
 )
 
 // job is done by the writer, between its batches.
@@ -62,7 +64,67 @@ func (s *Store) Erase(ctx context.Context, e call.Erasure, before func(call.Reco
 			return calls, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return calls, nil
+	return calls, s.erasePromises(ctx, e)
+}
+
+// erasePromises is Erase of callbacks that are done, and of messages.
+func (s *Store) erasePromises(ctx context.Context, e call.Erasure) error {
+	names, err := s.files.months(promisePrefix)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		err := s.eraseFrom(ctx, name, bucketCallbacks, e, func(v []byte) (bool, error) {
+			var c routing.Callback
+			err := decode(v, &c)
+			return e.Names(desk.ContactID(c.Contact), desk.Number(c.Number)), err
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return s.eraseFrom(ctx, hotName, bucketMessages, e, func(v []byte) (bool, error) {
+		var m call.Message
+		err := decode(v, &m)
+		return e.Names(m.Contact, m.Caller), err
+	})
+}
+
+// eraseFrom deletes a bucket's values that are the contact's.
+func (s *Store) eraseFrom(ctx context.Context, name, bucket string, e call.Erasure, is func([]byte) (bool, error)) error {
+	changes := &change{put: map[string][]byte{}}
+	err := s.files.view(name, func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte(bucket))
+		if b == nil {
+			return nil
+		}
+		return b.ForEach(func(k, v []byte) error {
+			yes, err := is(v)
+			if yes {
+				changes.put[string(k)] = nil
+			}
+			return err
+		})
+	})
+	if err != nil || len(changes.put) == 0 && !e.Again {
+		return err
+	}
+	return s.change(ctx, name, bucket, changes)
+}
+
+// change makes changes to a bucket and overwrites what was there.
+func (s *Store) change(ctx context.Context, name, bucket string, changes *change) error {
+	if len(changes.put) > 0 {
+		err := s.exclusively(ctx, func() error {
+			return s.files.update(name, func(f *file) error {
+				return s.commit(f, func(f *file) error { return f.apply(map[string]*change{bucket: changes}) })
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.scrub(ctx, name)
 }
 
 // Scrub overwrites what was deleted from hot.db, where contacts are and notes
@@ -101,20 +163,10 @@ func (s *Store) eraseIn(ctx context.Context, name string, e call.Erasure, before
 			return 0, err
 		}
 	}
-	if len(changes.put) > 0 {
-		err = s.exclusively(ctx, func() error {
-			return s.files.update(name, func(f *file) error {
-				return s.commit(f, func(f *file) error { return f.apply(map[string]*change{bucketRecords: changes}) })
-			})
-		})
-		if err != nil {
-			return 0, err
-		}
-	}
 	if len(changes.put) == 0 && !e.Again {
 		return 0, nil
 	}
-	return len(theirs), s.scrub(ctx, name)
+	return len(theirs), s.change(ctx, name, bucketRecords, changes)
 }
 
 // mentioned hands over a file's records that mention a contact or its numbers.

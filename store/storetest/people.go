@@ -9,6 +9,7 @@ import (
 
 	"trunkline/call"
 	"trunkline/desk"
+	"trunkline/routing"
 	"trunkline/store"
 )
 
@@ -70,6 +71,15 @@ func erases(t *testing.T, open Opener) {
 		r.Tags = []string{fmt.Sprint(i / 3)}
 		s.Append(call.Closed{Record: r})
 	}
+	for i, n := range []string{theirs, "+14155550777"} {
+		id := ID(noon, 500+i)
+		s.Append(call.CallbackKept{Callback: routing.Callback{ID: routing.CallbackID(id), State: routing.CallbackClosed, Number: n, First: noon}})
+		m := call.Message{Caller: desk.Number(n), At: noon}
+		if m.ID = "M"; i == 1 {
+			m.ID = "N"
+		}
+		s.Append(call.MessageKept{Message: m})
+	}
 	e := call.Erasure{Contact: "k", Merged: []desk.ContactID{"m"}, Numbers: []desk.Number{theirs}}
 	failed := errors.New("disk")
 	if _, err := s.Erase(t.Context(), e, func(call.Record) error { return failed }); !errors.Is(err, failed) {
@@ -109,6 +119,12 @@ func erases(t *testing.T, open Opener) {
 		if got := left[fmt.Sprint(i)]; got != want {
 			t.Errorf("%s: got %d records left, want %d", k.what, got, want)
 		}
+	}
+	if callbacks, err := s.Callbacks(store.CallbackFilter{}); len(callbacks) != 1 || callbacks[0].Number != "+14155550777" || err != nil {
+		t.Errorf("callbacks: got %+v, %v, want the other's alone", callbacks, err)
+	}
+	if messages := mustLoad(t, s).Messages; len(messages) != 1 || messages[0].Caller != "+14155550777" {
+		t.Errorf("messages: got %+v, want the other's alone", messages)
 	}
 	if n, err := s.Erase(t.Context(), e, nil); n != 0 || err != nil {
 		t.Errorf("again: got %d, %v, want nothing to do", n, err)
