@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,33 +15,30 @@ import (
 	"time"
 
 	"trunkline/internal/barerelay"
-	"trunkline/media"
 )
 
-// relayAs names what a child of this test binary relays with; without it the
-// binary runs its tests.
-const relayAs = "TRUNKLINE_BENCH_RELAY"
+// relayFor makes a child of this test binary the bare relay.
+const relayFor = "TRUNKLINE_BENCH_RELAY"
 
 func TestMain(m *testing.M) {
-	if spec := os.Getenv(bareSwitch); spec != "" {
-		if err := serveBare(spec); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
+	serve, spec := serveBare, os.Getenv(bareSwitch)
+	if spec == "" {
+		serve, spec = serveRelay, os.Getenv(relayFor)
 	}
-	how := os.Getenv(relayAs)
-	if how == "" {
+	if spec == "" {
 		os.Exit(m.Run())
 	}
-	if err := serveRelay(how); err != nil {
+	if err := serve(spec); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-// serveRelay reads the parties' ports from its input, a line of them, writes
-// its own, and relays until its input ends.
-func serveRelay(how string) error {
+var loopbackIP = netip.MustParseAddr("127.0.0.1")
+
+// serveRelay reads the parties' addresses from its input, a line of them, writes
+// its own ports, and relays until its input ends.
+func serveRelay(string) error {
 	in := bufio.NewReader(os.Stdin)
 	line, err := in.ReadString('\n')
 	if err != nil {
@@ -50,248 +46,236 @@ func serveRelay(how string) error {
 	}
 	var parties []netip.AddrPort
 	for _, f := range strings.Fields(line) {
-		port, err := strconv.ParseUint(f, 10, 16)
+		party, err := netip.ParseAddrPort(f)
 		if err != nil {
 			return err
 		}
-		parties = append(parties, netip.AddrPortFrom(loopbackIP, uint16(port)))
+		parties = append(parties, party)
 	}
-	var ports []uint16
-	if how == "bare" {
-		r, err := barerelay.Open(loopbackIP, parties)
-		if err != nil {
-			return err
-		}
-		go r.Serve()
-		ports = r.Ports()
-	} else {
-		e, own, err := openEngine(parties)
-		if err != nil {
-			return err
-		}
-		defer e.Close()
-		ports = own
+	r, err := barerelay.Open(loopbackIP, parties)
+	if err != nil {
+		return err
 	}
-	if file := os.Getenv("TRUNKLINE_BENCH_PROFILE"); file != "" && how != "bare" {
-		f, err := os.Create(file)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
-	}
-	if how == "media-busy" {
-		over := make(chan struct{})
-		defer close(over)
-		go setUpCalls(over)
-	}
-	fmt.Println(strings.Trim(fmt.Sprint(ports), "[]"))
+	go r.Serve()
+	fmt.Println(strings.Trim(fmt.Sprint(r.Ports()), "[]"))
 	_, _ = in.ReadString('\n') // the parent closes our input
 	return nil
 }
 
-var loopbackIP = netip.MustParseAddr("127.0.0.1")
-
-// openEngine makes a bridge with two seats for each pair of parties.
-func openEngine(parties []netip.AddrPort) (*media.Engine, []uint16, error) {
-	e, err := media.New(media.Config{PortMin: 10000, PortMax: 30000, Emit: func(media.Event) {}})
-	if err != nil {
-		return nil, nil, err
-	}
-	var ports []uint16
-	for i := 0; i < len(parties); i += 2 {
-		bridge := e.NewBridge(media.BridgeID(strconv.Itoa(i)))
-		for _, p := range parties[i : i+2] {
-			s, err := bridge.NewSession(media.SessionConfig{ID: media.SessionID(strconv.Itoa(len(ports))), Bind: loopbackIP,
-				Timeout: time.Minute, HeldTimeout: time.Minute})
-			if err != nil {
-				return e, nil, err
-			}
-			if _, err := s.Answer(fmt.Appendf(nil, "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 0\r\n", p.Port())); err != nil {
-				return e, nil, err
-			}
-			bridge.Join(s)
-			ports = append(ports, s.Stats().Local.Port())
-		}
-	}
-	return e, ports, nil
-}
-
-// busyRate is how many calls a second are set up and ended while others talk.
-const busyRate = 200
-
-// setUpCalls opens, agrees on and closes two sessions a call on an engine of
-// its own, and leaves the garbage that a call's set-up leaves.
-func setUpCalls(over chan struct{}) {
-	e, _, err := openEngine(nil)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return
-	}
-	defer e.Close()
-	tick := time.NewTicker(time.Second / busyRate)
-	defer tick.Stop()
-	var garbage [][]byte
-	for n := 0; ; n++ {
-		select {
-		case <-over:
-			return
-		case <-tick.C:
-		}
-		bridge := e.NewBridge("busy")
-		for range 2 {
-			s, err := bridge.NewSession(media.SessionConfig{ID: "busy", Bind: loopbackIP})
-			if err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				return
-			}
-			for range 20 { // about as much text as a call's messages
-				garbage = append(garbage, s.Offer())
-			}
-			bridge.Join(s)
-		}
-		bridge.Close()
-		if len(garbage) > 20000 {
-			garbage = nil
-		}
-	}
-}
-
-// relayed is what one run over one relay has shown.
-type relayed struct {
-	*streams
-	cpu float64 // of one core
-}
-
-// relay runs calls over a relay in a process of its own.
-func relay(b *testing.B, how string, calls int, lasts time.Duration, env ...string) relayed {
+// bare starts the bare relay in a process of its own.
+func (s *streams) bare(b *testing.B) *way {
 	b.Helper()
-	s := openStreams(b, 2*calls)
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(append(os.Environ(), relayAs+"="+how), env...)
-	log := &bytes.Buffer{}
-	cmd.Stderr = log
-	in, err := cmd.StdinPipe()
+	p := &process{tb: b, cmd: exec.Command(os.Args[0]), log: &bytes.Buffer{}}
+	p.cmd.Env = append(os.Environ(), relayFor+"=them")
+	p.cmd.Stderr = p.log
+	in, err := p.cmd.StdinPipe()
 	if err != nil {
 		b.Fatal(err)
 	}
-	out, err := cmd.StdoutPipe()
+	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	if err := p.cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	child := &process{tb: b, cmd: cmd, log: log}
-	defer func() {
-		in.Close()
-		if err := cmd.Wait(); err != nil {
-			b.Errorf("%s relay: %v\n%s", how, err, log)
-		}
-	}()
-	var line strings.Builder
+	b.Cleanup(p.stop)
 	for _, a := range s.addrs {
-		fmt.Fprintf(&line, "%d ", a.Port())
+		fmt.Fprintf(in, "%s ", a)
 	}
-	fmt.Fprintln(in, line.String())
+	fmt.Fprintln(in)
 	answer, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		b.Fatalf("%s relay: %v\n%s", how, err, log)
+		b.Fatalf("bare relay: %v\n%s", err, p.log)
 	}
 	var ports []uint16
 	for _, f := range strings.Fields(answer) {
-		p, _ := strconv.ParseUint(f, 10, 16)
-		ports = append(ports, uint16(p))
+		port, _ := strconv.ParseUint(f, 10, 16)
+		ports = append(ports, uint16(port))
 	}
-	if len(ports) != 2*calls {
-		b.Fatalf("got %d ports of the %s relay, want %d", len(ports), how, 2*calls)
+	if len(ports) != len(s.addrs) {
+		b.Fatalf("got %d ports of the bare relay, want %d", len(ports), len(s.addrs))
 	}
-	s.sendTo(ports)
-	cpu0, began, r := child.cpu(), time.Now(), relayed{streams: s}
-	s.run(lasts, func() { r.cpu = (child.cpu() - cpu0).Seconds() / time.Since(began).Seconds() })
-	b.Logf("%-5s %d calls: %.1f%% of a core, %v", how, calls, 100*r.cpu, s)
-	return r
+	return s.through("bare", p, ports)
 }
 
-// pair is the two relays, one after the other.
-type pair struct{ bare, ours relayed }
-
-// late is how many moments of sending the machine missed by more than 5 ms: it
-// had other things to do, and what was measured is not the relay alone.
-func (p pair) late() int { return p.bare.late + p.ours.late }
-
-// quiet is how many of a pair's moments may be late.
-const quiet = 200
-
-// measurePairs runs pairs until so many have been quiet, at most three times
-// as many, and returns that many of the quietest.
-func measurePairs(b *testing.B, calls, want int, lasts time.Duration) []pair {
+// compare has the streams go through the bare relay and ours in turns, and
+// gives what the quieter half of their seconds shows.
+func (s *streams) compare(b *testing.B, bare, ours *way, rounds int, lasts time.Duration, how impairment) (figures, figures) {
 	b.Helper()
-	var pairs []pair
-	for found := 0; found < want && len(pairs) < 3*want; {
-		p := pair{relay(b, "bare", calls, lasts), relay(b, "media", calls, lasts)}
-		pairs = append(pairs, p)
-		if p.late() <= quiet {
-			found++
+	runs := map[*way][]*run{}
+	for range rounds {
+		for _, w := range []*way{bare, ours} {
+			runs[w] = append(runs[w], s.send(w, lasts, how))
 		}
 	}
-	slices.SortFunc(pairs, func(x, y pair) int { return x.late() - y.late() })
-	return pairs[:want]
+	x, y := summarize(runs[bare]), summarize(runs[ours])
+	for i, f := range []figures{x, y} {
+		b.Logf("%-5s %.1f%% of a core, %v a packet, latency p50 %v p99 %v (of all seconds p99 %v); sent %d, lost %d, out of order %d; %d ms of %d s late",
+			[]string{"bare", "ours"}[i], 100*f.cpu, f.packet, f.p50, f.p99, f.all99, f.sent, f.lost(), f.disordered, f.late, f.seconds)
+	}
+	return x, y
 }
 
-// BenchmarkRelay500Calls relays 500 calls (1,000 streams of 50 packets a
-// second) over the bare relay and the media engine in turn, and compares their
-// CPU: the median of the quietest pairs.
-func BenchmarkRelay500Calls(b *testing.B) {
-	const calls, rounds, lasts, bar = 500, 3, 10 * time.Second, 2.0
-	pairs := measurePairs(b, calls, rounds, lasts)
-	ratio := func(p pair) float64 { return p.ours.cpu / p.bare.cpu }
-	slices.SortFunc(pairs, func(x, y pair) int { return int(1e6 * (ratio(x) - ratio(y))) })
-	lost, late := 0, 0
-	for _, p := range pairs {
-		lost += p.ours.sent - p.ours.received
-		late += p.late()
+// ratio is what a packet costs ours, against the bare relay.
+func ratio(bare, ours figures) float64 { return float64(ours.packet) / float64(bare.packet) }
+
+// report gives a benchmark's figures; what says which of several.
+func report(b *testing.B, what string, bare, ours figures) {
+	b.ReportMetric(ratio(bare, ours), what+"ratio")
+	b.ReportMetric(float64(bare.packet.Nanoseconds())/1000, what+"bare-us/packet")
+	b.ReportMetric(float64(ours.packet.Nanoseconds())/1000, what+"us/packet")
+	b.ReportMetric(float64(ours.lost()), what+"lost")
+	if ours.p99 > 0 {
+		b.ReportMetric(float64((ours.p50 - bare.p50).Microseconds()), what+"added-p50-us")
+		b.ReportMetric(float64(ours.p99.Microseconds()), what+"p99-us")
 	}
-	middle := pairs[rounds/2]
-	b.ReportMetric(100*middle.bare.cpu, "bare-%core")
-	b.ReportMetric(100*middle.ours.cpu, "media-%core")
-	b.ReportMetric(ratio(middle), "ratio")
-	b.ReportMetric(float64(lost), "lost")
-	b.ReportMetric(float64(middle.bare.quantile(.5).Microseconds()), "bare-p50-us")
-	b.ReportMetric(float64(middle.bare.quantile(.99).Microseconds()), "bare-p99-us")
-	b.ReportMetric(float64(middle.ours.quantile(.5).Microseconds()), "media-p50-us")
-	b.ReportMetric(float64(middle.ours.quantile(.99).Microseconds()), "media-p99-us")
-	b.ReportMetric(float64(late), "late-slots")
+}
+
+// noisy is how many ms of a second may be late before a figure of time says
+// more about the machine than about us; then it is told, not judged.
+const noisy = 50
+
+// judge fails the benchmark for a bar that is missed.
+func judge(b *testing.B, what string, bare, ours figures, most float64, p99 time.Duration) {
+	if ours.lost() > 0 || ours.disordered > 0 {
+		b.Errorf("%s: got %d lost and %d out of order, want none", what, ours.lost(), ours.disordered)
+	}
+	if late := ours.late + bare.late; late > noisy*(ours.seconds+bare.seconds) {
+		b.Logf("%s: the machine was busy (%d ms late): its figures of time mean little", what, late)
+		return
+	}
+	if r := ratio(bare, ours); r > most {
+		b.Errorf("%s: got %.2f times the bare relay's CPU, want at most %.1f", what, r, most)
+	}
+	if p99 > 0 && ours.p99 > p99 {
+		b.Errorf("%s: got p99 %v, want at most %v", what, ours.p99, p99)
+	}
+}
+
+const turn = 4 * time.Second
+
+// BenchmarkRelay500 has 500 calls up in a switch, set up by SIP, and their
+// sound relayed: in order, with a bad network at the senders, and while 200
+// calls a second come and go. It measures the memory that they take too.
+func BenchmarkRelay500(b *testing.B) {
+	r := talkingHouse(b, house{calls: 500, others: 100})
+	bare := r.bare(b)
+	r.warm(r.ours)
+	b.ReportMetric(r.kib, "KiB/call")
 	b.ReportMetric(0, "ns/op")
-	if late > rounds*quiet {
-		b.Logf("the machine was busy: %d of %d moments of sending were late; run it again for a figure", late, rounds*20000)
+	if r.kib > 80 {
+		b.Errorf("got %.0f KiB a call, want at most 80", r.kib)
 	}
-	if ratio(middle) > bar || lost > 0 {
-		b.Errorf("got %.2f times the bare relay's CPU and %d lost, want at most %.1f and none", ratio(middle), lost, bar)
+
+	x, y := r.compare(b, bare, r.ours, 3, turn, impairment{})
+	report(b, "", x, y)
+	judge(b, "in order", x, y, 1.4, 5*time.Millisecond)
+
+	x, y = r.compare(b, bare, r.ours, 2, turn, impairment{jitter: 20, reorder: .01})
+	report(b, "jitter-", x, y)
+	judge(b, "jitter", x, y, 1.6, 0)
+
+	churned := r.churn(200)
+	_, y = r.compare(b, bare, r.ours, 2, turn, impairment{})
+	done, failed := churned()
+	b.ReportMetric(float64(y.p99.Microseconds()), "churn-p99-us")
+	b.ReportMetric(float64(y.lost()), "churn-lost")
+	judge(b, "while calls come and go", x, y, 1e9, 5*time.Millisecond)
+	if failed > 0 || done == 0 {
+		b.Errorf("got %d calls come and gone and %d failed, want none of them", done, failed)
 	}
+	b.ReportMetric(float64(done), "churn-calls")
+}
+
+// BenchmarkRelay1000 is 1,000 calls.
+func BenchmarkRelay1000(b *testing.B) {
+	r := talkingHouse(b, house{calls: 1000})
+	bare := r.bare(b)
+	r.warm(r.ours)
+	x, y := r.compare(b, bare, r.ours, 2, turn, impairment{})
+	report(b, "", x, y)
+	b.ReportMetric(r.kib, "KiB/call")
+	b.ReportMetric(0, "ns/op")
+	judge(b, "1,000 calls", x, y, 1e9, 20*time.Millisecond)
+}
+
+// BenchmarkTranscoded250 has callers in PCMU and agents in PCMA; each byte
+// that comes is compared.
+func BenchmarkTranscoded250(b *testing.B) {
+	r := talkingHouse(b, house{calls: 250, phonePT: 8})
+	bare := r.bare(b)
+	s := r.streams
+	s.speak(func(i int) []byte { return frameOf(s.law(i), hz(i)) }, func(i int) []byte {
+		out := make([]byte, packetSize-rtpHeader)
+		s.law(i^1).Transcode(out, s.law(i), s.payload[i^1])
+		return out
+	})
+	r.warm(r.ours)
+	ours := s.expect
+	compared := func(w *way) *run { // the bare relay changes nothing
+		if s.expect = ours; w == bare {
+			s.expect = s.swapped()
+		}
+		return s.send(w, turn, impairment{})
+	}
+	var runs [2][]*run
+	for range 3 {
+		runs[0], runs[1] = append(runs[0], compared(bare)), append(runs[1], compared(r.ours))
+	}
+	x, y := summarize(runs[0]), summarize(runs[1])
+	report(b, "", x, y)
+	b.ReportMetric(0, "ns/op")
+	judge(b, "transcoded", x, y, 2, 0)
+}
+
+// BenchmarkRecorded250 records 250 calls, and looks at every file.
+func BenchmarkRecorded250(b *testing.B) {
+	const lasts = 3 * turn
+	r := talkingHouse(b, house{calls: 250, record: true})
+	bare := r.bare(b)
+	s := r.streams
+	s.speak(func(i int) []byte { return frameOf(s.law(i), hz(i)) }, func(i int) []byte { return frameOf(s.law(i), hz(i^1)) })
+	before := s.send(bare, turn, impairment{})
+	ours := s.send(r.ours, lasts, impairment{})
+	after := s.send(bare, turn, impairment{})
+	x, y := summarize([]*run{before, after}), summarize([]*run{ours})
+	report(b, "", x, y)
+	b.ReportMetric(0, "ns/op")
+	judge(b, "recorded", x, y, 2, 0)
+	files := r.recordings(b)
+	if len(files) != 250 {
+		b.Errorf("got %d recordings, want 250", len(files))
+	}
+	checkRecordings(b, files, lasts)
+	b.ReportMetric(float64(len(files)), "files")
 }
 
 // BenchmarkRelayWhileCallsAreSetUp asks what GOMAXPROCS should be: as many as
 // CPUs, or as many more as there are shards, each of which has a thread.
 func BenchmarkRelayWhileCallsAreSetUp(b *testing.B) {
-	const calls, rounds, lasts = 300, 3, 10 * time.Second
 	cpus := runtime.NumCPU()
-	runs := map[int][]relayed{}
-	for range rounds {
-		for _, procs := range []int{cpus, 2 * cpus} {
-			r := relay(b, "media-busy", calls, lasts, "GOMAXPROCS="+strconv.Itoa(procs))
-			runs[procs] = append(runs[procs], r)
-		}
-	}
 	for _, procs := range []int{cpus, 2 * cpus} {
-		all := runs[procs]
-		slices.SortFunc(all, func(x, y relayed) int { return int(x.quantile(.99) - y.quantile(.99)) })
-		unit := fmt.Sprintf("-at-%d-procs", procs)
-		b.ReportMetric(float64(all[rounds/2].quantile(.99).Microseconds()), "p99-us"+unit)
-		b.ReportMetric(100*all[rounds/2].cpu, "%core"+unit)
+		b.Run(fmt.Sprintf("procs=%d", procs), func(b *testing.B) {
+			r := talkingHouse(b, house{calls: 300, others: 100, env: []string{"GOMAXPROCS=" + strconv.Itoa(procs)}})
+			r.warm(r.ours)
+			churned := r.churn(200)
+			one := summarize([]*run{r.send(r.ours, 3*turn, impairment{})})
+			_, failed := churned()
+			b.ReportMetric(float64(one.p99.Microseconds()), "p99-us")
+			b.ReportMetric(100*one.cpu, "%core")
+			b.ReportMetric(float64(one.lost()), "lost")
+			b.ReportMetric(float64(failed), "failed")
+			b.ReportMetric(0, "ns/op")
+		})
 	}
-	b.ReportMetric(0, "ns/op")
+}
+
+// swapped is what parties hear when nothing is changed on the way.
+func (s *streams) swapped() [][]byte {
+	out := slices.Clone(s.payload)
+	for i := 0; i < len(out); i += 2 {
+		out[i], out[i+1] = out[i+1], out[i]
+	}
+	return out
 }

@@ -64,12 +64,12 @@ func (b *Bare) message(m *message, from netip.AddrPort, n int, out []byte) {
 		c := &bareCall{n: n, id: fmt.Sprintf("bare-%d@%s", n, at.Addr())}
 		b.calls[string(m.callID)], b.legs[c.id] = c, c
 		b.send(from, m.reply(out, "100 Trying", "", "", ""))
-		b.send(from, m.reply(out, "200 OK", "b"+strconv.Itoa(n), contact("bare", at), sdp(at.Addr(), 30000)))
+		b.send(from, m.reply(out, "200 OK", "b"+strconv.Itoa(n), contact("bare", at), sdp(at.Addr(), Party{Port: 30000})))
 		agent := fmt.Sprintf("a%03d", n%b.agents)
 		c.phone = fmt.Sprintf("sip:%s@%s", agent, b.phones)
 		c.from, c.to = fmt.Sprintf("<sip:%s@%s>;tag=q%d", user(m.from), at.Addr(), n), "<"+c.phone+">"
 		out = request(out, "INVITE", c.phone, via(at, "x", n), c.from, c.to, c.id, 1, contact("bare", at))
-		b.send(b.phones, body(out, sdp(at.Addr(), 30002)))
+		b.send(b.phones, body(out, sdp(at.Addr(), Party{Port: 30002})))
 	case string(m.method) == "BYE":
 		b.send(from, m.reply(out, "200 OK", "", "", ""))
 		if c := b.calls[string(m.callID)]; c != nil {

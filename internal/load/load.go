@@ -1,6 +1,7 @@
 package load
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"net/netip"
@@ -21,6 +22,17 @@ type Config struct {
 	// AgentEnds the phone.
 	Talk      time.Duration
 	AgentEnds bool
+
+	// Sound says where and how the parties of call n receive their sound; nil:
+	// at ports that nobody opens, in PCMU.
+	Sound func(n int) (carrier, phone Party)
+}
+
+// Party is one end of a call's sound: its port, on the address of its
+// signalling, and its codec's RTP payload type.
+type Party struct {
+	Port uint16
+	PT   uint8
 }
 
 // Result is what a run saw.
@@ -62,6 +74,7 @@ type Load struct {
 	OnDone func()
 
 	mu      sync.Mutex
+	talk    time.Duration
 	calls   []*leg          // the carrier's, by number
 	rings   map[string]*leg // the phones', by Call-ID
 	freed   map[string]time.Time
@@ -81,6 +94,7 @@ type leg struct {
 	connected bool
 	leaving   bool // the carrier's BYE is due as soon as its 200 is in
 	ended     bool
+	ports     [2]uint16 // the switch's, for the carrier's sound and the phone's
 }
 
 // firstCaller is the caller's number of call 0: the last seven digits count.
@@ -88,7 +102,7 @@ const firstCaller = 14150000000
 
 // Open opens the two sockets and begins to answer.
 func Open(cfg Config) (*Load, error) {
-	l := &Load{cfg: cfg, rings: map[string]*leg{}, freed: map[string]time.Time{}}
+	l := &Load{cfg: cfg, talk: cfg.Talk, rings: map[string]*leg{}, freed: map[string]time.Time{}}
 	l.result.Failures = map[string]int{}
 	var err error
 	if l.carrier, err = listen(cfg.Carrier); err != nil {
@@ -120,6 +134,43 @@ func (l *Load) CarrierAddr() netip.AddrPort { return l.carrier.LocalAddr().(*net
 
 // SetSwitch tells where the switch listens, before the first Begin.
 func (l *Load) SetSwitch(a netip.AddrPort) { l.cfg.Switch = a }
+
+// SetTalk has the calls that are answered from now on last so long.
+func (l *Load) SetTalk(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.talk = d
+}
+
+// Ports gives the switch's ports for the sound of call n's carrier and phone;
+// zero: not told yet.
+func (l *Load) Ports(n int) (carrier, phone uint16) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.calls[n].ports
+	return p[0], p[1]
+}
+
+// HangUp has the carrier end every call that is connected.
+func (l *Load) HangUp() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.calls {
+		if c.connected && !c.ended && !c.leaving {
+			c.leaving = true
+			l.bye(c)
+		}
+	}
+}
+
+// parties are the ends of call n's sound.
+func (l *Load) parties(n int) (carrier, phone Party) {
+	if l.cfg.Sound != nil {
+		return l.cfg.Sound(n)
+	}
+	nowhere := Party{Port: uint16(40000 + n%10000*2)}
+	return nowhere, nowhere
+}
 
 // Close ends the run and gives what it saw; calls that have not ended count
 // as failed.
@@ -190,7 +241,8 @@ func (l *Load) Begin() {
 	l.mu.Unlock()
 	uri := fmt.Sprintf("sip:%s@%s", l.cfg.Dialled, l.cfg.Switch)
 	out := request(nil, "INVITE", uri, via(l.CarrierAddr(), "i", n), c.from, c.to, c.callID, 1, contact("carrier", l.CarrierAddr()))
-	l.send(l.carrier, body(out, sdp(l.CarrierAddr().Addr(), 40000+n%10000*2)))
+	party, _ := l.parties(n)
+	l.send(l.carrier, body(out, sdp(l.CarrierAddr().Addr(), party)))
 }
 
 func (l *Load) atCarrier(m *message, out []byte) {
@@ -223,6 +275,7 @@ func (l *Load) inviteReply(c *leg, m *message, out []byte) {
 	first := !c.answered
 	c.answered = true
 	c.to = string(m.to)
+	c.ports[0] = portOf(m.body)
 	if m.contact != nil {
 		c.remote = string(m.contact)
 	}
@@ -275,8 +328,10 @@ func (l *Load) atPhone(m *message, out []byte) {
 		r := &leg{n: n - firstCaller, callID: string(m.callID), remote: string(m.contact), agent: agent}
 		tag := "p" + strconv.Itoa(r.n)
 		l.send(l.phones, m.reply(out, "180 Ringing", tag, contact(agent, at), ""))
-		l.send(l.phones, m.reply(out, "200 OK", tag, contact(agent, at), sdp(at.Addr(), 40000+r.n%10000*2)))
+		_, party := l.parties(r.n)
+		l.send(l.phones, m.reply(out, "200 OK", tag, contact(agent, at), sdp(at.Addr(), party)))
 		r.from, r.to = string(m.to)+";tag="+tag, string(m.from)
+		r.ports[1] = portOf(m.body)
 		l.mu.Lock()
 		l.rings[r.callID] = r
 		l.result.Order = append(l.result.Order, r.n)
@@ -305,15 +360,16 @@ func (l *Load) connected(callID string) {
 	}
 	r.connected = true
 	c := l.calls[r.n]
-	c.connected = true
+	c.connected, c.ports[1] = true, r.ports[1]
 	l.result.Connected++
 	l.result.Setup = append(l.result.Setup, time.Since(c.begun))
+	talk := l.talk
 	l.mu.Unlock()
-	if l.cfg.Talk <= 0 {
+	if talk <= 0 {
 		l.hangUp(c, r)
 		return
 	}
-	time.AfterFunc(l.cfg.Talk, func() { l.hangUp(c, r) })
+	time.AfterFunc(talk, func() { l.hangUp(c, r) })
 }
 
 func (l *Load) hangUp(c, r *leg) {
@@ -350,6 +406,18 @@ func via(at netip.AddrPort, kind string, n int) string {
 
 func contact(user string, at netip.AddrPort) string { return fmt.Sprintf("sip:%s@%s", user, at) }
 
-func sdp(at netip.Addr, port int) string {
-	return fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %d RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n", at, at, port)
+func sdp(at netip.Addr, p Party) string {
+	name := "PCMU"
+	if p.PT == 8 {
+		name = "PCMA"
+	}
+	return fmt.Sprintf("v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %d RTP/AVP %d 101\r\na=rtpmap:%d %s/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n", at, at, p.Port, p.PT, p.PT, name)
+}
+
+// portOf is the port of a session description's sound, 0: there is none.
+func portOf(sdp []byte) uint16 {
+	_, rest, _ := bytes.Cut(sdp, []byte("m=audio "))
+	text, _, _ := bytes.Cut(rest, []byte(" "))
+	port, _ := strconv.ParseUint(string(text), 10, 16)
+	return uint16(port)
 }

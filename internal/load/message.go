@@ -17,6 +17,7 @@ type message struct {
 	callID  []byte
 	cseq    []byte // "1 INVITE"
 	contact []byte // the URI alone
+	body    []byte
 }
 
 // parse cuts b, which must outlive the message. It trusts the switch: it is
@@ -38,6 +39,7 @@ func parse(b []byte) (m message, ok bool) {
 	for {
 		line, rest, found = bytes.Cut(rest, crlf)
 		if len(line) == 0 || !found {
+			m.body = rest
 			return m, m.callID != nil
 		}
 		name, value, _ := bytes.Cut(line, []byte(":"))

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // binary builds the switch once a run.
@@ -51,33 +53,39 @@ func (p *process) stop() {
 	defer timer.Stop()
 	_ = p.cmd.Wait()
 	if p.tb.Failed() {
-		text := p.log.String()
-		p.tb.Logf("the process said:\n%s", text[max(0, len(text)-8000):])
+		var text strings.Builder
+		for line := range strings.Lines(p.log.String()) {
+			if !strings.Contains(line, "level=INFO") {
+				text.WriteString(line)
+			}
+		}
+		p.tb.Logf("the process said:\n%s", text.String()[max(0, text.Len()-4000):])
 	}
 }
 
-// cpu is the process's user and system time so far.
+// cpu is the process's user and system time so far, by its own clock.
 func (p *process) cpu() time.Duration {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	if err != nil {
+	var ts unix.Timespec
+	clock := int32(^p.cmd.Process.Pid)<<3 | 2 // CPUCLOCK_SCHED of the process, see clock_getcpuclockid(3)
+	if err := unix.ClockGettime(clock, &ts); err != nil {
 		p.tb.Fatal(err)
 	}
-	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+2:]))
-	user, _ := strconv.Atoi(f[11])
-	system, _ := strconv.Atoi(f[12])
-	return time.Duration(user+system) * 10 * time.Millisecond // USER_HZ is 100 on Linux
+	return time.Duration(ts.Nano())
 }
 
 // peakMiB is the largest resident size so far.
-func (p *process) peakMiB() float64 {
+func (p *process) peakMiB() float64 { return p.statusKiB("VmHWM:") / 1024 }
+
+// statusKiB is a size in /proc/pid/status.
+func (p *process) statusKiB(name string) float64 {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		p.tb.Fatal(err)
 	}
 	for line := range strings.Lines(string(b)) {
-		if v, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if v, ok := strings.CutPrefix(line, name); ok {
 			kb, _ := strconv.Atoi(strings.Fields(v)[0])
-			return float64(kb) / 1024
+			return float64(kb)
 		}
 	}
 	return 0

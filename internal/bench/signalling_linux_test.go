@@ -82,18 +82,30 @@ func openLoad(b *testing.B, cfg load.Config) (*load.Load, load.Config) {
 // setUp starts a switch with so many agents on static phones, and a load.
 func setUp(b *testing.B, agents int, cfg load.Config, flow string) rig {
 	b.Helper()
+	r, _ := setUpIn(b, agents, cfg, flow, false, nil)
+	return r
+}
+
+// setUpIn is setUp with recordings or without, and an environment; it tells
+// the folder.
+func setUpIn(b *testing.B, agents int, cfg load.Config, flow string, record bool, env []string) (rig, string) {
+	b.Helper()
 	l, cfg := openLoad(b, cfg)
 	dir := b.TempDir()
 	file := filepath.Join(dir, "trunkline.yaml")
-	if err := os.WriteFile(file, []byte(yaml(cfg, l, agents, flow)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(yaml(cfg, l, agents, flow, record)), 0o600); err != nil {
 		b.Fatal(err)
+	}
+	for _, one := range env {
+		name, value, _ := strings.Cut(one, "=")
+		b.Setenv(name, value)
 	}
 	sw := start(b, binary(b), "serve", "-c", file)
 	waitUntilServed(b, cfg.Switch)
-	return rig{Load: l, sw: sw}
+	return rig{Load: l, sw: sw}, dir
 }
 
-func yaml(cfg load.Config, l *load.Load, agents int, flow string) string {
+func yaml(cfg load.Config, l *load.Load, agents int, flow string, record bool) string {
 	var y strings.Builder
 	fmt.Fprintf(&y, "domain: bench.example\ndata_dir: data\ncountry: US\nlisten: {sip: [\"udp://%s\"], http: []}\n", cfg.Switch)
 	fmt.Fprintf(&y, "media: {ports: 10000-29999}\ncalls: {max: 2000}\n")
@@ -105,7 +117,7 @@ func yaml(cfg load.Config, l *load.Load, agents int, flow string) string {
 		names = append(names, fmt.Sprintf("a%03d", i))
 		fmt.Fprintf(&y, "  a%03d: {phones: [\"sip:a%03d@%s\"]}\n", i, i, l.PhonesAddr())
 	}
-	fmt.Fprintf(&y, "teams:\n  all: {agents: [%s], wrap_up: 0s, recording: false}\n", strings.Join(names, ", "))
+	fmt.Fprintf(&y, "teams:\n  all: {agents: [%s], wrap_up: 0s, recording: %v}\n", strings.Join(names, ", "), record)
 	fmt.Fprintf(&y, "flows:\n  main: [%s]\n", flow)
 	return y.String()
 }
