@@ -1,6 +1,7 @@
 package media
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"fmt"
@@ -133,9 +134,16 @@ func (r *rig) await(what string, fits func(Event) bool) Event {
 
 // heardPacket is what a phone has received.
 type heardPacket struct {
-	packet
-	at time.Time
+	marker bool
+	pt     uint8
+	seq    uint16
+	ts     uint32
+	ssrc   uint32
+	body   []byte
+	at     time.Time
 }
+
+func (h *heardPacket) payload() []byte { return h.body }
 
 // phone is a test peer of one session: it says a tone and keeps what it hears.
 type phone struct {
@@ -239,14 +247,13 @@ func (p *phone) offerFrom(at netip.AddrPort, direction string) {
 }
 
 func (p *phone) listen(conn net.PacketConn) {
-	buf := make([]byte, 2048)
+	buf, in := make([]byte, 2048), &packet{}
 	for {
 		n, _, err := conn.ReadFrom(buf)
 		if err != nil {
 			return
 		}
-		h := heardPacket{at: time.Now()}
-		copy(h.buf[:], buf[:n])
+		at := time.Now()
 		p.mu.Lock()
 		muxed := p.control && isRTCP(buf[:n])
 		if muxed {
@@ -256,10 +263,12 @@ func (p *phone) listen(conn net.PacketConn) {
 		if muxed {
 			continue
 		}
-		if n = p.seal.open(h.buf[:], n); !h.parse(n) {
+		copy(in.buf[:], buf[:n])
+		if n = p.seal.open(in.buf[:], n); !in.parse(n) {
 			p.r.Errorf("got %d bytes that are no RTP", n)
 			continue
 		}
+		h := heardPacket{marker: in.marker, pt: in.pt, seq: in.seq, ts: in.ts, ssrc: in.ssrc, body: bytes.Clone(in.payload()), at: at}
 		p.mu.Lock()
 		p.got = append(p.got, h)
 		p.mu.Unlock()

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// shard is one OS thread's share of the engine: one goroutine owns its
-// sessions' sockets, buffers and timers, so that no packet meets a lock.
+// shard is one OS thread's share of the engine (a goroutine's, where no system
+// call waits): it owns its sessions' sockets, buffers and timers, so that no
+// packet meets a lock.
 // Others reach it through post.
 type shard struct {
 	engine *Engine
@@ -57,7 +58,9 @@ func (s *shard) stop(int64) { s.stopping = true }
 
 // run is the shard's goroutine.
 func (s *shard) run() {
-	runtime.LockOSThread() // released, and the thread with it, when run returns
+	if s.wait.pinned() {
+		runtime.LockOSThread() // released, and the thread with it, when run returns
+	}
 	s.chores = s.engine.now() + choresEvery
 	for !s.stopping {
 		s.wait.doze()

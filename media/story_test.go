@@ -44,7 +44,11 @@ func (p *phone) sends(all []ear.Packet) {
 // toneOf is a phone's tone of so long, as packets of 20 ms.
 func toneOf(hz float64, lasts time.Duration) []ear.Packet {
 	pcm := make([]int16, lasts/perSample)
-	tone.Sine(pcm, SampleRate, hz, -12, 0)
+	second := pcm[:min(SampleRate, len(pcm))] // of whole periods: it can be said again
+	tone.Sine(second, SampleRate, hz, -12, 0)
+	for at := len(second); at < len(pcm); at += len(second) {
+		copy(pcm[at:], second)
+	}
 	return ear.Talk(pcm, ear.Mulaw, 20*ms, 0)
 }
 

@@ -51,6 +51,8 @@ func newChannelWaiter(n Network, log *slog.Logger) *channelWaiter {
 	return w
 }
 
+func (w *channelWaiter) pinned() bool { return false }
+
 func (w *channelWaiter) open(addr netip.AddrPort) (*socket, error) {
 	conn, err := w.network.ListenPacket(addr)
 	if err != nil {

@@ -59,6 +59,8 @@ func newEpollWaiter() (*epollWaiter, error) {
 	return w, nil
 }
 
+func (w *epollWaiter) pinned() bool { return true }
+
 func (w *epollWaiter) open(addr netip.AddrPort) (*socket, error) {
 	a := addr.Addr().Unmap()
 	if !a.IsValid() {
