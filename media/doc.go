@@ -3,7 +3,7 @@
 //
 // # What it is
 //
-// An Engine has shards. A shard is one goroutine, locked to an OS thread, that
+// An Engine has shards. A shard is one goroutine, one a CPU, that
 // owns its sessions' sockets, buffers and timers; who sits at a bridge lives on
 // the bridge's shard, so no packet meets a lock. A session that is seated at a
 // bridge of another shard moves there between two packets. Orders reach a shard through a

@@ -91,9 +91,9 @@ type Negotiation struct {
 	ptime  time.Duration // that we ask for: what the peer asked for last, so that two seats can be relayed
 
 	// Payload types: a number keeps its meaning for the session's life (RFC 3264 §8.3.2).
-	bound    [128]string // encoding; "": free
-	extended Extended    // of RTCP, that the peer's last offer asked for
-	eventPT  uint8       // of telephone-event in what we receive
+	bound    map[uint8]string // encoding; none: free
+	extended Extended         // of RTCP, that the peer's last offer asked for
+	eventPT  uint8            // of telephone-event in what we receive
 
 	keys keyring // of SRTP
 
@@ -119,7 +119,7 @@ func NewNegotiation(c NegotiationConfig) *Negotiation {
 		c.RTCP = c.RTP + 1
 	}
 	c.Address = c.Address.Unmap()
-	n := &Negotiation{config: c, timing: "0 0", ptime: defaultPtime, eventPT: 101}
+	n := &Negotiation{config: c, timing: "0 0", ptime: defaultPtime, eventPT: 101, bound: make(map[uint8]string)}
 	if c.Prefer != nil {
 		n.Prefer(*c.Prefer)
 	}

@@ -25,7 +25,7 @@ func (w *deafWaiter) discard(*socket)                        {}
 func (w *deafWaiter) add(*socket) error                      { return nil }
 func (w *deafWaiter) remove(*socket)                         {}
 func (w *deafWaiter) yield(*socket, waiter)                  {}
-func (*deafWaiter) pinned() bool { return false }
+func (*deafWaiter) blocks() bool                             { return false }
 func (w *deafWaiter) doze()                                  {}
 func (w *deafWaiter) wake()                                  {}
 func (w *deafWaiter) wait(int64)                             {}

@@ -199,6 +199,7 @@ func TestEncryptionOutlivesReinvitesAndWraps(t *testing.T) {
 
 // Our own counter wraps too: nobody else's sequence numbers are ours, but music has as many.
 func TestWhatWeSendWraps(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(r *rig) {
 		a := r.secure(PCMU, suiteCM80)
 		a.s.Background(Music())

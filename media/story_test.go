@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"trunkline/internal/ear"
+	"trunkline/internal/raced"
 	"trunkline/internal/tone"
 )
 
@@ -19,12 +20,7 @@ func hardNetwork() ear.Network {
 const storyOutage = 2 * time.Second
 
 // storyHour is an hour, of which the race detector sees three minutes.
-func storyHour() time.Duration {
-	if raced {
-		return 3 * time.Minute
-	}
-	return time.Hour
-}
+func storyHour() time.Duration { return raced.Or(3*time.Minute, time.Hour) }
 
 // sends has a phone send packets at their times, counted from now, and returns
 // when the last is gone. Their SSRC is the phone's.
@@ -55,6 +51,7 @@ func toneOf(hz float64, lasts time.Duration) []ear.Packet {
 // An hour over a hard network, relayed: what leaves is in order, all that the
 // network let through is there, and no silence is longer than the outage.
 func TestHourOverAHardNetworkRelayed(t *testing.T) {
+	t.Parallel()
 	inBubbleWith(t, Config{Shards: 2}, func(r *rig) {
 		a, b := r.phone(PCMU, 20*ms), r.phone(PCMU, 20*ms)
 		r.bridge.Join(a.s, b.s)
@@ -98,6 +95,7 @@ func TestHourOverAHardNetworkRelayed(t *testing.T) {
 // The same, mixed for two others: what is lost is concealed, the clock is
 // followed, and no silence is longer than the outage.
 func TestHourOverAHardNetworkMixed(t *testing.T) {
+	t.Parallel()
 	inBubbleWith(t, Config{Shards: 2}, func(r *rig) {
 		a, b, c := r.phone(PCMU, 20*ms), r.phone(PCMU, 20*ms), r.phone(PCMA, 20*ms)
 		r.bridge.Join(a.s, b.s, c.s)

@@ -14,8 +14,8 @@ const maxDatagram = 1500
 // orders or a moment, whichever is first. open, discard and wake may be called
 // from any goroutine, the rest from the shard's alone.
 type waiter interface {
-	// pinned says that the wait is a system call: the shard has a thread of its own.
-	pinned() bool
+	// blocks says that wait is a system call, which keeps a thread and a processor.
+	blocks() bool
 	// open binds a socket that no shard waits for yet.
 	open(addr netip.AddrPort) (*socket, error)
 	// discard closes a socket that was never added.

@@ -51,7 +51,7 @@ func newChannelWaiter(n Network, log *slog.Logger) *channelWaiter {
 	return w
 }
 
-func (w *channelWaiter) pinned() bool { return false }
+func (w *channelWaiter) blocks() bool { return false }
 
 func (w *channelWaiter) open(addr netip.AddrPort) (*socket, error) {
 	conn, err := w.network.ListenPacket(addr)

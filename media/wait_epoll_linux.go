@@ -59,7 +59,7 @@ func newEpollWaiter() (*epollWaiter, error) {
 	return w, nil
 }
 
-func (w *epollWaiter) pinned() bool { return true }
+func (w *epollWaiter) blocks() bool { return true }
 
 func (w *epollWaiter) open(addr netip.AddrPort) (*socket, error) {
 	a := addr.Addr().Unmap()

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"trunkline/internal/raced"
 )
 
 // TestAnyEventsKeepTheRules feeds small houses with any events at any times, sensible and not, and checks each step
@@ -15,7 +17,7 @@ func TestAnyEventsKeepTheRules(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		pick := func(n int) int { return rapid.IntRange(0, n-1).Draw(rt, "") }
 		w := newWorld(rt, pick, 1+pick(6), 1+pick(3))
-		steps := rapid.IntRange(1, 150).Draw(rt, "steps")
+		steps := rapid.IntRange(1, raced.Or(50, 150)).Draw(rt, "steps")
 		for range steps {
 			before := restored(w, w.router, w.runs)
 			ev, cmds := w.step()
@@ -40,7 +42,7 @@ func TestAnyEventsKeepTheRules(t *testing.T) {
 
 // TestThousandsKeepTheRules is a day of thousands of agents and calls.
 func TestThousandsKeepTheRules(t *testing.T) {
-	const agents, events = 2000, 20_000
+	agents, events := raced.Or(500, 2000), raced.Or(5000, 20_000)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))

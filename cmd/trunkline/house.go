@@ -9,8 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -317,18 +315,4 @@ func (h *house) close() {
 		h.cleanup[i]()
 	}
 	h.cleanup = nil
-}
-
-// tune fits the Go runtime to the work; an operator's GOGC and GOMAXPROCS win.
-// Live data is small beside what a busy second of signalling allocates, so the
-// collector may wait. Each media shard has a thread of its own that owns its
-// processor while it sends: with as many more processors the kernel shares the
-// CPUs between sound and signalling, in turns shorter than Go's.
-func tune() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(2 * runtime.NumCPU())
-	}
 }

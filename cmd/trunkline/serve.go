@@ -275,6 +275,7 @@ func (c *serveCmd) Run(t *terminal) error {
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, os.Interrupt)
 	defer signal.Stop(signals)
 	go p.obeySignals(signals, stop, hurryUp, c.Drain)
+	go spare(ctx)
 	return p.serve(ctx, hurry)
 }
 

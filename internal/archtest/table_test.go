@@ -76,6 +76,7 @@ var rooms = map[string]room{
 	"internal/ear":       {may: []string{"internal/tone"}, why: "a phone of its own: what it shares with the house it cannot measure"},
 	"internal/golden":    {why: "it knows of files and tests alone"},
 	"internal/load":      {why: "what loads the house is independent of it"},
+	"internal/raced":     {why: "it knows how a test was built"},
 	"internal/realpeer":  {may: []string{"internal/tone", "internal/simphone"}, why: "it starts other people's programs, and knows none of the rooms"},
 	"internal/simnet":    {why: "a network knows nothing of what crosses it"},
 	"internal/simphone":  {may: []string{"internal/tone"}, why: "an independent phone: what it shares with the house it cannot test"},

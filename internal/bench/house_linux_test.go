@@ -1,11 +1,13 @@
 package bench
 
 import (
+	"errors"
 	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,9 +30,9 @@ type talking struct {
 	rig
 	*streams
 	ours *way
+	pair atomic.Int64 // whose sound the next call has; negative: none
 	dir  string
 	kib  float64 // resident memory that a call has brought
-	done int     // calls that had ended
 }
 
 // talkingHouse starts a switch and sets the calls up: callers and agents'
@@ -40,51 +42,52 @@ func talkingHouse(b *testing.B, h house) *talking {
 	carrier, phones := netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.3")
 	s := openStreams(b, 2*h.calls, [2]netip.Addr{carrier, phones})
 	s.pts = [2]uint8{0, h.phonePT}
-	party := func(i int) load.Party {
-		if i >= len(s.addrs) {
-			return load.Party{Port: uint16(40000 + i%10000)}
-		}
-		return load.Party{Port: s.addrs[i].Port(), PT: s.pts[i%2]}
-	}
-	cfg := load.Config{Talk: time.Hour, Sound: func(n int) (load.Party, load.Party) { return party(2 * n), party(2*n + 1) }}
 	r := &talking{streams: s}
+	cfg := load.Config{Talk: time.Hour, Sound: func(n int) (load.Party, load.Party) {
+		i := int(r.pair.Load())
+		if i < 0 {
+			return load.Party{Port: 40000}, load.Party{Port: 40002} // its sound is nobody's business
+		}
+		return load.Party{Port: s.addrs[2*i].Port(), PT: s.pts[0]}, load.Party{Port: s.addrs[2*i+1].Port(), PT: s.pts[1]}
+	}}
 	r.rig, r.dir = setUpIn(b, h.calls+h.others, cfg, "{queue: all}", h.record, h.env)
 	idle := r.sw.statusKiB("VmRSS:")
-	r.bring(h.calls)
-	if _, connected, _, failed := r.Progress(); connected != h.calls || failed > 0 {
-		b.Fatalf("got %d calls connected and %d failed, want %d", connected, failed, h.calls)
-	}
 	var ports []uint16
-	for n := range h.calls {
-		one, other := r.Ports(n)
-		if one == 0 || other == 0 {
-			b.Fatalf("call %d: got ports %d and %d of the switch", n, one, other)
+	for i := range h.calls {
+		r.pair.Store(int64(i))
+		one, other, err := r.bring()
+		if err != nil {
+			b.Fatalf("call %d: %v", i, err)
 		}
 		ports = append(ports, one, other)
 	}
+	r.pair.Store(-1)
 	r.ours = s.through("ours", r.sw, ports)
 	time.Sleep(time.Second)
 	r.kib = (r.sw.statusKiB("VmRSS:") - idle) / float64(h.calls)
 	return r
 }
 
-// bring sets calls up: a hundred a second, fewer while ten are not connected.
-func (r *talking) bring(calls int) {
-	for range calls {
+// bring sets one call up, again when it is refused, and gives the switch's
+// ports.
+func (r *talking) bring() (carrier, phone uint16, err error) {
+	for range 20 {
+		begun, connected, _, failed := r.Progress()
 		r.Begin()
-		for range 500 {
-			time.Sleep(10 * time.Millisecond)
-			if begun, connected, _, failed := r.Progress(); begun-connected-failed < 10 {
+		for range 3000 {
+			time.Sleep(2 * time.Millisecond)
+			_, c, _, f := r.Progress()
+			if c > connected {
+				carrier, phone = r.Ports(begun)
+				return carrier, phone, nil
+			}
+			if f > failed {
 				break
 			}
 		}
+		time.Sleep(200 * time.Millisecond)
 	}
-	for range 500 {
-		if begun, connected, _, failed := r.Progress(); begun == connected+failed {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	return 0, 0, errors.New("got it refused 20 times")
 }
 
 // warm lets the switch know who speaks, and measures its memory then.

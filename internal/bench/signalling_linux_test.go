@@ -108,7 +108,7 @@ func setUpIn(b *testing.B, agents int, cfg load.Config, flow string, record bool
 func yaml(cfg load.Config, l *load.Load, agents int, flow string, record bool) string {
 	var y strings.Builder
 	fmt.Fprintf(&y, "domain: bench.example\ndata_dir: data\ncountry: US\nlisten: {sip: [\"udp://%s\"], http: []}\n", cfg.Switch)
-	fmt.Fprintf(&y, "media: {ports: 10000-29999}\ncalls: {max: 2000}\n")
+	fmt.Fprintf(&y, "media: {ports: 10000-29999, rtp_timeout: 1h}\ncalls: {max: 2000}\n")
 	fmt.Fprintf(&y, "trunks:\n  acme: {host: %s, options: 0s, accept_from: [127.0.0.2/32], max_calls: 2000, caller_id: %q}\n", cfg.Carrier.Addr(), dialled)
 	fmt.Fprintf(&y, "  out: {host: %q, register: false, accept_from: [127.0.0.3/32], max_calls: 2000, caller_id: %q}\n", l.PhonesAddr().String(), dialled)
 	fmt.Fprintf(&y, "numbers: {%q: {flow: main}}\nagents:\n", dialled)

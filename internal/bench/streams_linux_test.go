@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unsafe"
@@ -28,6 +29,7 @@ type streams struct {
 	Payload func(i int) []byte // what party i says, nil: stamps
 	Expect  func(i int) []byte // what party i must hear
 
+	ways    uint32
 	began   time.Time
 	payload [][]byte
 	expect  [][]byte
@@ -100,6 +102,7 @@ type way struct {
 	name string
 	proc *process
 	to   []unix.RawSockaddrInet4
+	mark uint32   // of its packets: what another way is late with does not count
 	seq  []uint16 // the next number of each party's
 	took []uint16 // the last number that each party received
 	any  []bool   // it has received one
@@ -107,7 +110,8 @@ type way struct {
 
 // through makes a way of a relay's ports, one a party, on the loopback address.
 func (s *streams) through(name string, proc *process, ports []uint16) *way {
-	w := &way{name: name, proc: proc, seq: make([]uint16, len(ports)), took: make([]uint16, len(ports)), any: make([]bool, len(ports))}
+	s.ways++
+	w := &way{name: name, proc: proc, mark: mark + s.ways, seq: make([]uint16, len(ports)), took: make([]uint16, len(ports)), any: make([]bool, len(ports))}
 	for _, p := range ports {
 		w.to = append(w.to, unix.RawSockaddrInet4{Family: unix.AF_INET, Port: p<<8 | p>>8, Addr: loopbackIP.As4()})
 	}
@@ -127,11 +131,12 @@ type second struct {
 type run struct {
 	seconds        []second
 	sent, received int
-	disordered     int // came behind one that follows it
+	taken          atomic.Int64 // received, while it goes on
+	disordered     int          // came behind one that follows it
 }
 
 // send has all parties speak for so long, in slots of 1 ms at absolute
-// moments, and listens meanwhile and for a second more.
+// moments, and listens meanwhile and until nothing has come for a second.
 func (s *streams) send(w *way, lasts time.Duration, how impairment) *run {
 	r := &run{seconds: make([]second, int(lasts/time.Second)+1)}
 	for i := range r.seconds {
@@ -141,7 +146,10 @@ func (s *streams) send(w *way, lasts time.Duration, how impairment) *run {
 	began := time.Now()
 	go s.receive(w, r, began, over, done)
 	s.transmit(w, r, began, int(lasts/time.Millisecond), how)
-	time.Sleep(time.Second) // what is under way arrives
+	for n := -1; n != int(r.taken.Load()); { // what is under way arrives
+		n = int(r.taken.Load())
+		time.Sleep(time.Second)
+	}
 	close(over)
 	<-done
 	r.seconds = r.seconds[:len(r.seconds)-1]
@@ -219,7 +227,7 @@ func (s *streams) emit(w *way, b []byte, d due) bool {
 	if s.payload != nil {
 		copy(b[rtpHeader:], s.payload[d.party])
 	} else {
-		bigEndian.BigEndian.PutUint32(b[rtpHeader:], mark)
+		bigEndian.BigEndian.PutUint32(b[rtpHeader:], w.mark)
 		bigEndian.BigEndian.PutUint64(b[stampAt:], uint64(time.Now().UnixNano()))
 	}
 	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fds[d.party]), uintptr(unsafe.Pointer(&b[0])), packetSize,
@@ -261,10 +269,11 @@ func (s *streams) take(w *way, r *run, began time.Time, party int, buf, control 
 		if !bytes.Equal(buf[rtpHeader:packetSize], s.expect[party]) {
 			return // silence from before the other party spoke
 		}
-	} else if bigEndian.BigEndian.Uint32(buf[rtpHeader:]) != mark {
+	} else if bigEndian.BigEndian.Uint32(buf[rtpHeader:]) != w.mark {
 		return
 	}
 	r.received++
+	r.taken.Add(1)
 	seq := bigEndian.BigEndian.Uint16(buf[2:])
 	if w.any[party] && int16(seq-w.took[party]) <= 0 {
 		r.disordered++

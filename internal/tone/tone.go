@@ -65,7 +65,8 @@ func RMS(pcm []int16) float64 {
 func Sine(pcm []int16, rate int, hz, level float64, start int) {
 	a := 32767 * math.Pow(10, level/20)
 	for i := range pcm {
-		pcm[i] = int16(math.Round(a * math.Sin(2*math.Pi*math.Mod(hz*float64(start+i)/float64(rate), 1))))
+		periods := hz * float64(start+i) / float64(rate)
+		pcm[i] = int16(math.Round(a * math.Sin(2*math.Pi*(periods-math.Floor(periods)))))
 	}
 }
 
