@@ -76,11 +76,13 @@ func (s *Switchboard) takeOver(in sip.Invited) {
 // pickUp gives a waiting call to the agent who took it.
 func (s *Switchboard) pickUp(c *liveCall, l *line) {
 	l.team = c.waiting.Team
+	s.tally(c, fateAnswered)
 	s.unqueue(c, routing.OutcomeAnsweredElsewhere)
 	s.route(routing.Engaged{Work: routing.WorkID(c.id), Agent: l.agent, Team: l.team})
 	s.join(c, l)
 	s.callFact(c, Fact{Kind: FactPickedUp, Agent: l.agent, Team: l.team})
 	s.connected(c, l)
+	s.spokeWith(c, l.agent)
 	s.flow(c, routing.FlowAnswered{})
 	s.customerServed(c, l.agent)
 }

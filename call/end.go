@@ -25,6 +25,9 @@ func (s *Switchboard) end(c *liveCall, e Ending, why sip.Reason) {
 	}
 	s.abandonTransfer(c, outcome)
 	s.abandonReclaim(c)
+	if c.queued && outcome == routing.OutcomeAbandoned {
+		s.tally(c, fateAbandoned)
+	}
 	s.unqueue(c, outcome)
 	s.route(routing.Removed{Work: routing.WorkID(c.id), Why: routing.OutcomeAbandoned}) // forget it
 	for _, l := range slices.Clone(c.ringing) {

@@ -109,4 +109,6 @@ type Boot struct {
 
 	Callbacks []routing.Callback // that are pending
 	Messages  []Message          // in the voicemail boxes
+	Spoken    []Spoke            // with whom contacts spoke last
+	Days      []TeamDay
 }

@@ -27,6 +27,10 @@ const (
 	FactEntered          FactKind = "call.entered" // another flow
 	FactChose            FactKind = "call.chose"   // in a flow's menu, which is Reason
 	FactQueued           FactKind = "call.queued"
+	FactAssigned         FactKind = "call.assigned"    // a waiting call, to Agent alone; Reason: by whom
+	FactOfferedTo        FactKind = "call.offered_to"  // to Agent first, by order
+	FactRequeued         FactKind = "call.requeued"    // to Team's queue, by order
+	FactPriority         FactKind = "call.prioritized" // Count: the priority
 	FactConnected        FactKind = "call.connected"
 	FactReleased         FactKind = "call.released"   // an agent's leg left the call
 	FactAgentLost        FactKind = "call.agent_lost" // until when the agent may come back
@@ -59,6 +63,11 @@ const (
 	FactRecordingDeleted FactKind = "recording.deleted" // its sound; Reason: by whom
 	FactTranscript       FactKind = "transcript.state"  // of a recording; State: done, failed
 	FactAgentStatus      FactKind = "agent.status"
+	FactAgentOrdered     FactKind = "agent.ordered"  // State: set for Agent by somebody else; Reason: by whom
+	FactAgentShift       FactKind = "agent.shift"    // State: on or off by the schedule, until Until
+	FactDeserted         FactKind = "queue.deserted" // nobody of Team is there, and callers wait
+	FactQueueClosed      FactKind = "queue.closed"
+	FactQueueOpened      FactKind = "queue.opened"
 	FactAgentPhones      FactKind = "agent.phones"
 	FactContactMade      FactKind = "contact.made"
 	FactContactChanged   FactKind = "contact.changed"

@@ -60,9 +60,14 @@ func (s *Switchboard) follow(c *liveCall, cmd routing.FlowCommand) {
 		s.keep(c)
 	case routing.FlowEntered:
 		s.callFact(c, Fact{Kind: FactEntered, Flow: cmd.Flow})
+	case routing.FlowLook:
+		s.look(c, cmd)
+	case routing.FlowAskPlace:
+		s.route(routing.Asked{Work: routing.WorkID(c.id)})
 	case routing.FlowQueue:
 		s.queue(c, cmd)
 	case routing.FlowUnqueue:
+		s.tally(c, fateLeft)
 		s.unqueue(c, routing.OutcomeWithdrawn)
 	case routing.FlowForward:
 		s.beginForward(c, cmd)
@@ -185,13 +190,19 @@ func (s *Switchboard) queue(c *liveCall, q routing.FlowQueue) {
 		return
 	}
 	if c.answered {
-		c.caller.session.Background(s.setup.Music)
+		c.caller.session.Background(s.musicOf(c, q.Music))
 	}
 	c.queued = true
+	if c.entered = q.Entered; c.entered.IsZero() || q.Returned {
+		c.entered = noTime // counted before
+	}
 	c.record.enter(s.now, Segment{Kind: SegmentQueue, Team: q.Team})
 	s.callFact(c, Fact{Kind: FactQueued, Team: q.Team})
 	s.keep(c)
-	s.offerable(c, routing.Queued{Work: routing.WorkID(c.id), Team: q.Team, Target: q.Agent, Priority: q.Priority, Since: c.came, Returned: q.Returned})
+	s.offerable(c, routing.Queued{
+		Work: routing.WorkID(c.id), Team: q.Team, Target: q.Agent, Priority: q.Priority, Since: c.came, Returned: q.Returned,
+		Entered: q.Entered, Asks: q.Asks, Sticky: q.Sticky, StickyUntil: q.StickyUntil,
+	})
 }
 
 // unqueue takes the call from the router, with all its offers.

@@ -353,6 +353,9 @@ func (s *Switchboard) leave(c *liveCall, l *line) {
 	}
 	s.callFact(c, Fact{Kind: FactReleased, Agent: l.agent, Team: l.team, Leg: l.id})
 	if l.role == roleAgent {
+		if c.spoke() {
+			s.spokeWith(c, l.agent)
+		}
 		s.route(routing.Released{Work: routing.WorkID(c.id), Agent: l.agent, Team: l.team, Spoke: c.spoke()})
 	}
 }

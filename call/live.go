@@ -140,6 +140,7 @@ type liveCall struct {
 	queued   bool           // waits in the router
 	asked    time.Time      // until when an offer waits for a look-up of the caller; zero: for none
 	untold   bool           // queued, and the router does not know it yet because of that
+	entered  time.Time      // the wait that is not counted yet began; zero: none
 	waiting  routing.Queued // as it was told to the router
 	unkept   bool           // in Switchboard.unkept
 	ended    bool           // has its Ending; only lines that are leaving remain

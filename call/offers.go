@@ -40,6 +40,10 @@ func (s *Switchboard) obey(cmd routing.Command) {
 		s.stranded(cmd)
 	case routing.Expired:
 		s.promiseBack(cmd.Work, false)
+	case routing.Placed:
+		s.placed(cmd)
+	case routing.Deserted:
+		s.deserted(cmd.Team)
 	}
 }
 
@@ -66,6 +70,8 @@ func (s *Switchboard) concerned(cmd routing.Command) *liveCall {
 		return rings(cmd.Offer, cmd.Phone)
 	case routing.Stranded:
 		return s.callOf(cmd.Work)
+	case routing.Placed:
+		return s.calls[ID(cmd.Work)]
 	}
 	return nil
 }
@@ -212,7 +218,9 @@ func (s *Switchboard) connect(cmd routing.Connect) {
 		return
 	}
 	c.queued = false
+	s.tally(c, fateAnswered)
 	s.join(c, l)
+	s.spokeWith(c, l.agent)
 	c.record.enter(s.now, Segment{Kind: SegmentTalk, Team: l.team, Agent: l.agent})
 	s.log.Info("call connected", "call", c.id, "agent", l.agent, "team", l.team)
 	s.callFact(c, Fact{Kind: FactConnected, Agent: l.agent, Team: l.team, Leg: l.id})

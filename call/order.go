@@ -46,6 +46,9 @@ type Order struct {
 	Ask    bool
 	For    time.Duration // 0: as configured
 	Reason string        // for the call card
+
+	Priority int    // of Prioritize
+	Who      string // gave it, of the verbs on calls that wait
 }
 
 // Destination is where a transfer goes: exactly one field is set.
@@ -88,8 +91,11 @@ func (s *Switchboard) do(o Order) error {
 	if o.Verb == Reclaim {
 		return s.reclaimOrder(c, o.By)
 	}
-	if o.Verb == PickUp || o.Verb == Decline {
+	switch o.Verb {
+	case PickUp, Decline:
 		return s.rings(c, o)
+	case Assign, OfferTo, Move, Prioritize:
+		return s.supervise(c, o)
 	}
 	l := c.seatOf(o.By)
 	switch {

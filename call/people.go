@@ -158,6 +158,7 @@ func (s *Switchboard) mergeContacts(into, from desk.ContactID, reason string, id
 		return c, err
 	}
 	s.append(ContactMerged{Contact: c, Gone: gone})
+	s.mergeSpoken(c.ID, gone)
 	s.fact(Fact{Kind: FactContactMerged, Contact: c.ID, Gone: gone, Call: id, Reason: reason})
 	s.log.Info("contacts were merged", "reason", "contact "+string(c.ID)+", "+reason)
 	s.contactChanged(c)
@@ -250,6 +251,9 @@ func (s *Switchboard) DeleteContact(ctx context.Context, id desk.ContactID, by s
 		}
 		s.book.Delete(c.ID)
 		e.Numbers = slices.DeleteFunc(e.Numbers, func(n desk.Number) bool { _, others := s.book.Lookup(n); return others })
+		for _, was := range append([]desk.ContactID{c.ID}, c.Merged...) {
+			s.forgetSpoken(was)
+		}
 		s.append(ContactGone{c.ID})
 		s.append(Erasing{e})
 		for _, n := range e.Numbers {

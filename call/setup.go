@@ -76,8 +76,9 @@ type Team struct {
 	CallerID desk.Number   // shown on its agents' calls out; empty: the trunk's
 	Reclaim  time.Duration // how long a lost agent may come back; 0: not at all
 
-	CustomerFirst bool // of a callback the customer is dialled before the agent's phone rings
-	ViewOnly      bool // what is assigned by hand rings at nobody
+	CustomerFirst bool          // of a callback the customer is dialled before the agent's phone rings
+	ViewOnly      bool          // what is assigned by hand rings at nobody
+	ServiceLevel  time.Duration // callers are to be answered within
 }
 
 // TestTrunk is the name under which a test call enters (Switchboard.Admit).

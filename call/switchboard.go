@@ -86,7 +86,9 @@ type Switchboard struct {
 	factSeq          uint64
 	spent            map[string]Spent // on numbers dialled, see caps.go
 	sweepAt          time.Time        // when contacts of anonymous callers are looked at
-	chargeAt         time.Time        // when the calls that are up are charged
+	spoken           map[desk.ContactID]Spoke
+	today            map[routing.TeamID]TeamDay // of the last day that each team had callers
+	chargeAt         time.Time                  // when the calls that are up are charged
 	out              []Entry
 	unkept           []*liveCall // whose record has changed
 	answers          []func()    // to orders of this turn: given when out is with the journal
@@ -133,6 +135,11 @@ func New(cfg Config) *Switchboard {
 		factSeq:    cfg.Boot.FactSeq,
 		promises:   newPromises(cfg.Boot.Callbacks),
 	}
+	s.spoken, s.today = map[desk.ContactID]Spoke{}, map[routing.TeamID]TeamDay{}
+	for _, row := range cfg.Boot.Days {
+		s.today[row.Team] = row
+	}
+	s.recall(cfg.Boot.Spoken, s.base)
 	s.spent = map[string]Spent{}
 	for _, row := range cfg.Boot.Spent {
 		s.spent[row.Account()] = row

@@ -26,7 +26,7 @@ func TestEveryEventSurvivesTheJournal(t *testing.T) {
 				Relax:    []Relax{{time.Minute, []Skill{{"spanish", 1}}}},
 				Overflow: []Overflow{{time.Minute, []TeamID{"sales"}}},
 			},
-			Sticky: "bob", StickyUntil: at.Add(time.Minute),
+			Sticky: "bob", StickyUntil: at.Add(time.Minute), ByHand: true,
 		},
 		Prioritized{"w1", 5},
 		Asked{"w1"},

@@ -56,6 +56,7 @@ type Queued struct {
 	Asks
 	Sticky      AgentID   `json:"sticky,omitempty"` // kept for this agent alone, until StickyUntil, they refuse it or leave
 	StickyUntil time.Time `json:"sticky_until,omitzero"`
+	ByHand      bool      `json:"by_hand,omitempty"` // Sticky was chosen by hand: whatever they refused, have or belong to
 }
 
 // Prioritized changes a waiting or ringing work's priority; ringing goes on.

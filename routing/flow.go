@@ -131,7 +131,17 @@ type QueueStep struct {
 	Agent      AgentID       `json:"agent,omitempty"` // in place of Team
 	Priority   int           `json:"priority,omitempty"`
 	MaxWait    time.Duration `json:"max_wait,omitempty"`  // 0: for ever
-	Unanswered FlowPath      `json:"unanswered,omitzero"` // after MaxWait
+	Unanswered FlowPath      `json:"unanswered,omitzero"` // after MaxWait; and where the queue is closed, or full without Full
+
+	Asks
+	MaxQueue int            `json:"max_queue,omitempty"` // so many wait at most; 0: any number
+	Full     *FlowPath      `json:"full,omitempty"`      // in place of Unanswered, for who would be one too many
+	Nobody   *FlowPath      `json:"nobody,omitempty"`    // while nobody is there; nil: wait
+	Sticky   *Stickiness    `json:"sticky,omitempty"`
+	Music    string         `json:"music,omitempty"` // empty: the house's
+	Announce Announcements  `json:"announce,omitzero"`
+	Exits    []QueueExit    `json:"exits,omitempty"`
+	Offer    *CallbackOffer `json:"offer,omitempty"`
 }
 
 // ForwardStep sends the caller to an outside number. It does not answer the call: the far side's answer does.

@@ -15,7 +15,7 @@ import (
 // that went through JSON, and must give the same.
 func TestEveryStepOfAFlowHasItsStory(t *testing.T) {
 	tell(t, "../testdata/routing/flow", func(t testing.TB) teller {
-		return &flowStory{TB: t, now: time.Date(2026, 1, 5, 14, 0, 0, 0, time.UTC)}
+		return &flowStory{TB: t, now: time.Date(2026, 1, 5, 14, 0, 0, 0, time.UTC), house: FlowSeen{Present: 1}}
 	})
 }
 
@@ -31,6 +31,11 @@ func TestEveryStepOfAFlowHasItsStory(t *testing.T) {
 //	step hours Europe/Berlin mon-fri 09:00-17:00 / open day / closed night / holiday 12-24..12-26
 //	step set vip=yes
 //	step goto main
+//	else play sorry                       the unanswered path of the last queue step
+//	step queue support first=10s every=60s place wait say=sorry-+tips music=jazz exit=1:vm offer=2 after=60s behind=5
+//	     max_queue=3 full=busy nobody=night sticky=30s:24h skills=… relax=… overflow=… (see story)
+//	house present=0 waiting=3 closed last=ann:1h      what the house looks like from now on
+//	digit 1 / placed 3 4m 80 / deserted / moved sales
 //	step forward +14155550199 trunks=a,b caller_id=caller
 //	step hangup 486
 //	else play sorry                       the unanswered or otherwise path of the last such step; else to night: a flow
@@ -52,6 +57,7 @@ type flowStory struct {
 	begun  bool
 	run    FlowRun
 	lines  []string
+	house  FlowSeen // as it is seen
 }
 
 func (s *flowStory) said() []string {
@@ -114,6 +120,8 @@ func (s *flowStory) do(line string) {
 			s.Fatal(err)
 		}
 		s.feed(FlowForwardFailed{Code: code})
+	case "house", "digit", "placed", "deserted", "moved":
+		s.waiting(verb, args, options)
 	default:
 		ev, ok := map[string]FlowEvent{
 			"begin": FlowBegin{}, "played": FlowPlayed{}, "answered": FlowAnswered{}, "returned": FlowReturned{},
@@ -218,10 +226,7 @@ func (s *flowStory) step(args []string, options map[string]string) FlowStep {
 	case "voicemail":
 		return FlowStep{Voicemail: &VoicemailStep{Team: TeamID(args[1])}}
 	case "queue":
-		priority, _ := strconv.Atoi(options["priority"])
-		return FlowStep{Queue: &QueueStep{
-			Team: TeamID(args[1]), Priority: priority, MaxWait: s.duration(options["max_wait"]),
-		}}
+		return FlowStep{Queue: s.queueStep(args[1], args[2:], options)}
 	case "forward":
 		f := &ForwardStep{Number: args[1], CallerID: options["caller_id"]}
 		if t := options["trunks"]; t != "" {
@@ -260,8 +265,16 @@ func (s *flowStory) feed(ev FlowEvent) {
 	if again := twin.Step(s.now, ev); !reflect.DeepEqual(cmds, again) {
 		s.Fatalf("after %#v: the run that went through JSON says %#v, the other one %#v", ev, again, cmds)
 	}
+	looked := false
 	for _, c := range cmds {
+		if _, looks := c.(FlowLook); looks {
+			looked = true
+			continue
+		}
 		s.lines = append(s.lines, clockText(s.now)+" "+flowInWords(c))
+	}
+	if looked { // the house answers at once
+		s.feed(s.house)
 	}
 }
 
@@ -302,7 +315,9 @@ func flowInWords(c FlowCommand) string {
 		if c.Returned {
 			text += ", returned"
 		}
-		return text
+		return text + waitInWordsOf(c)
+	case FlowAskPlace:
+		return "ask for the place"
 	case FlowUnqueue:
 		return "take out of the queue"
 	case FlowForward:

@@ -1,5 +1,7 @@
 package routing
 
+import "time"
+
 // FlowEvent is something that happened on a caller's path. The set is sealed. One that does not fit the present step is
 // late and ignored.
 type FlowEvent interface{ flowEvent() }
@@ -103,6 +105,12 @@ type FlowQueue struct {
 	Agent    AgentID // in place of Team
 	Priority int
 	Returned bool
+
+	Entered time.Time // when this wait began
+	Asks
+	Sticky      AgentID // kept for this agent until StickyUntil; empty: for nobody
+	StickyUntil time.Time
+	Music       string // empty: the house's
 }
 
 // FlowUnqueue takes the caller out of the queue: Removed.

@@ -33,6 +33,8 @@ func (f *FlowRun) prompt(now time.Time, out []FlowCommand, sounds []Sound) []Flo
 // digit keeps a digit, stops the prompt that may be stopped, and chooses.
 func (f *FlowRun) digit(now time.Time, digit string) []FlowCommand {
 	switch f.State {
+	case FlowWaiting:
+		return f.pressed(now, digit)
 	case FlowPlaying, FlowAsking, FlowChoosing:
 	default:
 		return nil

@@ -26,6 +26,7 @@ type FlowRun struct {
 	Whole  bool       `json:"whole,omitempty"`  // no digit stops what plays
 
 	Queue    *QueueStep `json:"queue,omitempty"`    // the last one entered: where a lost agent's caller returns to
+	Stay     Stay       `json:"stay,omitzero"`      // in it
 	Answered bool       `json:"answered,omitempty"` // the carrier's call
 	Rung     bool       `json:"rung,omitempty"`     // FlowRing was given
 	Failure  int        `json:"failure,omitempty"`  // what the last forward's failure means to the carrier
@@ -59,6 +60,7 @@ const (
 	FlowPlaying    FlowState = "playing"    // a prompt plays; FlowPlayed is to come
 	FlowAsking     FlowState = "asking"     // Menu's prompt plays; FlowPlayed is to come
 	FlowChoosing   FlowState = "choosing"   // in Menu, a digit is awaited until Until
+	FlowKnocking   FlowState = "knocking"   // at Queue; FlowSeen is to come
 	FlowWaiting    FlowState = "waiting"    // in Queue, until Until
 	FlowWithAgent  FlowState = "with_agent" // taken from Queue
 	FlowForwarding FlowState = "forwarding" // an outside number is being dialled
@@ -80,13 +82,18 @@ func StartFlow(f Flow, all map[FlowID]Flow, who FlowCaller) FlowRun {
 }
 
 // Deadline returns when a FlowTick is wanted; zero: none.
-func (f *FlowRun) Deadline() time.Time { return f.Until }
+func (f *FlowRun) Deadline() time.Time {
+	if at := f.nextOfStay(); f.Until.IsZero() || !at.IsZero() && at.Before(f.Until) {
+		return at
+	}
+	return f.Until
+}
 
 // Step takes in what happened at now and returns what is to be done, in order. A deadline at now passes first, except that
 // an agent who has the caller keeps them. An event that does not fit the state came too late and is ignored.
 func (f *FlowRun) Step(now time.Time, ev FlowEvent) []FlowCommand {
 	now = now.UTC()
-	if f.Until.IsZero() || f.Until.After(now) {
+	if at := f.Deadline(); at.IsZero() || at.After(now) {
 		return f.react(now, ev)
 	}
 	switch f.State {
@@ -96,6 +103,9 @@ func (f *FlowRun) Step(now time.Time, ev FlowEvent) []FlowCommand {
 			return f.react(now, ev)
 		case FlowStranded: // it spoke of the queue that is left now
 			return f.leaveQueue(now, nil, false)
+		}
+		if f.Until.IsZero() || f.Until.After(now) {
+			return append(f.waitDue(now), f.react(now, ev)...)
 		}
 		return append(f.leaveQueue(now, nil, true), f.react(now, ev)...)
 	case FlowChoosing:
@@ -122,7 +132,7 @@ func (f *FlowRun) react(now time.Time, ev FlowEvent) []FlowCommand {
 		return f.played(now)
 	case FlowAnswered:
 		if f.State == FlowWaiting {
-			f.State, f.Until, f.Hops = FlowWithAgent, time.Time{}, 0
+			f.State, f.Until, f.Hops, f.Stay = FlowWithAgent, time.Time{}, 0, Stay{}
 			return f.answer(nil)
 		}
 	case FlowReturned:
@@ -131,6 +141,16 @@ func (f *FlowRun) react(now time.Time, ev FlowEvent) []FlowCommand {
 		if f.State == FlowWaiting {
 			return f.leaveQueue(now, nil, false)
 		}
+	case FlowSeen:
+		return f.seen(now, ev)
+	case FlowPlaced:
+		return f.announce(now, nil, ev)
+	case FlowDeserted:
+		if f.State == FlowWaiting && f.Queue.Nobody != nil && f.Stay.Look.IsZero() {
+			f.Stay.Look = now.Add(desertedFor)
+		}
+	case FlowMoved:
+		f.moved(now, ev)
 	case FlowForwardAnswered:
 		if f.State == FlowForwarding {
 			f.State = FlowForwarded
@@ -161,6 +181,8 @@ func (f *FlowRun) played(now time.Time) []FlowCommand {
 		return f.advance(now, nil)
 	case FlowAsking:
 		f.State, f.Until = FlowChoosing, now.Add(f.Menu.Timeout)
+	case FlowWaiting:
+		return f.said(now)
 	}
 	return nil
 }
@@ -202,7 +224,7 @@ func (f *FlowRun) enter(now time.Time, out []FlowCommand, step FlowStep) (_ []Fl
 	case step.Goto != "":
 		return f.take(out, FlowPath{Flow: step.Goto})
 	case step.Queue != nil:
-		return f.enterQueue(now, out, step.Queue, false), true
+		return f.knock(out, step.Queue), true
 	case step.Forward != nil:
 		f.State = FlowForwarding
 		return append(out, FlowForward{
@@ -258,28 +280,16 @@ func (f *FlowRun) set(now time.Time, out []FlowCommand, s *SetStep) []FlowComman
 	return append(out, FlowSet{Attributes: given})
 }
 
-func (f *FlowRun) enterQueue(now time.Time, out []FlowCommand, q *QueueStep, returned bool) []FlowCommand {
-	f.State, f.Queue, f.Until, f.Digits = FlowWaiting, q, time.Time{}, ""
-	if q.MaxWait > 0 {
-		f.Until = now.Add(q.MaxWait)
-	}
-	switch {
-	case f.Answer != AnswerLate:
-		out = f.answer(out)
-	case !f.Answered && !f.Rung:
-		f.Rung = true
-		out = append(out, FlowRing{})
-	}
-	return append(out, FlowQueue{Team: q.Team, Agent: q.Agent, Priority: q.Priority, Returned: returned})
-}
-
 // leaveQueue goes on without an agent: the unanswered path, or the next step.
 func (f *FlowRun) leaveQueue(now time.Time, out []FlowCommand, unqueue bool) []FlowCommand {
+	if f.Stay.Saying {
+		out = append(out, FlowStopPlay{})
+	}
 	if unqueue {
 		f.Hops = 0 // there was a wait
 		out = append(out, FlowUnqueue{})
 	}
-	f.Until = time.Time{}
+	f.Until, f.Stay = time.Time{}, Stay{}
 	return f.follow(now, out, f.Queue.Unanswered)
 }
 
@@ -288,7 +298,7 @@ func (f *FlowRun) returned(now time.Time) []FlowCommand {
 	if f.State != FlowWithAgent {
 		return nil
 	}
-	return f.enterQueue(now, nil, f.Queue, true)
+	return f.enterQueue(now, nil, f.Queue, true, "")
 }
 
 func (f *FlowRun) answer(out []FlowCommand) []FlowCommand {
@@ -307,7 +317,7 @@ func (f *FlowRun) end(out []FlowCommand, code int, cause string) []FlowCommand {
 	if code == 0 {
 		code = 480
 	}
-	f.State, f.Until, f.Rest = FlowEnded, time.Time{}, nil
+	f.State, f.Until, f.Rest, f.Stay = FlowEnded, time.Time{}, nil, Stay{}
 	return append(out, FlowEnd{Code: code, Cause: cause})
 }
 

@@ -93,11 +93,13 @@ func (r *Router) sticks(w *work) bool {
 		return false
 	}
 	a := r.agents[w.sticky]
-	stuck := a != nil && !a.removed && w.stickyUntil.After(r.now) && a.thereFor(w.team) && !a.backOff.armed() &&
-		w.free(a, r.now) && a.meets(w.asks) && slices.ContainsFunc(a.teams, func(t *team) bool {
-		_, later := w.wants.openTo(t.ID)
-		return t == w.team || later
-	})
+	stuck := a != nil && !a.removed && w.stickyUntil.After(r.now) && a.thereFor(w.team) && !a.backOff.armed() && w.free(a, r.now)
+	if stuck && !w.byHand {
+		stuck = a.meets(w.asks) && slices.ContainsFunc(a.teams, func(t *team) bool {
+			_, ok := w.opensTo(t)
+			return ok
+		})
+	}
 	if !stuck {
 		w.sticky = ""
 	}

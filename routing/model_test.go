@@ -150,11 +150,11 @@ func (m *model) eligible(a *modelAgent, w *modelWork) bool {
 	if w.Target != "" {
 		return w.Target == a.id && m.present(a, w.Team)
 	}
-	if !m.skilled(a, w) || m.sticks(w) && w.Sticky != a.id {
-		return false
-	}
 	if m.sticks(w) {
-		return m.present(a, w.Team)
+		return w.Sticky == a.id && m.present(a, w.Team)
+	}
+	if !m.skilled(a, w) {
+		return false
 	}
 	for _, id := range m.open(w) {
 		if m.in[id][a.id] && m.present(a, id) {
@@ -205,8 +205,9 @@ func (m *model) sticks(w *modelWork) bool {
 			member = member || m.in[id][w.Sticky]
 		}
 	}
+	member = member || w.ByHand
 	if a == nil || !member || !w.StickyUntil.After(m.now) || !m.there(a, w.Team) || a.held.After(m.now) ||
-		w.refused[a.id].After(m.now) || w.holders[a.id] || !m.skilled(a, w) {
+		w.refused[a.id].After(m.now) || w.holders[a.id] || !w.ByHand && !m.skilled(a, w) {
 		w.Sticky = ""
 	}
 	return w.Sticky != ""
@@ -285,7 +286,9 @@ func (m *model) take(now time.Time, ev Event) {
 		if ev.Entered.IsZero() {
 			w.Entered = now
 		}
-		delete(w.refused, ev.Target)
+		if delete(w.refused, ev.Target); ev.ByHand {
+			delete(w.refused, ev.Sticky)
+		}
 	case Prioritized:
 		if w := m.works[ev.Work]; w != nil && (w.waits || w.rings != 0) {
 			w.Priority = ev.Priority

@@ -95,6 +95,7 @@ func (b *builder) worksBack() error {
 		w.wrapped, w.forgotten = slices.Clone(s.Wrapped), s.Forgotten
 		w.until, w.lasting = s.Until.UTC(), s.Lasting
 		w.entered, w.wants, w.sticky, w.stickyUntil = s.Entered.UTC(), s.Asks.clone(), s.Sticky, s.StickyUntil.UTC()
+		w.byHand = s.ByHand
 		w.place, w.lined, w.promised = s.Place, s.Lined, s.Promised.UTC()
 		if s.InLine {
 			if w.team == nil {

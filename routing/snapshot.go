@@ -83,6 +83,7 @@ type WorkState struct {
 	Asks        Asks      `json:"asks,omitzero"`
 	Sticky      AgentID   `json:"sticky,omitempty"` // while it may stick
 	StickyUntil time.Time `json:"sticky_until,omitzero"`
+	ByHand      bool      `json:"by_hand,omitempty"`
 	Place       int       `json:"place,omitempty"`
 	Lined       bool      `json:"lined,omitempty"` // Place was looked at
 	InLine      bool      `json:"in_line,omitempty"`
@@ -168,7 +169,7 @@ func (w *work) snapshot() WorkState {
 		ID: w.id, Team: w.teamID, Target: w.target, Priority: w.priority, Returned: w.returned, Since: w.since,
 		Waiting: w.state == waiting, Deadline: w.timer.until(), Wrapped: slices.Clone(w.wrapped), Forgotten: w.forgotten,
 		Until: w.until, Lasting: w.lasting,
-		Entered: w.entered, Asks: w.wants.clone(), Sticky: w.sticky, StickyUntil: w.stickyUntil,
+		Entered: w.entered, Asks: w.wants.clone(), Sticky: w.sticky, StickyUntil: w.stickyUntil, ByHand: w.byHand,
 		Place: w.place, Lined: w.lined, InLine: w.line != nil, Promised: w.promised,
 	}
 	for _, f := range w.refusals {

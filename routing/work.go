@@ -45,6 +45,7 @@ type work struct {
 	wants       Asks
 	sticky      AgentID // empty: it never stuck, or does no more
 	stickyUntil time.Time
+	byHand      bool      // sticky was chosen by hand
 	place       int       // in the line, when nobody was free for it; 0: somebody was
 	lined       bool      // place was looked at
 	promised    time.Time // it was told that it would not wait longer; zero: nothing was told
@@ -137,7 +138,7 @@ func (w *work) expireRefusals(now time.Time) {
 
 // takes says whether an agent who is fit may be offered this work.
 func (w *work) takes(a *agent, now time.Time) bool {
-	return w.free(a, now) && a.below(w.team) && (w.target != "" || a.meets(w.asks))
+	return w.free(a, now) && a.below(w.team) && (w.target != "" || w.stuck == a && w.byHand || a.meets(w.asks))
 }
 
 // free says whether nothing between the two keeps the work from the agent.
@@ -170,7 +171,12 @@ func (r *Router) queued(ev Queued) {
 	}
 	w.leaveLine()
 	w.teamID, w.target = ev.Team, ev.Target
-	if a := r.agents[ev.Target]; a != nil { // by hand: whoever asks knows that it was refused before
+	w.byHand = ev.ByHand
+	chosen := ev.Target
+	if ev.ByHand {
+		chosen = ev.Sticky
+	}
+	if a := r.agents[chosen]; a != nil { // by hand: whoever asks knows that it was refused before
 		w.refusals = slices.DeleteFunc(w.refusals, func(f refusal) bool { return f.agent == a })
 	}
 	w.priority, w.returned, w.forgotten = ev.Priority, ev.Returned, false

@@ -182,6 +182,7 @@ func (w *world) newCall() Event {
 	ev.Asks = w.someAsks()
 	if w.pick(4) == 0 {
 		ev.Sticky, ev.StickyUntil = w.someAgent(), w.now.Add(time.Duration(w.pick(20))*time.Second)
+		ev.ByHand = w.pick(4) == 0
 	}
 	switch w.pick(8) {
 	case 0:

@@ -28,6 +28,8 @@ const (
 	bucketOpen     = "open"     // call.ID → call.Record
 	bucketBindings = "bindings" // account → []sip.Binding
 	bucketSpent    = "spent"    // account → call.Spent, of its last day
+	bucketSpoken   = "spoken"   // desk.ContactID → call.Spoke
+	bucketDays     = "days"     // team → call.TeamDay, of its last day
 	bucketContacts = "contacts" // desk.ContactID → desk.Contact
 	bucketErasing  = "erasing"  // desk.ContactID → call.Erasure
 
@@ -110,6 +112,14 @@ func (b *batch) add(e call.Entry) error {
 	case call.MessageDropped:
 		b.bucket(hotName, bucketMessages).put[string(e.ID)] = nil
 		return nil
+	case call.Spoke:
+		if e.Agent == "" {
+			b.bucket(hotName, bucketSpoken).put[string(e.Contact)] = nil
+			return nil
+		}
+		return b.put(hotName, bucketSpoken, string(e.Contact), e)
+	case call.TeamDay:
+		return b.put(hotName, bucketDays, string(e.Team), e)
 	case call.ContactKept:
 		return b.put(hotName, bucketContacts, string(e.Contact.ID), e.Contact)
 	case call.ContactMerged:
