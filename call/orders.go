@@ -73,6 +73,7 @@ func (s *Switchboard) Reload(ctx context.Context, next Setup) error {
 		s.setup = next
 		s.fact(Fact{Kind: FactReloaded, Reason: next.Hash})
 		s.route(routing.Configured{Config: next.Router})
+		s.shifts()
 		return struct{}{}
 	})
 	return err

@@ -32,8 +32,9 @@ type Setup struct {
 	Extensions   map[string]routing.AgentID // short numbers of agents
 	SRTP         map[routing.AgentID]Protection
 	Dial         DialRules
-	CallerIDs    map[routing.AgentID]desk.Number // shown on an agent's calls out; missing: the team's
-	DialCaps     Caps                            // of all numbers that are dialled
+	Shifts       map[routing.AgentID]routing.Hours // when agents are offered calls; missing: always
+	CallerIDs    map[routing.AgentID]desk.Number   // shown on an agent's calls out; missing: the team's
+	DialCaps     Caps                              // of all numbers that are dialled
 	AgentCaps    map[routing.AgentID]Caps
 	Zone         *time.Location // whose days count; nil: UTC
 	DialTrunks   []sip.TrunkID  // over which agents' numbers are dialled, in order

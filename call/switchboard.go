@@ -74,6 +74,7 @@ type Switchboard struct {
 	complaints map[complaint]complained
 	alarms     alarms
 	checkAt    time.Time // of the next reconciliation
+	shiftAt    time.Time // an agent's schedule changes next; zero: none does
 	idle       []chan struct{}
 	handling   *liveCall // whose event is being handled: it pays for a panic
 
@@ -258,6 +259,7 @@ func (s *Switchboard) begin(now time.Time) {
 		s.route(routing.Restarted{})
 		s.route(routing.Configured{Config: s.setup.Router})
 		s.promise(routing.CallbackRestarted{})
+		s.shifts()
 		s.snapshot() // replay begins here, whatever was before
 	})
 	s.flush()
@@ -283,6 +285,9 @@ func (s *Switchboard) ring() {
 		s.handling = c
 		s.alarm(c)
 		s.handling = nil
+	}
+	if !s.shiftAt.IsZero() && !s.shiftAt.After(s.now) {
+		s.shifts()
 	}
 	if !s.checkAt.After(s.now) {
 		s.checkAt = s.now.Add(checkEvery)
@@ -312,6 +317,9 @@ func (s *Switchboard) next() (at time.Time) {
 // deadline is when ring has something to do next.
 func (s *Switchboard) deadline() time.Time {
 	next := s.checkAt
+	if !s.shiftAt.IsZero() && s.shiftAt.Before(next) {
+		next = s.shiftAt
+	}
 	if at := s.brain.router.Deadline(); !at.IsZero() && at.Before(next) {
 		next = at
 	}

@@ -57,7 +57,7 @@ func leaves(s *Step) string {
 	case Goto:
 		return "goes to a flow, which does not come back: remove one of them"
 	case Queue:
-		if s.MaxWait == 0 {
+		if s.MaxWait == 0 && !s.turnsAway() {
 			return "has no end: give that step a max_wait"
 		}
 		return "goes on with unanswered: move it there"
@@ -71,7 +71,12 @@ func (s *Step) goesOn() bool {
 	case Hangup, Goto:
 		return false
 	case Queue:
-		return s.MaxWait > 0 && s.Unanswered.goesOn()
+		for _, w := range s.ways() {
+			if w.key != "unanswered" && w.path.goesOn() {
+				return true
+			}
+		}
+		return (s.MaxWait > 0 || s.turnsAway()) && s.Unanswered.goesOn()
 	case Menu, ByHours, Match:
 		for _, w := range s.ways() {
 			if w.path.goesOn() {
@@ -107,6 +112,15 @@ func (s *Step) ways() []way {
 	switch s.Verb {
 	case Queue:
 		all = append(all, way{"unanswered", s.Unanswered})
+		if !s.Full.None() {
+			all = append(all, way{"full", s.Full})
+		}
+		if p, led := s.NobodyPath(); led && s.Nobody.Flow != NobodyUnanswered {
+			all = append(all, way{"nobody", p})
+		}
+		for _, x := range s.Exit {
+			all = append(all, way{join("exit", x.Digit), x.To})
+		}
 	case Menu:
 		for _, c := range s.Choices {
 			all = append(all, way{join("choices", c.Digits), c.To})
@@ -206,9 +220,7 @@ func (r *reader) checkQueue(c *Config, key string, s *Step) {
 	if s.Priority < -1000 || s.Priority > 1000 {
 		r.fail(join(key, "priority"), "%d is out of range: write a number from -1000 to 1000", s.Priority)
 	}
-	if !s.Unanswered.None() && s.MaxWait == 0 && !r.bad(join(key, "max_wait")) {
-		r.fail(join(key, "unanswered"), "is never reached, because the wait has no end: give the step a max_wait")
-	}
+	r.checkWait(c, key, s)
 }
 
 // checkTarget wants a team, or where agents may stand, one of them.

@@ -44,16 +44,20 @@ func (c *Config) byExtension(digits string) *Agent {
 }
 
 func (r *reader) checkHoursStep(c *Config, key string, s *Step) {
-	at := join(key, "hours")
-	switch {
-	case s.Hours.Hours != nil:
-		r.checkHoursOf(at, s.Hours.Hours)
-	case c.HoursFor(s.Hours) == nil && !r.bad(at):
-		all := ids(c.Hours, func(h Hours) string { return h.ID })
-		r.fail(at, "there are no hours %q%s", s.Hours.Name, orElse(didYouMean(s.Hours.Name, all), ": define them under hours:"))
-	}
+	r.checkHoursNamed(c, join(key, "hours"), s.Hours)
 	if s.Open.None() && s.Closed.None() {
 		r.fail(key, "has neither open: nor closed:, so it changes nothing: add one of them")
+	}
+}
+
+// checkHoursNamed checks hours that are named, or written on the spot.
+func (r *reader) checkHoursNamed(c *Config, at string, h HoursOf) {
+	switch {
+	case h.Hours != nil:
+		r.checkHoursOf(at, h.Hours)
+	case c.HoursFor(h) == nil && !r.bad(at):
+		all := ids(c.Hours, func(h Hours) string { return h.ID })
+		r.fail(at, "there are no hours %q%s", h.Name, orElse(didYouMean(h.Name, all), ": define them under hours:"))
 	}
 }
 

@@ -61,6 +61,8 @@ func (r *reader) checkAgent(c *Config, key string, a Agent) {
 	}
 	r.ourNumber(join(key, "caller_id"), a.CallerID)
 	r.between(join(key, "call_limit"), a.CallLimit, 1, 100)
+	r.checkSkills(join(key, "skills"), a.Skills, 1)
+	r.checkSchedule(c, join(key, "hours"), a.Hours)
 	if len(a.Phones) > 5 {
 		r.fail(join(key, "phones"), "has %d phones: an agent has at most 5", len(a.Phones))
 	}
@@ -117,6 +119,8 @@ func (r *reader) checkTeam(c *Config, key string, t Team) {
 		r.fail(join(key, "ring_start"), "%s is too long: a phone that is there rings within seconds; write 1m or less", written(t.RingStart))
 	}
 	r.between(join(key, "away_after"), t.AwayAfter, 0, 1000)
+	r.between(join(key, "call_limit"), t.CallLimit, 0, 100)
+	r.atLeast(join(key, "service_level"), t.ServiceLevel, time.Second)
 }
 
 // Trunk is the trunk of that name; nil where there is none.

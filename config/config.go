@@ -328,6 +328,10 @@ type Agent struct {
 	Extension string `yaml:"extension"`
 	// Most calls at once.
 	CallLimit int `yaml:"call_limit"`
+	// What the agent can do, and how well, for queues that ask for skills.
+	Skills Skills `yaml:"skills"`
+	// When the agent is offered calls: one of hours:, or hours written on the spot; empty: always.
+	Hours HoursOf `yaml:"hours"`
 	// What the agent may dial at most.
 	Dial Caps `yaml:"dial"`
 	// SIP addresses of phones that cannot register: they are always there.
@@ -418,6 +422,10 @@ type Team struct {
 	CallbackFirst string `yaml:"callback_first" jsonschema:"enum=agent,enum=customer"`
 	// What is assigned to an agent by hand: offer (it rings at that agent alone) or view_only (it rings at nobody).
 	ManualAssignment string `yaml:"manual_assignment" jsonschema:"enum=offer,enum=view_only"`
+	// Most of the team's calls at once in one agent's hands; 0: the agent's own limit alone.
+	CallLimit int `yaml:"call_limit"`
+	// Callers are to be answered within this time, for the figures.
+	ServiceLevel time.Duration `yaml:"service_level"`
 }
 
 // Prompts says where prompts come from.

@@ -41,8 +41,14 @@ func (r *reader) decode(n *yaml.Node, key string, v reflect.Value) {
 	case *Choice:
 		r.choice(n, key, v)
 		return
-	case *Case:
+	case *Case, *Exit:
 		r.path(n, key, v.FieldByName("To"))
+		return
+	case *Skills:
+		r.keyed(n, key, v)
+		return
+	case *SkillLevel:
+		r.decode(n, key, v.FieldByName("Level"))
 		return
 	case *Attribute:
 		text, _ := r.plain(n, key)
@@ -201,7 +207,7 @@ func (r *reader) keyed(n *yaml.Node, key string, v reflect.Value) {
 
 // plainKeys tells whether an element's keys stand as they are written, whatever YAML takes them for: 1, 2026-12-24.
 func plainKeys(t reflect.Type) bool {
-	return t == reflect.TypeFor[Choice]() || t == reflect.TypeFor[SpecialHours]()
+	return t == reflect.TypeFor[Choice]() || t == reflect.TypeFor[Exit]() || t == reflect.TypeFor[SpecialHours]()
 }
 
 // fresh is an element with its defaults.

@@ -115,6 +115,8 @@ func DefaultTeam() Team {
 		Transcripts:      true,
 		CallbackFirst:    "agent",
 		ManualAssignment: "offer",
+
+		ServiceLevel: 20 * time.Second,
 	}
 }
 
@@ -124,5 +126,9 @@ func DefaultStep() Step {
 		BargeIn: true,
 		Timeout: 5 * time.Second, DigitTimeout: 2 * time.Second, Retries: 2, Invalid: Sounds{{Prompt: "invalid-choice"}},
 		Trunks: []string{}, CallerID: "trunk",
+		Announce:      Announce{First: 10 * time.Second, Every: time.Minute},
+		CallbackOffer: CallbackOffer{Prompt: Sounds{{Prompt: "callback-offer"}}},
+		Nobody:        Path{Flow: NobodyWait},
+		Sticky:        Sticky{Within: 7 * day},
 	}
 }

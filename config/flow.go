@@ -22,7 +22,9 @@ var options = map[string][]Verb{
 	"choices":  {Menu}, "timeout": {Menu}, "digit_timeout": {Menu}, "retries": {Menu}, "invalid": {Menu}, "extensions": {Menu},
 	"open": {ByHours}, "closed": {ByHours}, "holiday": {ByHours},
 	"cases": {Match}, "otherwise": {Menu, Match},
-	"priority": {Queue}, "max_wait": {Queue}, "unanswered": {Queue},
+	"priority": {Queue}, "max_wait": {Queue}, "unanswered": {Queue}, "music": {Queue}, "announce": {Queue}, "exit": {Queue},
+	"callback_offer": {Queue}, "max_queue": {Queue}, "full": {Queue}, "nobody": {Queue}, "skills": {Queue}, "relax": {Queue},
+	"overflow": {Queue}, "sticky": {Queue},
 	"trunks": {Forward}, "caller_id": {Forward},
 }
 

@@ -28,7 +28,7 @@ var environment = map[string]string{
 
 func testChecks() Checks {
 	return Checks{
-		Prompts: []string{"welcome", "goodbye", "invalid-choice"},
+		Prompts: []string{"welcome", "goodbye", "invalid-choice", "still-waiting", "callback-offer"},
 		Sound: func(path string) error {
 			text, err := os.ReadFile(path)
 			if err == nil && !bytes.HasPrefix(text, []byte("RIFF")) {

@@ -46,6 +46,7 @@ func TestTheReferencesEntriesShowTheDefaults(t *testing.T) {
 	trunk.ID, trunk.Host, trunk.Username, trunk.Password = "acme", "sip.acme.example", "100200", c.Trunks[0].Password
 	agent := DefaultAgent()
 	agent.ID, agent.Name, agent.Password = "ann", "ann", c.Agents[0].Password
+	agent.Skills, agent.Hours = c.Agents[0].Skills, c.Agents[0].Hours
 	team := DefaultTeam()
 	team.ID, team.Name, team.Agents = "support", "support", []string{"ann"}
 	forward := DefaultStep()
@@ -54,10 +55,15 @@ func TestTheReferencesEntriesShowTheDefaults(t *testing.T) {
 	for _, x := range []struct{ got, want any }{
 		{c.Trunks, []Trunk{trunk}},
 		{c.Agents, []Agent{agent}},
-		{c.Teams, []Team{team}},
+		{c.Teams[:1], []Team{team}},
 		{c.Flow("overflow").Steps[0], forward},
 		{c.Flow("overflow").Steps[1].Hangup, 480},
 		{c.Flow("wait").Steps[0].Priority, DefaultStep().Priority},
+		{c.Flow("wait").Steps[0].Announce.First, DefaultStep().Announce.First},
+		{c.Flow("wait").Steps[0].Announce.Every, DefaultStep().Announce.Every},
+		{c.Flow("wait").Steps[0].CallbackOffer.Prompt, DefaultStep().CallbackOffer.Prompt},
+		{c.Flow("wait").Steps[0].Nobody, DefaultStep().Nobody},
+		{c.Flow("wait").Steps[0].Sticky, DefaultStep().Sticky},
 		{c.Flow("main").Steps[0].BargeIn, DefaultStep().BargeIn},
 		{menu.Timeout, DefaultStep().Timeout},
 		{menu.DigitTimeout, DefaultStep().DigitTimeout},

@@ -129,6 +129,10 @@ func special(t reflect.Type) *jsonschema.Schema {
 		return keyedBy(choiceOf.String(), &jsonschema.Schema{AnyOf: append(path.AnyOf, ref("longChoice"))})
 	case reflect.TypeFor[[]Case]():
 		return keyedBy(".+", path)
+	case reflect.TypeFor[[]Exit]():
+		return keyedBy("^[0-9*#]$", path)
+	case reflect.TypeFor[Skills]():
+		return keyedBy(attributeOf.String(), &jsonschema.Schema{Type: "integer"})
 	case reflect.TypeFor[[]Attribute]():
 		return keyedBy(attributeOf.String(), &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string"}, {Type: "number"}, {Type: "boolean"}}})
 	case reflect.TypeFor[[]Hours]():

@@ -90,8 +90,30 @@ type Step struct {
 	Priority int `yaml:"priority"`
 	// Longest wait; 0s: no limit.
 	MaxWait time.Duration `yaml:"max_wait"`
-	// What follows the longest wait: a flow's name or steps; without it, the next step.
+	// What follows the longest wait, and where callers of a closed queue go: a flow's name or steps; without it, the next step.
 	Unanswered Path `yaml:"unanswered"`
+	// What is heard while waiting, one after the other: prompts or WAV files; empty: the shipped music.
+	Music []string `yaml:"music"`
+	// What is said while waiting.
+	Announce Announce `yaml:"announce"`
+	// Keys that lead out of the queue, and where to.
+	Exit []Exit `yaml:"exit,keyed"`
+	// Offer a callback to who waits.
+	CallbackOffer CallbackOffer `yaml:"callback_offer"`
+	// Most callers who wait; 0: any number.
+	MaxQueue int `yaml:"max_queue"`
+	// Where one too many goes: a flow's name or steps; without it, unanswered.
+	Full Path `yaml:"full"`
+	// Where callers go while nobody of the team is there: wait, unanswered, a flow's name or steps.
+	Nobody Path `yaml:"nobody"`
+	// Skills that agents must have, and how much of them.
+	Skills Skills `yaml:"skills"`
+	// Lower levels after some time.
+	Relax []Relax `yaml:"relax"`
+	// Teams whose agents are rung too after some time.
+	Overflow []Overflow `yaml:"overflow"`
+	// Callers are kept for the agent whom they spoke with last.
+	Sticky Sticky `yaml:"sticky"`
 
 	// The team that rings the caller back.
 	Callback string `yaml:"callback"`

@@ -97,16 +97,16 @@ const desertedFor = 10 * time.Second
 // How often it is looked whether the one agent is there whom a caller waits for.
 const lookEvery = 15 * time.Second
 
-// Prompts of the waiting, of the shipped set.
+// Prompts of the waiting, of the shipped sets.
 const (
-	PromptYouAreNext   = "you-are-next"
-	PromptYouAreNumber = "you-are-number"
-	PromptInTheQueue   = "in-the-queue"
-	PromptWaitIsAbout  = "wait-is-about"
-	PromptMinutes      = "minutes"
-	PromptAboutAMinute = "wait-about-a-minute"
-	PromptOverAnHour   = "wait-over-an-hour"
-	PromptCallback     = "callback-offer" // press two to be called back
+	promptYouAreNext = "you-are-next"
+	promptYouAre     = "you-are-number"
+	promptInTheQueue = "in-the-queue"
+	promptWaitAbout  = "wait-about"
+	promptWaitLess   = "wait-less-than-a-minute"
+	promptMinutes    = "minutes"
+	promptHour       = "hour"
+	promptHours      = "hours"
 )
 
 // knock asks for the house before a caller waits: a queue that is closed, full or deserted is not worth an answer.
@@ -333,20 +333,24 @@ func placeInWords(place int) []Sound {
 	case place <= 0:
 		return nil
 	case place == 1:
-		return []Sound{{Prompt: PromptYouAreNext}}
+		return []Sound{{Prompt: promptYouAreNext}}
 	}
-	return []Sound{{Prompt: PromptYouAreNumber}, {Say: SayNumber, Value: strconv.Itoa(place)}, {Prompt: PromptInTheQueue}}
+	return []Sound{{Prompt: promptYouAre}, {Say: SayNumber, Value: strconv.Itoa(place)}, {Prompt: promptInTheQueue}}
 }
 
+// waitInWords never says less than the wait.
 func waitInWords(wait time.Duration) []Sound {
+	number, unit := int((wait+time.Minute-1)/time.Minute), promptMinutes
 	switch {
 	case wait <= 0:
 		return nil
 	case wait <= time.Minute:
-		return []Sound{{Prompt: PromptAboutAMinute}}
-	case wait > time.Hour:
-		return []Sound{{Prompt: PromptOverAnHour}}
+		return []Sound{{Prompt: promptWaitLess}}
+	case wait >= time.Hour:
+		number, unit = int((wait+time.Hour-1)/time.Hour), promptHours
+		if number == 1 {
+			unit = promptHour
+		}
 	}
-	minutes := strconv.Itoa(int(wait / time.Minute))
-	return []Sound{{Prompt: PromptWaitIsAbout}, {Say: SayNumber, Value: minutes}, {Prompt: PromptMinutes}}
+	return []Sound{{Prompt: promptWaitAbout}, {Say: SayNumber, Value: strconv.Itoa(number)}, {Prompt: unit}}
 }

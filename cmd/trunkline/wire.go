@@ -97,12 +97,13 @@ func sipAccounts(c *config.Config) []sip.Account {
 func routerConfig(c *config.Config) routing.Config {
 	var out routing.Config
 	for _, a := range c.Agents {
-		out.Agents = append(out.Agents, routing.Agent{ID: routing.AgentID(a.ID), Name: a.Name, CallLimit: a.CallLimit})
+		out.Agents = append(out.Agents, routing.Agent{ID: routing.AgentID(a.ID), Name: a.Name, CallLimit: a.CallLimit, Skills: skills(a.Skills)})
 	}
 	for _, t := range c.Teams {
 		team := routing.Team{
 			ID: routing.TeamID(t.ID), NeedDesk: t.Presence == "desk",
 			Ring: t.Ring, RingStart: t.RingStart, RetryAfter: t.RetryAfter, WrapUp: t.WrapUp, AwayAfter: t.AwayAfter,
+			CallLimit: t.CallLimit,
 		}
 		for _, a := range t.Agents {
 			team.Agents = append(team.Agents, routing.AgentID(a))
@@ -166,7 +167,11 @@ func setup(c *config.Config, speak speaker) (call.Setup, error) {
 	}
 	s.SRTP, s.AgentCaps = map[routing.AgentID]call.Protection{}, map[routing.AgentID]call.Caps{}
 	s.DialCaps, s.Zone = caps(config.Caps{MaxCalls: c.Dial.MaxCalls, MaxMinutesPerDay: c.Dial.MaxMinutesPerDay}), c.Location()
+	s.Shifts = map[routing.AgentID]routing.Hours{}
 	for _, a := range c.Agents {
+		if h := c.HoursFor(a.Hours); h != nil {
+			s.Shifts[routing.AgentID(a.ID)] = hours(c, h)
+		}
 		s.SRTP[routing.AgentID(a.ID)] = call.Protection(a.SRTP)
 		s.AgentCaps[routing.AgentID(a.ID)] = caps(a.Dial)
 	}
@@ -188,6 +193,7 @@ func setup(c *config.Config, speak speaker) (call.Setup, error) {
 		s.Teams[routing.TeamID(t.ID)] = call.Team{Name: t.Name, Recording: t.Recording, Reclaim: t.Reclaim, CallerID: desk.Number(t.CallerID),
 			Transcripts: t.Transcripts, Language: cmp.Or(t.Language, c.Transcripts.Language),
 			CustomerFirst: t.CallbackFirst == "customer", ViewOnly: t.ManualAssignment == "view_only",
+			ServiceLevel: t.ServiceLevel,
 		}
 	}
 	for _, n := range c.Numbers {

@@ -68,6 +68,7 @@ func (w *flowWiring) step(key string, st *config.Step) (step routing.FlowStep) {
 	case config.Queue:
 		team, agent := w.target(st.Queue)
 		step.Queue = &routing.QueueStep{Team: team, Agent: agent, Priority: st.Priority, MaxWait: st.MaxWait, Unanswered: w.path(key+".unanswered", st.Unanswered)}
+		w.wait(key, st, step.Queue)
 	case config.Forward:
 		step.Forward = &routing.ForwardStep{Number: st.Forward, Trunks: forwardTrunks(w.cfg, *st), CallerID: st.CallerID}
 	case config.Hangup:
