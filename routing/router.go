@@ -57,11 +57,12 @@ func (r *Router) Step(now time.Time, ev Event) []Command {
 	if _, ok := ev.(Restarted); ok {
 		r.restart() // before the deadlines: what rang when the process ended has no outcome
 	}
-	if r.pending != nil {
+	r.runDue()
+	if r.pending != nil { // after the deadlines, as a Configured would
 		r.configure(*r.pending)
 		r.pending = nil
+		r.runDue()
 	}
-	r.runDue()
 	r.handle(ev)
 	r.match()
 	out := r.out
