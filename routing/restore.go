@@ -6,7 +6,7 @@ import (
 )
 
 // Restore returns a Router in the state of the snapshot. What cfg lacks or adds is taken over by the next Step, as a
-// Configured would. It fails when the snapshot is of another version or contradicts itself.
+// Configured at the snapshot's time would. It fails when the snapshot is of another version or contradicts itself.
 func Restore(cfg Config, s Snapshot) (*Router, error) {
 	if s.Version != snapshotVersion {
 		return nil, fmt.Errorf("routing snapshot: got version %d, want %d", s.Version, snapshotVersion)

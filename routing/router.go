@@ -50,24 +50,32 @@ func New(cfg Config) *Router {
 // Step takes in what happened at now and returns what is to be done, in order. Deadlines up to now pass first, those
 // at now included. A now before the last one is read as the last one. The result is the caller's to keep.
 func (r *Router) Step(now time.Time, ev Event) []Command {
+	r.out = nil
+	_, restarted := ev.(Restarted)
+	if !restarted {
+		r.takeOver() // at the time of the snapshot: what gives way while works wait counts from there
+	}
 	if now = now.UTC(); now.After(r.now) { // UTC also drops the monotonic reading: replay must see what was seen
 		r.now = now
 	}
-	r.out = nil
-	if _, ok := ev.(Restarted); ok {
+	if restarted {
 		r.restart() // before the deadlines: what rang when the process ended has no outcome
+		r.takeOver()
 	}
 	r.runDue()
-	if r.pending != nil { // after the deadlines, as a Configured would
-		r.configure(*r.pending)
-		r.pending = nil
-		r.runDue()
-	}
 	r.handle(ev)
 	r.match()
 	out := r.out
 	r.out = nil
 	return out
+}
+
+// takeOver takes over the configuration that the router was restored under.
+func (r *Router) takeOver() {
+	if r.pending != nil {
+		r.configure(*r.pending)
+		r.pending = nil
+	}
 }
 
 // Deadline returns the earliest time at which a Tick is wanted; zero: none.
