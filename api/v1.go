@@ -78,6 +78,7 @@ func (s *Server) v1(known func(*http.Request) (who, bool)) (http.Handler, huma.A
 	s.recordingRoutes(api)
 	s.transcriptRoutes(api)
 	s.callbackRoutes(api)
+	s.voicemailRoutes(api)
 	s.tokenRoutes(api)
 	s.sessionRoutes(api)
 	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
@@ -174,6 +175,7 @@ func orderError(err error) error {
 	}{
 		{call.ErrNoCall, http.StatusNotFound, "GET /v1/calls lists them"},
 		{call.ErrNoAgent, http.StatusNotFound, "GET /v1/agents lists them"},
+		{call.ErrNoMessage, http.StatusNotFound, "GET /v1/voicemail lists them"},
 		{call.ErrNoCallback, http.StatusNotFound, "GET /v1/callbacks lists them"},
 		{call.ErrNotInCall, http.StatusForbidden, "an order is given by who is in the call"},
 		{call.ErrNotAllowed, http.StatusForbidden, ""},

@@ -12,7 +12,7 @@ func (s *Switchboard) isCode(text string) bool {
 	switch text {
 	case "":
 		return false
-	case k.Active, k.Away, k.WrapUp, k.Pickup, k.Reclaim, k.Echo:
+	case k.Active, k.Away, k.WrapUp, k.Pickup, k.Reclaim, k.Echo, k.Voicemail:
 		return true
 	}
 	return false
@@ -31,6 +31,10 @@ func (s *Switchboard) code(c *liveCall, text string) *refusal {
 	case k.Echo:
 		s.answer(c)
 		c.caller.session.Echo()
+		return nil
+	case k.Voicemail:
+		s.answer(c)
+		s.openBox(c, agent)
 		return nil
 	}
 	s.answer(c)

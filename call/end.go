@@ -23,6 +23,7 @@ func (s *Switchboard) end(c *liveCall, e Ending, why sip.Reason) {
 	if e.By == ByCaller || e.By == ByTrunk {
 		outcome = routing.OutcomeAbandoned
 	}
+	s.abandonAside(c)
 	s.abandonTransfer(c, outcome)
 	s.abandonReclaim(c)
 	if c.queued && outcome == routing.OutcomeAbandoned {

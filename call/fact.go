@@ -94,6 +94,10 @@ const (
 	FactCallbackClosed      FactKind = "callback.closed"
 	FactCallbackCalledIn    FactKind = "callback.called_in"
 	FactCallbackStranded    FactKind = "callback.stranded"
+
+	FactVoicemailLeft    FactKind = "voicemail.left" // in the box of Team or Agent
+	FactVoicemailHeard   FactKind = "voicemail.heard"
+	FactVoicemailDeleted FactKind = "voicemail.deleted"
 )
 
 // Fact is one thing that happened: numbered without gaps, timed, journalled.

@@ -64,6 +64,10 @@ func (s *Switchboard) follow(c *liveCall, cmd routing.FlowCommand) {
 		s.look(c, cmd)
 	case routing.FlowAskPlace:
 		s.route(routing.Asked{Work: routing.WorkID(c.id)})
+	case routing.FlowOfferCallback:
+		s.offerCallback(c, cmd.Step)
+	case routing.FlowRecord:
+		s.takeMessage(c, cmd.Step)
 	case routing.FlowQueue:
 		s.queue(c, cmd)
 	case routing.FlowUnqueue:
@@ -223,6 +227,10 @@ func (s *Switchboard) fromMedia(e media.Event) {
 			l.call.play = 0
 			if l.call.service {
 				s.end(l.call, Ending{By: BySystem, Cause: CauseServed}, reasonNormal)
+				return
+			}
+			if l.call.aside != nil {
+				s.asidePlayed(l.call)
 				return
 			}
 			s.flow(l.call, routing.FlowPlayed{})

@@ -136,6 +136,7 @@ func (s *Switchboard) devices(e sip.Devices) {
 	s.route(s.phonesOf(agent, e.Fresh))
 	if e.Fresh {
 		s.registered(agent)
+		s.lamp(agent)
 	}
 }
 

@@ -17,7 +17,7 @@ type Keys struct {
 
 // Codes are what agents dial; an empty one is off.
 type Codes struct {
-	Active, Away, WrapUp, Pickup, Reclaim, Echo string
+	Active, Away, WrapUp, Pickup, Reclaim, Echo, Voicemail string
 }
 
 // all lists those that are on.
@@ -88,6 +88,10 @@ const (
 // the customer's never (product §5), before it they are for the flow.
 func (s *Switchboard) pressed(l *line, digit rune) {
 	c := l.call
+	if l == c.caller && c.aside != nil {
+		s.asideStep(c, routing.AsideDigit{Digit: string(digit)})
+		return
+	}
 	if l == c.caller && c.far == nil && c.answered && c.out == nil && !c.service {
 		s.flow(c, routing.FlowDigit{Digit: string(digit)})
 		return

@@ -130,6 +130,7 @@ type liveCall struct {
 	service   bool      // a code: ends when its tone was played
 	giveUp    time.Time // nobody rung has answered by then; zero: no limit
 
+	aside     *aside             // what the caller is led through; nil: nothing
 	callback  routing.CallbackID // for which it is made; "": none
 	tentative bool               // offered for a callback and not accepted: nothing is kept of it
 	reserved  routing.AgentID    // spared for a customer who is dialled first; "": nobody
@@ -230,6 +231,9 @@ func (s *Switchboard) rearm(c *liveCall) {
 			soonest(c.typing.until)
 		}
 		soonest(c.unpauseAt)
+		if c.aside != nil {
+			soonest(c.asideDeadline())
+		}
 		soonest(c.doubtful())
 		if c.untold {
 			soonest(c.asked)
@@ -269,6 +273,9 @@ func (s *Switchboard) alarm(c *liveCall) {
 	}
 	if due(c.quietAt) {
 		s.comfort(c)
+	}
+	if c.aside != nil && !c.ended {
+		s.asideDue(c)
 	}
 	if due(c.unpauseAt) {
 		_ = s.unpause(c, "")

@@ -30,4 +30,6 @@ type Message struct {
 	Duration time.Duration  `json:"duration"`
 	Heard    time.Time      `json:"heard,omitzero"` // zero: it is new
 	By       string         `json:"by,omitempty"`   // who heard it first
+	Sealed   bool           `json:"sealed,omitempty"`
+	Mailed   bool           `json:"mailed,omitempty"` // handed over to be mailed
 }

@@ -24,6 +24,7 @@ type Record struct {
 	Agent     routing.AgentID `json:"agent,omitempty"`     // whose own call it is: not of inbound ones
 
 	Callback routing.CallbackID `json:"callback,omitempty"` // that it was made for
+	Promised routing.CallbackID `json:"promised,omitempty"` // that was asked for in it
 
 	Contact desk.ContactID `json:"contact,omitempty"`
 	Flow    routing.FlowID `json:"flow,omitempty"`
@@ -90,13 +91,14 @@ type SegmentKind string
 
 // The kinds of segments. Together they cover a call without gap or overlap.
 const (
-	SegmentFlow    SegmentKind = "flow"    // prompts and choices
-	SegmentQueue   SegmentKind = "queue"   // waiting for an agent
-	SegmentTalk    SegmentKind = "talk"    // joined with an agent
-	SegmentHold    SegmentKind = "hold"    // one side holds the other
-	SegmentConsult SegmentKind = "consult" // on hold while the agent asks somebody else
-	SegmentDial    SegmentKind = "dial"    // an agent's own call, until it is answered
-	SegmentForward SegmentKind = "forward" // dialling or joined with an outside number
+	SegmentFlow      SegmentKind = "flow"      // prompts and choices
+	SegmentQueue     SegmentKind = "queue"     // waiting for an agent
+	SegmentTalk      SegmentKind = "talk"      // joined with an agent
+	SegmentHold      SegmentKind = "hold"      // one side holds the other
+	SegmentConsult   SegmentKind = "consult"   // on hold while the agent asks somebody else
+	SegmentDial      SegmentKind = "dial"      // an agent's own call, until it is answered
+	SegmentVoicemail SegmentKind = "voicemail" // leaving a message
+	SegmentForward   SegmentKind = "forward"   // dialling or joined with an outside number
 )
 
 // Segment is a stretch of a call. To is zero while it lasts.
@@ -116,7 +118,9 @@ type Recorded struct {
 	Duration time.Duration   `json:"duration,omitempty"`
 	Note     string          `json:"note,omitempty"` // why it ended early, or what is missing
 	Sealed   bool            `json:"sealed"`
-	Pauses   []Paused        `json:"pauses,omitempty"`
+
+	Voicemail bool     `json:"voicemail,omitempty"` // a message, of the caller's side alone
+	Pauses    []Paused `json:"pauses,omitempty"`
 }
 
 // Duration is the length of the call (product rule 6.3): from the INVITE to its

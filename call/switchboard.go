@@ -29,6 +29,8 @@ type Hands struct {
 	// LookUp begins to ask who a number is; LookedUp takes the answer. It never
 	// blocks. False: there is nobody to ask, or it was asked lately. Nil: nobody.
 	LookUp func(LookUp) bool
+	// Voice is what is done about messages beside the loop.
+	Voice Voice
 	// Watch is told of what comes and goes.
 	Watch Watch
 	// Repaired are the recordings that a crash left open, as they are now.
@@ -82,6 +84,8 @@ type Switchboard struct {
 	brain brain
 	// What was promised to customers, see callback.go.
 	promises promises
+	messages map[recorder.ID]*Message // in the voicemail boxes
+	doomed   map[recorder.ID]ID       // recordings that are to be deleted once they are sealed, and whose calls they are of
 
 	// The journal: what this turn of the loop has to say, see journal.go.
 	factSeq          uint64
@@ -135,6 +139,12 @@ func New(cfg Config) *Switchboard {
 		book:       desk.NewBook(cfg.Boot.Contacts),
 		factSeq:    cfg.Boot.FactSeq,
 		promises:   newPromises(cfg.Boot.Callbacks),
+		messages:   map[recorder.ID]*Message{},
+		doomed:     map[recorder.ID]ID{},
+	}
+	for i := range cfg.Boot.Messages {
+		m := cfg.Boot.Messages[i]
+		s.messages[m.ID] = &m
 	}
 	s.spoken, s.today = map[desk.ContactID]Spoke{}, map[routing.TeamID]TeamDay{}
 	for _, row := range cfg.Boot.Days {
@@ -260,6 +270,7 @@ func (s *Switchboard) begin(now time.Time) {
 		s.route(routing.Configured{Config: s.setup.Router})
 		s.promise(routing.CallbackRestarted{})
 		s.shifts()
+		s.beginBoxes()
 		s.snapshot() // replay begins here, whatever was before
 	})
 	s.flush()
@@ -297,6 +308,7 @@ func (s *Switchboard) ring() {
 		if !s.chargeAt.After(s.now) {
 			s.chargeAt = s.now.Add(chargeEvery)
 			s.chargeAll()
+			s.retireMessages()
 		}
 	}
 }

@@ -134,6 +134,7 @@ func (s *Switchboard) fromRecorder(e recorder.Event) {
 	if !ok {
 		return
 	}
+	defer s.voiceSealed(sealed)
 	record := s.recording[sealed.ID]
 	if record == nil {
 		return

@@ -148,6 +148,7 @@ func (r *reader) checkMedia(c *Config) {
 	r.atLeast("retention.anonymous", c.Retention.Anonymous, time.Hour)
 	r.checkTimers("session_timers", c.SessionTimers)
 	r.checkCallbacks(c.Callbacks)
+	r.checkVoicemail(c)
 
 	// Two legs a call, a port for RTP and one for RTCP each.
 	have, need := int(m.Ports.Max)-int(m.Ports.Min)+1, 4*c.Calls.Max

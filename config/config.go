@@ -67,6 +67,8 @@ type Config struct {
 	Controls Controls `yaml:"controls"`
 	// Requests to be rung back.
 	Callbacks Callbacks `yaml:"callbacks"`
+	// Messages that callers leave.
+	Voicemail VoicemailSettings `yaml:"voicemail"`
 	// Who calls.
 	Contacts Contacts `yaml:"contacts"`
 	// The prompts that flows play.
@@ -338,6 +340,8 @@ type Agent struct {
 	Phones []string `yaml:"phones"`
 	// Encrypt the sound of the phones (SRTP, keys by SDES): off, auto, optional, required.
 	SRTP string `yaml:"srtp" jsonschema:"enum=off,enum=auto,enum=optional,enum=required"`
+	// Messages for the agent.
+	Voicemail Mailbox `yaml:"voicemail"`
 	// Ask registered phones every 30 s whether they live (SIP OPTIONS).
 	Options bool `yaml:"options"`
 	// Hash of the password for the Help Desk, made by trunkline passwd; empty: no sign-in by password.
@@ -418,6 +422,8 @@ type Team struct {
 	Transcripts bool `yaml:"transcripts"`
 	// What is spoken on its calls, such as en or de; empty: transcripts.language.
 	Language string `yaml:"language"`
+	// Messages for the team.
+	Voicemail Mailbox `yaml:"voicemail"`
 	// Who is called first for a callback: agent, or customer (the agent is spared until the customer answers).
 	CallbackFirst string `yaml:"callback_first" jsonschema:"enum=agent,enum=customer"`
 	// What is assigned to an agent by hand: offer (it rings at that agent alone) or view_only (it rings at nobody).
@@ -454,6 +460,44 @@ type TTS struct {
 
 // Speaks says that there is something that speaks.
 func (t TTS) Speaks() bool { return len(t.Command) > 0 || t.URL != "" }
+
+// VoicemailSettings is about the messages that callers leave, in the box of a team or an agent.
+type VoicemailSettings struct {
+	// Longest message.
+	Max time.Duration `yaml:"max"`
+	// A shorter one is none, and so is one in which nothing is said.
+	Min time.Duration `yaml:"min"`
+	// Silence that ends a message.
+	Silence time.Duration `yaml:"silence"`
+	// Messages that a box takes.
+	Full int `yaml:"full"`
+	// The mail server that messages are sent by.
+	Mail MailServer `yaml:"mail"`
+}
+
+// MailServer is an SMTP server.
+type MailServer struct {
+	// Its host:port; empty: nothing is mailed. Port 465 is TLS from the start; on others STARTTLS is used where it is offered.
+	Server string `yaml:"server"`
+	// The address that mails come from.
+	From string `yaml:"from"`
+	// User for authentication; empty: none.
+	Username string `yaml:"username"`
+	// Password for authentication.
+	Password Secret `yaml:"password"`
+	// Certificates in PEM of the authorities that sign the server's; empty: those of the system.
+	CA string `yaml:"ca"`
+	// Send without TLS if the server has none. Never with a username.
+	Plain bool `yaml:"plain"`
+}
+
+// Mailbox is the voicemail box of a team or an agent.
+type Mailbox struct {
+	// The greeting: a shipped prompt or a WAV file; empty: the shipped one.
+	Greeting string `yaml:"greeting"`
+	// Addresses that messages are mailed to.
+	Email []string `yaml:"email"`
+}
 
 // Callbacks is about requests to be rung back.
 type Callbacks struct {

@@ -55,6 +55,8 @@ type Codes struct {
 	Reclaim string `yaml:"reclaim"`
 	// Says what it hears.
 	Echo string `yaml:"echo"`
+	// Plays the messages of the agent and of the agent's teams.
+	Voicemail string `yaml:"voicemail"`
 }
 
 var (

@@ -55,16 +55,19 @@ func Default() *Config {
 		Controls: Controls{
 			TransferRing: 30 * time.Second,
 			Keys:         Keys{Pause: "*1", Transfer: "*2", Ask: "*3", Swap: "*4", Merge: "*5", Complete: "*6", Cancel: "*0", Hold: "*8"},
-			Codes:        Codes{Active: "*40", Away: "*41", WrapUp: "*42", Pickup: "*44", Reclaim: "*11", Echo: "*43"},
+			Codes:        Codes{Active: "*40", Away: "*41", WrapUp: "*42", Pickup: "*44", Reclaim: "*11", Echo: "*43", Voicemail: "*97"},
 		},
 		Desk:      Desk{Idle: 12 * time.Hour, Session: 7 * day, OpenID: OpenID{ClientSecret: NewSecret(""), Label: "Sign in with OpenID Connect"}},
 		Users:     []User{},
 		Callbacks: Callbacks{For: 2 * time.Hour},
-		Contacts:  Contacts{Lookup: Lookup{Secret: NewSecret(""), Timeout: time.Second, Cache: 10 * time.Minute}},
-		Flows:     []Flow{},
-		Prompts:   Prompts{Language: "en"},
-		TTS:       TTS{Command: []string{}, Key: NewSecret(""), Model: "tts-1", Voice: "alloy", Timeout: 30 * time.Second},
-		Hours:     []Hours{},
+		Voicemail: VoicemailSettings{
+			Max: 3 * time.Minute, Min: 2 * time.Second, Silence: 8 * time.Second, Full: 100, Mail: MailServer{Password: NewSecret("")},
+		},
+		Contacts: Contacts{Lookup: Lookup{Secret: NewSecret(""), Timeout: time.Second, Cache: 10 * time.Minute}},
+		Flows:    []Flow{},
+		Prompts:  Prompts{Language: "en"},
+		TTS:      TTS{Command: []string{}, Key: NewSecret(""), Model: "tts-1", Voice: "alloy", Timeout: 30 * time.Second},
+		Hours:    []Hours{},
 	}
 }
 
@@ -93,7 +96,7 @@ func DefaultTrunk() Trunk {
 
 // DefaultAgent is an agent of whom nothing but the name is written.
 func DefaultAgent() Agent {
-	return Agent{CallLimit: 1, Phones: []string{}, SRTP: "auto", Dial: Caps{MaxCalls: 5, MaxMinutesPerDay: 720}, Options: true, Login: NewSecret(""), Role: "agent"}
+	return Agent{Voicemail: Mailbox{Email: []string{}}, CallLimit: 1, Phones: []string{}, SRTP: "auto", Dial: Caps{MaxCalls: 5, MaxMinutesPerDay: 720}, Options: true, Login: NewSecret(""), Role: "agent"}
 }
 
 // DefaultUser is a user of whom nothing but the name is written.
@@ -113,6 +116,7 @@ func DefaultTeam() Team {
 		Recording:  true,
 
 		Transcripts:      true,
+		Voicemail:        Mailbox{Email: []string{}},
 		CallbackFirst:    "agent",
 		ManualAssignment: "offer",
 

@@ -10,12 +10,6 @@ import (
 
 var verbs = []Verb{Play, Say, Menu, ByHours, Set, Match, Goto, Queue, Callback, Voicemail, Forward, Hangup}
 
-// laterVerbs are the verbs of coming versions, with what serves until then.
-var laterVerbs = map[string]string{
-	"callback":  "use queue with max_wait",
-	"voicemail": "use forward to a number that has a voicemail, or hangup",
-}
-
 // options are the keys beside a verb, by the verbs they belong to.
 var options = map[string][]Verb{
 	"barge_in": {Play, Say},
@@ -40,10 +34,6 @@ func (r *reader) step(n *yaml.Node, key string, v reflect.Value) {
 		return
 	}
 	before := len(r.problems)
-	r.laterVerbs(n, key)
-	if len(r.problems) > before {
-		return
-	}
 	var present []Verb
 	var others []string
 	for _, name := range r.mapping(withoutEmptyHangup(n), key, v) {
@@ -74,16 +64,6 @@ func (r *reader) step(n *yaml.Node, key string, v reflect.Value) {
 
 func listed(all []Verb) string {
 	return strings.Join(ids(all, func(v Verb) string { return string(v) }), ", ")
-}
-
-// laterVerbs tells of verbs that are known and not there yet.
-func (r *reader) laterVerbs(n *yaml.Node, key string) {
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		name := n.Content[i].Value
-		if cure, ok := laterVerbs[name]; ok {
-			r.problem(n.Content[i], join(key, name), "is not available in this version: %s", cure)
-		}
-	}
 }
 
 // value is the value of a mapping's key; nil where there is none.

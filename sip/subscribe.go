@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/xml"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +38,9 @@ type watchers struct {
 	subs  map[dialogKey]*subscription
 	calls map[AccountID]map[LegID]callState
 	wake  chan struct{} // holds one
+
+	messages map[AccountID]waiting
+	unasked  map[AccountID]bool // whose phones are to be told of them without a subscription
 }
 
 // callState is what a dialog-info document tells of one leg of an agent.
@@ -61,7 +65,7 @@ type subscription struct {
 }
 
 func newWatchers(e *Endpoint) *watchers {
-	return &watchers{e: e, subs: map[dialogKey]*subscription{}, calls: map[AccountID]map[LegID]callState{}, wake: make(chan struct{}, 1)}
+	return &watchers{e: e, subs: map[dialogKey]*subscription{}, calls: map[AccountID]map[LegID]callState{}, wake: make(chan struct{}, 1), messages: map[AccountID]waiting{}, unasked: map[AccountID]bool{}}
 }
 
 // subscribe answers a SUBSCRIBE outside a dialog.
@@ -304,7 +308,15 @@ func (w *watchers) turn(now time.Time) (next time.Time) {
 			next = s.expires
 		}
 	}
+	unasked := map[AccountID]string{}
+	for id := range w.unasked {
+		unasked[id] = w.summary(id)
+	}
+	clear(w.unasked)
 	w.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(unasked)) {
+		w.tellUnasked(id, unasked[id])
+	}
 	slices.SortFunc(out, func(a, b outgoing) int { return a.s.since.Compare(b.s.since) })
 	for _, o := range out {
 		if _, err := w.e.clients.start(o.req, o.f, notified{w, o.s}); err != nil {
@@ -325,7 +337,7 @@ func (w *watchers) notify(s *subscription, now time.Time) (*sip.Request, *flow) 
 		state = "terminated;reason=" + s.ending
 	}
 	req.AppendHeader(sip.NewHeader("Subscription-State", state))
-	body, kind := w.summary(s), summaryType
+	body, kind := w.summary(s.watched), summaryType
 	if s.event == dialogPackage {
 		body, kind = w.dialogInfo(s), dialogInfoType
 	}
@@ -333,11 +345,6 @@ func (w *watchers) notify(s *subscription, now time.Time) (*sip.Request, *flow) 
 	req.AppendHeader(&h)
 	req.SetBody([]byte(body))
 	return req, f
-}
-
-// summary says that no messages wait (RFC 3842 §5.2): there is no voicemail yet.
-func (w *watchers) summary(s *subscription) string {
-	return "Messages-Waiting: no\r\nMessage-Account: sip:" + escapeUser(string(s.watched)) + "@" + w.e.cfg.Domain + "\r\nVoice-Message: 0/0 (0/0)\r\n"
 }
 
 // dialogInfo is the whole state of an agent's calls (RFC 4235 §4.1). The lock is

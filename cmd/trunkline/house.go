@@ -54,6 +54,7 @@ type house struct {
 	lastFact uint64          // the journal's last, at start
 	store    *store.Store
 	recorder *recorder.Recorder
+	voice    *voice
 	repaired []recorder.Repaired
 	media    *media.Engine
 	sip      *sip.Endpoint
@@ -101,6 +102,9 @@ func openHouse(cfg *config.Config, w world, log *slog.Logger) (_ *house, err err
 	}
 	h.lastFact = boot.FactSeq
 	h.openWatchers(w)
+	if err := h.openVoice(); err != nil {
+		return nil, err
+	}
 	h.doctor = newDoctor(h)
 	h.board = call.New(call.Config{Setup: set, Boot: boot, Log: log})
 	h.unerased = boot.Erasing
@@ -200,9 +204,12 @@ func (h *house) start() {
 		_ = h.board.Run(loop, call.Hands{
 			Sip: h.sip, Media: h.media, Recorder: h.recorder,
 			Append: h.append, Watch: h.watch(), Sync: h.store.Sync, Repaired: h.repaired, LookUp: h.lookUp,
+			Voice: h.voice.hands(),
 		})
 	})
 	h.tasks.Go(func() { h.eraseAll(edge, h.unerased) })
+	h.tasks.Go(func() { h.voice.run(h.looped) })
+	h.tasks.Go(func() { h.voice.mails.Run(edge) })
 	if h.asker != nil {
 		h.tasks.Go(func() { h.asker.Run(edge) })
 	}

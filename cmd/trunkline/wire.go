@@ -204,6 +204,7 @@ func setup(c *config.Config, speak speaker) (call.Setup, error) {
 	for _, f := range c.Flows {
 		s.Flows[routing.FlowID(f.ID)] = w.flow(f)
 	}
+	s.Voicemail = w.voicemail()
 	if w.err != nil {
 		return call.Setup{}, w.err
 	}

@@ -69,6 +69,11 @@ func (w *flowWiring) step(key string, st *config.Step) (step routing.FlowStep) {
 		team, agent := w.target(st.Queue)
 		step.Queue = &routing.QueueStep{Team: team, Agent: agent, Priority: st.Priority, MaxWait: st.MaxWait, Unanswered: w.path(key+".unanswered", st.Unanswered)}
 		w.wait(key, st, step.Queue)
+	case config.Callback:
+		step.Callback = &routing.CallbackStep{Team: routing.TeamID(st.Callback)}
+	case config.Voicemail:
+		team, agent := w.target(st.Voicemail)
+		step.Voicemail = &routing.VoicemailStep{Team: team, Agent: agent}
 	case config.Forward:
 		step.Forward = &routing.ForwardStep{Number: st.Forward, Trunks: forwardTrunks(w.cfg, *st), CallerID: st.CallerID}
 	case config.Hangup:

@@ -29,6 +29,7 @@ var rooms = map[string]room{
 	"desk":   {why: leaf},
 	"flight": {why: leaf + "; what it keeps, cmd/trunkline hands in"},
 	"config": {why: leaf},
+	"mail":   {why: leaf + "; cmd/trunkline gives it the mails"},
 
 	"call": {
 		may: []string{"sip", "media", "routing", "recorder", "desk"},
@@ -66,7 +67,7 @@ var rooms = map[string]room{
 		},
 	},
 	"cmd/trunkline": {
-		may: []string{"api", "store", "call", "sip", "media", "routing", "recorder", "desk", "flight", "metrics", "config", "internal/simphone", "internal/simnet"},
+		may: []string{"api", "store", "call", "sip", "media", "routing", "recorder", "desk", "flight", "mail", "metrics", "config", "internal/simphone", "internal/simnet"},
 		why: "of internal/ the binary has only the simulated phones, for demo and call",
 	},
 

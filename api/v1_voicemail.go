@@ -1,0 +1,112 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"trunkline/call"
+	"trunkline/routing"
+)
+
+// MessagePath names a message; exported like CallPath.
+type MessagePath struct {
+	ID string `path:"id" maxLength:"64" doc:"the message"`
+}
+
+// VoicemailMessage is one message of a box.
+type VoicemailMessage struct {
+	call.Message
+	Seconds float64 `json:"duration_seconds"`
+	New     bool    `json:"new"`
+}
+
+func (s *Server) voicemailRoutes(api huma.API) {
+	route(api, ScopeAgent, "GET /v1/voicemail", "Messages, oldest first in each box; an agent's token sees the agent's and the teams' boxes",
+		func(ctx context.Context, in *struct {
+			Team  string `query:"team" maxLength:"64" doc:"only this team's box"`
+			Agent string `query:"agent" maxLength:"64" doc:"only this agent's box"`
+			New   bool   `query:"new" doc:"only those that nobody has heard"`
+		}) (*body[[]VoicemailMessage], error) {
+			if in.Team != "" && in.Agent != "" {
+				return nil, bad("team and agent are two boxes: name one")
+			}
+			all, err := s.cfg.Board.Messages(ctx, call.Box{Team: routing.TeamID(in.Team), Agent: routing.AgentID(in.Agent)})
+			if err != nil {
+				return nil, err
+			}
+			out := []VoicemailMessage{}
+			for _, m := range all {
+				if (!in.New || m.Heard.IsZero()) && s.mayHear(ctx, m) == nil {
+					out = append(out, VoicemailMessage{Message: m, Seconds: m.Duration.Seconds(), New: m.Heard.IsZero()})
+				}
+			}
+			return answerOf(out, nil)
+		})
+	route(api, ScopeAgent, "GET /v1/voicemail/{id}", "The sound of a message, as WAV; byte ranges are served",
+		func(ctx context.Context, in *MessagePath) (*huma.StreamResponse, error) {
+			m, err := s.message(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			f, err := os.Open(m.Path)
+			if err != nil {
+				return nil, &Error{Status: http.StatusNotFound, What: "its sound is not there any more"}
+			}
+			return &huma.StreamResponse{Body: func(c huma.Context) {
+				defer f.Close()
+				r, w := humago.Unwrap(c)
+				w.Header().Set("Content-Type", "audio/wav")
+				http.ServeContent(w, r, in.ID+".wav", m.At, f)
+			}}, nil
+		})
+	route(api, ScopeAgent, "POST /v1/voicemail/{id}/heard", "Note that a message was heard: the lamps show it as old",
+		func(ctx context.Context, in *MessagePath) (*struct{}, error) {
+			m, err := s.message(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			return nil, s.cfg.Board.HeardMessage(ctx, m.ID, asker(ctx).name)
+		})
+	route(api, ScopeAgent, "DELETE /v1/voicemail/{id}", "Delete a message and its sound",
+		func(ctx context.Context, in *MessagePath) (*struct{}, error) {
+			m, err := s.message(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			return nil, s.cfg.Board.DeleteMessage(ctx, m.ID, asker(ctx).name)
+		})
+}
+
+// message finds one that who asks may hear.
+func (s *Server) message(ctx context.Context, id string) (call.Message, error) {
+	all, err := s.cfg.Board.Messages(ctx, call.Box{})
+	if err != nil {
+		return call.Message{}, err
+	}
+	i := slices.IndexFunc(all, func(m call.Message) bool { return string(m.ID) == id })
+	if i < 0 {
+		if asker(ctx).scope == ScopeAgent { // whose it would be is not told
+			return call.Message{}, &Error{Status: http.StatusForbidden, What: "this agent has no such message"}
+		}
+		return call.Message{}, call.ErrNoMessage
+	}
+	return all[i], s.mayHear(ctx, all[i])
+}
+
+// mayHear refuses an agent's token for a box that the agent does not hear.
+func (s *Server) mayHear(ctx context.Context, m call.Message) error {
+	asks := asker(ctx)
+	if asks.scope != ScopeAgent {
+		return nil
+	}
+	boxes, err := s.cfg.Board.BoxesOf(ctx, routing.AgentID(asks.agent))
+	if err == nil && !slices.Contains(boxes, m.Box) {
+		err = &Error{Status: http.StatusForbidden, What: "this agent has no such message"}
+	}
+	return err
+}

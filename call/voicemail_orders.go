@@ -1,0 +1,73 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"trunkline/media"
+	"trunkline/recorder"
+	"trunkline/routing"
+)
+
+// Voice is what is done about messages beside the loop. None of it may block; nil: it is not done.
+type Voice struct {
+	// Read reads a recording, and then calls back from another goroutine.
+	Read func(path string, then func(*media.Clip, error))
+	// Erase deletes a recording's sound; by whom, for the card; "": nothing is kept of it.
+	Erase func(of ID, id recorder.ID, by string)
+	// Mail sends a message to these addresses.
+	Mail func(m Message, to []string)
+}
+
+// ErrNoMessage answers an order that names a message which is not there.
+var ErrNoMessage = errors.New("no such message")
+
+// Messages gives the messages of a box, the newest first; of every box for the zero Box.
+func (s *Switchboard) Messages(ctx context.Context, box Box) ([]Message, error) {
+	return ask(ctx, s, func(time.Time) []Message {
+		boxes := map[Box]bool{}
+		for _, m := range s.messages {
+			if box == (Box{}) || m.Box == box {
+				boxes[m.Box] = true
+			}
+		}
+		all := []Message{}
+		for b := range boxes {
+			for _, m := range s.boxed(b) {
+				all = append(all, *m)
+			}
+		}
+		return all
+	})
+}
+
+// BoxesOf are the boxes that an agent hears.
+func (s *Switchboard) BoxesOf(ctx context.Context, agent routing.AgentID) ([]Box, error) {
+	return ask(ctx, s, func(time.Time) []Box { return s.boxesOf(agent) })
+}
+
+// messageOrder does something about a message on the loop.
+func (s *Switchboard) messageOrder(ctx context.Context, id recorder.ID, f func()) error {
+	err, asked := ask(ctx, s, func(time.Time) error {
+		if s.messages[id] == nil {
+			return ErrNoMessage
+		}
+		f()
+		return nil
+	})
+	if err = errors.Join(err, asked); err != nil {
+		return err
+	}
+	return s.kept(ctx)
+}
+
+// HeardMessage notes that a message was heard.
+func (s *Switchboard) HeardMessage(ctx context.Context, id recorder.ID, by string) error {
+	return s.messageOrder(ctx, id, func() { s.messageHeard(id, by) })
+}
+
+// DeleteMessage deletes a message with its sound.
+func (s *Switchboard) DeleteMessage(ctx context.Context, id recorder.ID, by string) error {
+	return s.messageOrder(ctx, id, func() { s.deleteMessage(id, by) })
+}

@@ -1,0 +1,55 @@
+package config
+
+import (
+	"net"
+	"net/mail"
+	"strings"
+	"time"
+)
+
+func (r *reader) checkVoicemail(c *Config) {
+	v := c.Voicemail
+	r.atLeast("voicemail.max", v.Max, 5*time.Second)
+	r.atLeast("voicemail.silence", v.Silence, time.Second)
+	r.between("voicemail.full", v.Full, 1, 10_000)
+	if v.Max > time.Hour {
+		r.fail("voicemail.max", "%s is longer than anybody listens: write 1h or less", written(v.Max))
+	}
+	if v.Min >= v.Max {
+		r.fail("voicemail.min", "%s is not below voicemail.max: no message could be left", written(v.Min))
+	}
+	m := v.Mail
+	if m.Server != "" {
+		if host, port, err := net.SplitHostPort(m.Server); err != nil || host == "" || port == "" {
+			r.fail("voicemail.mail.server", "%q is no host:port: write such as smtp.example.com:587", m.Server)
+		}
+		r.mailAddress("voicemail.mail.from", m.From)
+	}
+	if m.Plain && m.Username != "" {
+		r.fail("voicemail.mail.plain", "would send the password of %s in clear: remove plain or username", m.Username)
+	}
+	for _, a := range c.Agents {
+		r.checkMailbox(c, join("agents", a.ID), a.Voicemail)
+	}
+	for _, t := range c.Teams {
+		r.checkMailbox(c, join("teams", t.ID), t.Voicemail)
+	}
+}
+
+func (r *reader) checkMailbox(c *Config, key string, m Mailbox) {
+	if m.Greeting != "" {
+		r.checkPrompt(c, join(key, "voicemail.greeting"), m.Greeting)
+	}
+	for i, a := range m.Email {
+		r.mailAddress(index(join(key, "voicemail.email"), i), a)
+	}
+	if len(m.Email) > 0 && c.Voicemail.Mail.Server == "" {
+		r.fail(join(key, "voicemail.email"), "there is no mail server to send by: write voicemail.mail.server")
+	}
+}
+
+func (r *reader) mailAddress(key, text string) {
+	if a, err := mail.ParseAddress(text); err != nil || a.Address != text || strings.ContainsAny(text, "\r\n") {
+		r.fail(key, "%q is no mail address: write such as desk@example.com", text)
+	}
+}

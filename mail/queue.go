@@ -1,0 +1,228 @@
+package mail
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/textproto"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+)
+
+// Server is who is given the mails.
+type Server struct {
+	Addr     string // host:port
+	From     string // an address
+	Username string
+	Password string
+	Roots    *x509.CertPool // nil: the system's
+	Plain    bool           // without TLS where the server has none; never with a Username
+}
+
+// Mail is one mail.
+type Mail struct {
+	ID      string    `json:"id,omitempty"`
+	To      []string  `json:"to"`
+	Subject string    `json:"subject"`
+	Text    string    `json:"text"`
+	Sound   string    `json:"sound,omitempty"` // a WAV file; empty: none
+	Name    string    `json:"name,omitempty"`  // of the attachment
+	At      time.Time `json:"at"`
+	Tries   int       `json:"tries,omitempty"`
+	Next    time.Time `json:"next,omitzero"`
+}
+
+// How long a mail is tried.
+const (
+	giveUpAfter = 72 * time.Hour
+	mostQueued  = 10_000
+)
+
+// pauses are between two tries; the last one goes on.
+var pauses = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
+
+// Queue is the mails that are to be sent. Its methods may be called from any goroutine.
+type Queue struct {
+	dir    string
+	server func() Server // as configured now; without Addr nothing is sent
+	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+	log    *slog.Logger
+	wake   chan struct{} // holds one
+}
+
+// Open makes the folder. server is asked before each mail; dial nil is the kernel's.
+func Open(dir string, server func() Server, dial func(ctx context.Context, network, addr string) (net.Conn, error), log *slog.Logger) (*Queue, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("mail folder: %w", err)
+	}
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	return &Queue{dir: dir, server: server, dial: dial, log: log, wake: make(chan struct{}, 1)}, nil
+}
+
+// Send puts a mail into the queue. It writes a file and waits for it.
+func (q *Queue) Send(m Mail) error {
+	if names, err := q.names(); err != nil || len(names) >= mostQueued {
+		return errors.Join(err, fmt.Errorf("the mail queue has %d mails", len(names)))
+	}
+	var id [8]byte
+	_, _ = rand.Read(id[:])
+	m.ID = m.At.UTC().Format("20060102T150405") + "-" + hex.EncodeToString(id[:])
+	if err := q.write(m); err != nil {
+		return err
+	}
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func (q *Queue) path(id string) string { return filepath.Join(q.dir, id+".json") }
+
+func (q *Queue) write(m Mail) error {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(q.dir, ".part-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), q.path(m.ID))
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+// names are the mails in the queue, oldest first.
+func (q *Queue) names() ([]string, error) {
+	all, err := os.ReadDir(q.dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range all {
+		if id, ok := strings.CutSuffix(e.Name(), ".json"); ok && !strings.HasPrefix(id, ".") {
+			names = append(names, id)
+		}
+	}
+	sort.Strings(names)
+	return names, nil
+}
+
+// Run sends what is due until ctx is done.
+func (q *Queue) Run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-q.wake:
+		case <-timer.C:
+		}
+		next := q.turn(ctx)
+		timer.Reset(next)
+	}
+}
+
+// turn tries what is due, and says how long nothing will be.
+func (q *Queue) turn(ctx context.Context) time.Duration {
+	next := time.Hour
+	names, err := q.names()
+	if err != nil {
+		q.log.Error("the mail queue cannot be read", "err", err)
+		return time.Minute
+	}
+	for _, id := range names {
+		if ctx.Err() != nil {
+			return next
+		}
+		m, err := q.read(id)
+		if err != nil {
+			q.log.Error("a mail in the queue cannot be read, it is put aside", "file", q.path(id), "err", err)
+			_ = os.Rename(q.path(id), q.path(id)+".bad")
+			continue
+		}
+		if wait := time.Until(m.Next); wait > 0 {
+			next = min(next, wait)
+			continue
+		}
+		if wait := q.try(ctx, m); wait > 0 {
+			next = min(next, wait)
+		}
+	}
+	return next
+}
+
+func (q *Queue) read(id string) (m Mail, err error) {
+	text, err := os.ReadFile(q.path(id))
+	if err == nil {
+		err = json.Unmarshal(text, &m)
+	}
+	m.ID = id
+	return m, err
+}
+
+// try sends a mail; a wait of 0 says that it has left the queue.
+func (q *Queue) try(ctx context.Context, m Mail) time.Duration {
+	server := q.server()
+	if server.Addr == "" {
+		return time.Hour
+	}
+	err := q.deliver(ctx, server, m)
+	if ctx.Err() != nil {
+		return time.Minute
+	}
+	var said *textproto.Error
+	final := errors.Is(err, fs.ErrNotExist) || errors.As(err, &said) && said.Code >= 500 || time.Since(m.At) > giveUpAfter
+	switch {
+	case err == nil:
+		q.log.Info("a message was mailed", "count", len(m.To))
+	case final:
+		q.log.Error("a message is not mailed, it is given up", "addr", server.Addr, "count", m.Tries+1, "err", err)
+	default:
+		pause := pauses[min(m.Tries, len(pauses)-1)]
+		m.Tries++
+		m.Next = time.Now().Add(pause)
+		q.log.Warn("a message is not mailed yet, it is tried again", "addr", server.Addr, "count", m.Tries, "err", err)
+		if err := q.write(m); err != nil {
+			q.log.Error("the mail queue cannot be written", "err", err)
+		}
+		return pause
+	}
+	if err := os.Remove(q.path(m.ID)); err != nil {
+		q.log.Error("a mail that is done stays in the queue", "err", err)
+	}
+	return 0
+}
+
+// Waiting are how many mails are in the queue.
+func (q *Queue) Waiting() int {
+	names, _ := q.names()
+	return len(names)
+}
+
+// addresses are those of a mail, without repeats.
+func (m Mail) addresses() []string {
+	to := slices.Clone(m.To)
+	slices.Sort(to)
+	return slices.Compact(to)
+}

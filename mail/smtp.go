@@ -1,0 +1,131 @@
+package mail
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/mail"
+	"net/smtp"
+	"strings"
+	"time"
+)
+
+// deliverWithin bounds one try.
+const deliverWithin = 2 * time.Minute
+
+// errNoTLS is a server that cannot be spoken to in private.
+var errNoTLS = errors.New("the server offers no TLS (set voicemail.mail.plain to send without)")
+
+// deliver gives a mail to the server.
+func (q *Queue) deliver(ctx context.Context, s Server, m Mail) error {
+	text, err := m.message(s.From)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, deliverWithin)
+	defer cancel()
+	conn, err := q.dial(ctx, "tcp", s.Addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	host, port, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		return err
+	}
+	private := &tls.Config{ServerName: host, RootCAs: s.Roots, MinVersion: tls.VersionTLS12}
+	secure := port == "465"
+	if secure {
+		conn = tls.Client(conn, private)
+	}
+	c, err := smtp.NewClient(conn, host)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.Hello("trunkline"); err != nil {
+		return err
+	}
+	if ok, _ := c.Extension("STARTTLS"); ok && !secure {
+		if err := c.StartTLS(private); err != nil {
+			return fmt.Errorf("STARTTLS: %w", err)
+		}
+		secure = true
+	}
+	if !secure && (!s.Plain || s.Username != "") {
+		return errNoTLS
+	}
+	if s.Username != "" {
+		if err := authenticate(c, s, host); err != nil {
+			return err
+		}
+	}
+	return send(c, s.From, m.addresses(), text)
+}
+
+// authenticate proves who we are, by what the server takes: PLAIN (RFC 4616), else LOGIN.
+func authenticate(c *smtp.Client, s Server, host string) error {
+	_, how := c.Extension("AUTH")
+	if strings.Contains(" "+strings.ToUpper(how)+" ", " PLAIN ") || how == "" {
+		return c.Auth(smtp.PlainAuth("", s.Username, s.Password, host))
+	}
+	return c.Auth(&login{s.Username, s.Password})
+}
+
+// login is the LOGIN mechanism, which has no RFC and is what some servers have alone. The connection is private.
+type login struct{ user, password string }
+
+func (l *login) Start(*smtp.ServerInfo) (string, []byte, error) { return "LOGIN", nil, nil }
+
+func (l *login) Next(from []byte, more bool) ([]byte, error) {
+	switch {
+	case !more:
+		return nil, nil
+	case strings.HasPrefix(strings.ToLower(string(from)), "user"):
+		return []byte(l.user), nil
+	}
+	return []byte(l.password), nil
+}
+
+func send(c *smtp.Client, from string, to []string, text []byte) error {
+	if err := c.Mail(from); err != nil {
+		return err
+	}
+	taken := 0
+	var refused error
+	for _, a := range to {
+		if err := c.Rcpt(a); err != nil {
+			refused = errors.Join(refused, err)
+			continue
+		}
+		taken++
+	}
+	if taken == 0 {
+		return refused
+	}
+	w, err := c.Data()
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(text); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	_ = c.Quit() // it is delivered
+	return nil
+}
+
+// address reads an address; nothing but one is sent to, or from.
+func address(text string) (string, error) {
+	a, err := mail.ParseAddress(text)
+	if err != nil {
+		return "", fmt.Errorf("address %q: %w", text, err)
+	}
+	return (&mail.Address{Address: a.Address}).String(), nil
+}
