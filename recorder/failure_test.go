@@ -101,7 +101,8 @@ func TestAFileThatCannotBeMadeIsAnEvent(t *testing.T) {
 	})
 }
 
-func TestASlowDiskIsAMarkedGapAndNothingElse(t *testing.T) {
+// weakened is a house whose disk stands still while it is told to.
+func weakened(t *testing.T, f func(t *testing.T, h *house, still func(bool))) {
 	var mu sync.Mutex
 	var stuck chan struct{}
 	inBubble(t, weaken(func(string, []byte, int64) (int, error) {
@@ -113,17 +114,52 @@ func TestASlowDiskIsAMarkedGapAndNothingElse(t *testing.T) {
 		}
 		return 0, nil
 	}), func(t *testing.T, h *house) {
+		f(t, h, func(on bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			if on {
+				stuck = make(chan struct{})
+			} else {
+				close(stuck)
+				stuck = nil
+			}
+		})
+	})
+}
+
+func TestADiskThatStandsStillFor10SecondsLosesNothing(t *testing.T) {
+	weakened(t, func(t *testing.T, h *house, still func(bool)) {
 		rec := h.begin()
 		v := &voice{rec: rec, ssrc: 1}
 		v.speak(250)
-		mu.Lock()
-		stuck = make(chan struct{})
-		mu.Unlock()
+		for range 3 {
+			still(true)
+			v.speak(500) // 10 s
+			still(false)
+			v.speak(50)
+		}
+		still(true) // and over the end
+		v.speak(250)
+		rec.Close(time.Now())
+		time.Sleep(5 * time.Second)
+		still(false)
+		s, left, _ := h.end(rec)
+		wantLength(t, s, left, 43*time.Second)
+		if s.Err != nil || len(s.Marks) != 0 {
+			t.Fatalf("got %v %+v, want no marks", s.Err, s.Marks)
+		}
+		wantRun(t, left, 0, 0, 43*8000)
+	})
+}
+
+func TestASlowDiskIsAMarkedGapAndNothingElse(t *testing.T) {
+	weakened(t, func(t *testing.T, h *house, still func(bool)) {
+		rec := h.begin()
+		v := &voice{rec: rec, ssrc: 1}
+		v.speak(250)
+		still(true)
 		v.speak(1500) // 30 s
-		mu.Lock()
-		close(stuck)
-		stuck = nil
-		mu.Unlock()
+		still(false)
 		v.speak(250)
 		s, left, _ := h.end(rec)
 		wantLength(t, s, left, 40*time.Second)
