@@ -127,7 +127,7 @@ func (s *Switchboard) ringPhone(c *liveCall, cmd routing.Ring, phone routing.Pho
 }
 
 // dial opens a session at the call's bridge, offers the caller's codec first,
-// and sends the INVITE.
+// and comfort noise where the caller does it, and sends the INVITE.
 func (s *Switchboard) dial(l *line, d sip.Dial, sound media.SessionConfig) error {
 	c := l.call
 	l.id, l.shown = sip.LegID(s.newID()), d.From
@@ -143,6 +143,9 @@ func (s *Switchboard) dial(l *line, d sip.Dial, sound media.SessionConfig) error
 	if c.caller != nil {
 		if codec, ok := c.caller.session.Codec(); ok {
 			session.Prefer(codec)
+		}
+		if c.caller.session.TakesComfort() {
+			session.Comfort()
 		}
 	}
 	l.session = session

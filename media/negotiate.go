@@ -24,6 +24,8 @@ type Params struct {
 	SendPT uint8 // payload type of the codec in what we send
 	RecvPT uint8 // payload type of the codec in what the peer sends
 
+	Comfort bool // comfort noise under its static number (RFC 3389), both ways
+
 	Events      bool  // telephone-event/8000 was agreed on (RFC 4733)
 	EventSendPT uint8 // its payload type in what we send
 	EventRecvPT uint8 // its payload type in what the peer sends
@@ -80,6 +82,8 @@ type Negotiation struct {
 	config NegotiationConfig
 	prefer *Codec
 
+	comfort bool // comfort noise is offered: whoever is talked to does it, or the peer has
+
 	// What we said last.
 	version uint64 // of o=; 0: nothing yet
 	last    string // without its o=
@@ -134,6 +138,10 @@ func (n *Negotiation) Prefer(c Codec) {
 	}
 }
 
+// Comfort has offers to come list comfort noise (RFC 3389): whoever hears the
+// peer takes it.
+func (n *Negotiation) Comfort() { n.comfort = true }
+
 // Params returns what was agreed on last; false before the first agreement.
 func (n *Negotiation) Params() (Params, bool) { return n.params, n.agreed }
 
@@ -154,6 +162,9 @@ func (n *Negotiation) Offer() []byte {
 	formats := []format{}
 	for _, c := range n.codecs() {
 		formats = append(formats, format{c.PayloadType(), c.String() + "/8000"})
+	}
+	if n.comfort {
+		formats = append(formats, comfortFormat)
 	}
 	if !n.config.NoEvents {
 		formats = append(formats, format{n.offerEvents, telephoneEvent})
@@ -183,6 +194,7 @@ func (n *Negotiation) SetAnswer(answer []byte) (Params, error) {
 		Send: n.offerSend && a.receives, Receive: n.offerRecv && a.sends,
 		Mux: n.offerMux && a.mux, Keying: n.answeredKeys(a),
 	}
+	p.Comfort = n.comfort && takesComfort(a.formats)
 	if e, ok := n.findEvents(a.formats); ok {
 		p.Events, p.EventSendPT, p.EventRecvPT = true, e.pt, n.offerEvents
 	}
@@ -235,6 +247,10 @@ func (n *Negotiation) Answer(offer []byte) ([]byte, Params, error) {
 	p.Keying, keys = n.takeKeys(a)
 	f.encoding = codec.String() + "/8000"
 	formats := []format{f}
+	if p.Comfort = takesComfort(a.formats); p.Comfort {
+		n.comfort = true
+		formats = append(formats, comfortFormat)
+	}
 	if e, ok := n.findEvents(a.formats); ok {
 		p.Events, p.EventSendPT, p.EventRecvPT = true, e.pt, e.pt
 		n.eventPT = e.pt

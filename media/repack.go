@@ -43,6 +43,11 @@ func (s *Session) unpack() {
 // relay has the peer hear a packet of the relayed source: as it is, or in our codec and length.
 // pcm is its sound, nil: not decoded yet.
 func (s *Session) relay(from *Session, p *packet, pcm []int16, now int64) {
+	if p.pt == comfortNoise {
+		s.forwardComfort(from, p, now)
+		return
+	}
+	s.hush = s.hush[:0]
 	s.convert(from, from.codecOf(p.pt), p.payload(), pcm)
 	if s.repacking {
 		s.repack(from, p, now)
@@ -141,19 +146,20 @@ func (s *Session) repackDue(_, now int64) {
 	s.await(now)
 }
 
-// repackEvent relays a telephone-event packet between repacked sound.
-func (s *Session) repackEvent(from *Session, p *packet, now int64) {
+// repackBetween relays a packet that is no sound, under a payload type, between
+// repacked sound.
+func (s *Session) repackBetween(from *Session, p *packet, pt uint8, now int64) {
 	if s.pack.n > 0 && s.from == from {
 		s.emit(s.pack.n, now)
 	}
 	if !s.pursue(from, p, now) {
 		return
 	}
-	s.pack.going = false // what follows need not go on where the event began
+	s.pack.going = false // what follows need not go on where an event began
 	s.seq++
 	ts := p.ts + s.tsPlus
 	s.keepTime(ts, 1, now)
-	h := outHeader{marker: p.marker || s.turned, pt: s.terms.EventSendPT, seq: s.seq, ts: ts, ssrc: s.ssrc}
+	h := outHeader{marker: p.marker || s.turned, pt: pt, seq: s.seq, ts: ts, ssrc: s.ssrc}
 	s.turned = false
 	s.send(h, p.buf[p.start-headerSize:p.end], now)
 }

@@ -133,6 +133,8 @@ func (s *section) readFormats() ([]format, error) {
 			f.encoding = "pcma/8000"
 		case 9:
 			f.encoding = "g722/8000"
+		case uint64(comfortNoise):
+			f.encoding = comfortName
 		}
 		formats = append(formats, f)
 	}

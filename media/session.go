@@ -146,6 +146,21 @@ func (s *Session) Prefer(c Codec) {
 	s.neg.Prefer(c)
 }
 
+// Comfort lists comfort noise in offers to come.
+func (s *Session) Comfort() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.neg.Comfort()
+}
+
+// TakesComfort says whether comfort noise was agreed on.
+func (s *Session) TakesComfort() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.neg.Params()
+	return ok && p.Comfort
+}
+
 // Codec returns the codec agreed on, or false before the first agreement.
 func (s *Session) Codec() (Codec, bool) {
 	s.mu.Lock()

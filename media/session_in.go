@@ -2,6 +2,7 @@ package media
 
 import (
 	"net/netip"
+	"slices"
 )
 
 // receiver is what comes from the peer.
@@ -101,9 +102,18 @@ func (s *Session) record(p *packet) {
 	s.tap.Sound(s.side, p.ssrc, p.ts, p.seq, p.marker, s.engine.unix(p.came), codec.Rate(), pcm)
 }
 
-// comfortNoise is the static payload type of RFC 3389. We do not offer it, but
-// some peers send it: it is the peer's silence.
-const comfortNoise = 13
+// comfortNoise is the static payload type of RFC 3389. Some peers send it
+// without a word: it is the peer's silence.
+const (
+	comfortNoise uint8 = 13
+	comfortName        = "cn/8000"
+)
+
+var comfortFormat = format{comfortNoise, "CN/8000"}
+
+func takesComfort(formats []format) bool {
+	return slices.Contains(formats, format{comfortNoise, comfortName})
+}
 
 // known says whether a payload type was negotiated.
 func (s *Session) known(pt uint8) bool {
@@ -315,9 +325,10 @@ func (s *Session) take(p *packet, now int64) {
 }
 
 // passedOver says that a packet is not to be heard: the peer said that it would
-// send nothing, or it is comfort noise. A relay closes the hole.
+// send nothing, or it is comfort noise for whom does not take any. A relay closes
+// the hole.
 func (s *Session) passedOver(p *packet) bool {
-	if s.terms.Receive && p.pt != comfortNoise {
+	if s.terms.Receive && (p.pt != comfortNoise || s.relayTo != nil && s.relayTo.terms.Comfort) {
 		return false
 	}
 	if s.relayTo != nil {

@@ -31,6 +31,7 @@ type sender struct {
 	pad       keypad    // what is pressed for the peer
 	mouth     speech    // what is encoded for the peer
 	pack      *repacker // nil: never needed yet
+	hush      []byte    // the last of what is relayed was this comfort noise
 	repacking bool      // the relayed source's packets are cut to our length
 
 	octets, packets uint32 // for RTCP
@@ -233,10 +234,20 @@ func (s *Session) forwardEvent(from *Session, p *packet, now int64) {
 	case !s.terms.Events:
 		s.passOver()
 	case s.repacking:
-		s.repackEvent(from, p, now)
+		s.repackBetween(from, p, s.terms.EventSendPT, now)
 	default:
 		s.forward(from, p, s.terms.EventSendPT, now)
 	}
+}
+
+// forwardComfort relays comfort noise, and remembers it for keepAlive.
+func (s *Session) forwardComfort(from *Session, p *packet, now int64) {
+	s.hush = append(s.hush[:0], p.payload()[:min(len(p.payload()), cap(s.hush))]...)
+	if s.repacking {
+		s.repackBetween(from, p, comfortNoise, now)
+		return
+	}
+	s.forward(from, p, comfortNoise, now)
 }
 
 // keptBehind is how far behind a keep-alive's timestamp lies: the source's next
@@ -256,6 +267,12 @@ func (s *Session) keepAlive(now int64) {
 		s.stamp(now, s.frame)
 	}
 	s.seq++
+	if n := len(s.hush); n > 0 && s.from != nil && s.terms.Comfort { // it is still silent, and sounds so
+		whole := s.shard.out[:headerSize+n]
+		copy(whole[headerSize:], s.hush)
+		s.send(outHeader{pt: comfortNoise, seq: s.seq, ts: s.ts, ssrc: s.ssrc}, whole, now)
+		return
+	}
 	s.send(outHeader{pt: s.terms.SendPT, seq: s.seq, ts: s.ts, ssrc: s.ssrc}, s.fill(now), now)
 }
 

@@ -162,6 +162,9 @@ func (s *Session) apply(p Params, now int64) {
 		s.firstReport(now)
 	}
 	s.terms, s.agreed, s.quiet = p, true, quiet
+	if p.Comfort && s.hush == nil {
+		s.hush = make([]byte, 0, 1+comfortOrder)
+	}
 	s.ear.speaks(p.Codec)
 	s.mouth.speaks(p.Codec)
 	if s.taped == nil && p.Codec == G722 {

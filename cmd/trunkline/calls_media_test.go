@@ -126,3 +126,34 @@ func TestCallWithoutSoundIsRefused(t *testing.T) {
 		}
 	})
 }
+
+// Comfort noise (RFC 3389) is offered to whoever is to hear a caller who does it.
+func TestComfortNoiseIsOfferedOn(t *testing.T) {
+	for _, does := range []bool{false, true} {
+		act(t, supportTeam+queueFlow, func(s *story) {
+			ann := s.agent("ann", annTone, simphone.Ring().Answer())
+			if does {
+				s.carrier.Behave(func(h *simphone.Habits) {
+					h.SDP = func(b []byte) []byte {
+						return regexp.MustCompile(`(?m)^(m=audio .*)\r\n`).ReplaceAll(b, []byte("$1 13\r\n"))
+					}
+				})
+			}
+			c := s.dial()
+			a := s.gets(ann)
+			s.hear(c, annTone)
+			if got := strings.Contains(string(answerTo(s.carrier).Body), "a=rtpmap:13 CN/8000"); got != does {
+				t.Errorf("our answer: got comfort noise %v, want %v", got, does)
+			}
+			offered := false
+			for _, m := range ann.Messages() {
+				offered = offered || !m.Out && m.Method == "INVITE" && strings.Contains(string(m.Body), "a=rtpmap:13 CN/8000")
+			}
+			if offered != does {
+				t.Errorf("our offer to the agent: got comfort noise %v, want %v", offered, does)
+			}
+			s.bye(c)
+			s.ended(a)
+		})
+	}
+}
