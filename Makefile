@@ -43,7 +43,7 @@ check: compiler ## the fast gate: format, vet, staticcheck, the house's shape, u
 	$(GO) test -race -skip '^TestBinary' ./...
 
 bench: ## run the benchmarks (docs/performance.md says what the figures mean)
-	$(GO) test -count=1 -run '^TestSoundUnderBadNetworks$$' -v ./internal/bench
+	$(GO) test -count=1 -run '^Test(Sound|Digits)UnderBadNetworks$$' -v ./internal/bench
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 30m ./...
 
 fuzz: ## run every fuzz target for FUZZTIME each (default 20s)

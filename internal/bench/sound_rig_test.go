@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -43,14 +44,10 @@ func pass(t *testing.T, said, back []ear.Packet, far ear.Law) (got passage) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		n := simnet.New(simnet.Latency(0))
-		quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-		e, err := media.New(media.Config{PortMin: 20000, PortMax: 20100, Shards: 1, Network: n, Emit: func(media.Event) {}, Log: quiet})
-		if err != nil {
-			t.Fatal(err)
-		}
+		e := openEngine(t, n)
 		defer e.Close()
 		sealed := make(chan recorder.Sealed, 1)
-		tapes, _, err := recorder.Open(recorder.Config{Dir: dir, Log: quiet, Emit: func(e recorder.Event) { sealed <- e.(recorder.Sealed) }})
+		tapes, _, err := recorder.Open(recorder.Config{Dir: dir, Log: quiet(), Emit: func(e recorder.Event) { sealed <- e.(recorder.Sealed) }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,6 +81,17 @@ func pass(t *testing.T, said, back []ear.Packet, far ear.Law) (got passage) {
 	return got
 }
 
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+func openEngine(t *testing.T, n *simnet.Net) *media.Engine {
+	t.Helper()
+	e, err := media.New(media.Config{PortMin: 20000, PortMax: 20100, Shards: 1, Network: n, Emit: func(media.Event) {}, Log: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
 // party is a phone at the end of one leg.
 type party struct {
 	conn    net.PacketConn
@@ -91,6 +99,7 @@ type party struct {
 	to      *net.UDPAddr
 	began   time.Time
 	got     []ear.Packet
+	raw     [][]byte // what was no sound
 }
 
 func openParty(t *testing.T, n *simnet.Net, b *media.Bridge, host byte, law ear.Law) *party {
@@ -103,7 +112,7 @@ func openParty(t *testing.T, n *simnet.Net, b *media.Bridge, host byte, law ear.
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Answer(fmt.Appendf(nil, "v=0\r\no=- 1 1 IN IP4 10.0.1.%d\r\ns=-\r\nc=IN IP4 10.0.1.%d\r\nt=0 0\r\nm=audio 4000 RTP/AVP %d\r\n", host, host, law)); err != nil {
+	if _, err := s.Answer(fmt.Appendf(nil, "v=0\r\no=- 1 1 IN IP4 10.0.1.%d\r\ns=-\r\nc=IN IP4 10.0.1.%d\r\nt=0 0\r\nm=audio 4000 RTP/AVP %d %d\r\na=rtpmap:%d telephone-event/8000\r\n", host, host, law, events, events)); err != nil {
 		t.Fatal(err)
 	}
 	p := &party{conn: conn, session: s, to: net.UDPAddrFromAddrPort(s.Stats().Local)}
@@ -120,6 +129,8 @@ func (p *party) listen() {
 		}
 		if q, ok := ear.Parse(b[:n], time.Since(p.began)); ok {
 			p.got = append(p.got, q)
+		} else {
+			p.raw = append(p.raw, slices.Clone(b[:n]))
 		}
 	}
 }
