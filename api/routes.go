@@ -186,7 +186,7 @@ func (s *Server) cards(r *http.Request) ([]Card, error) {
 	}
 	out := []Card{}
 	for _, record := range merge(live, kept, most) {
-		out = append(out, CardOf(record, status.At))
+		out = append(out, s.cardOf(record, status.At))
 	}
 	return out, nil
 }

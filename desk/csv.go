@@ -102,6 +102,7 @@ func ReadCSV(text []byte, country string, as Columns) (rows []Row, columns Colum
 		return nil, nil, nil, fmt.Errorf("%w: its first line must name the columns, such as name,number", ErrCSV)
 	}
 	in := importer{country: country, header: slices.Clone(head), ids: map[ContactID]int{}}
+	in.rows = make([]Row, 0, min(bytes.Count(text, []byte("\n")), 1<<17))
 	columns, err = in.plan(as)
 	if err != nil {
 		return nil, columns, nil, err

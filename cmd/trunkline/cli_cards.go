@@ -10,6 +10,7 @@ import (
 
 	"trunkline/api"
 	"trunkline/call"
+	"trunkline/desk"
 )
 
 // showCards writes a line for each call.
@@ -83,6 +84,12 @@ func showCard(w io.Writer, c api.Card, zone *time.Location) error {
 	if c.Contact != "" {
 		t.row("contact", string(c.Contact))
 	}
+	if len(c.Tags) > 0 {
+		t.row("tags", strings.Join(c.Tags, ", "))
+	}
+	for _, n := range c.Notes {
+		t.row("note", noteText(n, zone))
+	}
 	if text := encrypted(c.SRTP); text != "" {
 		t.row("srtp", text)
 	}
@@ -127,6 +134,11 @@ func showCard(w io.Writer, c api.Card, zone *time.Location) error {
 		}
 	}
 	return nil
+}
+
+// noteText is a note in a line.
+func noteText(n desk.Note, zone *time.Location) string {
+	return n.At.In(zone).Format(time.DateTime) + " " + cmp.Or(n.By, "-") + ": " + strings.ReplaceAll(n.Text, "\n", " / ")
 }
 
 // encrypted names the legs of a call whose sound is encrypted, and with what.

@@ -82,7 +82,7 @@ func showContact(w io.Writer, c api.Contact, zone *time.Location) error {
 	row("made", c.Made.In(zone).Format(time.DateTime))
 	row("merged", strings.Join(c.Merged, ", "))
 	for _, n := range c.Notes {
-		row("note", n.At.In(zone).Format(time.DateTime)+" "+cmp.Or(n.By, "-")+": "+strings.ReplaceAll(n.Text, "\n", " / "))
+		row("note", noteText(n, zone))
 	}
 	return t.end()
 }
