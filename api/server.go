@@ -45,6 +45,8 @@ type Config struct {
 	// Erase deletes what is kept of a contact whose deletion was begun; it goes
 	// on when ctx ends first.
 	Erase func(context.Context, call.Erasure) (calls int, err error)
+	// FactsBetween hands over the facts of a time, in order, until take's error.
+	FactsBetween func(from, to time.Time, take func(call.Fact) error) error
 	// Country is that whose numbers are written without a plus.
 	Country func() string
 	// Callbacks gives those that pass a filter, newest first; Callback one of them, or call.ErrNoCallback.

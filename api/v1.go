@@ -74,6 +74,7 @@ func (s *Server) v1(known func(*http.Request) (who, bool)) (http.Handler, huma.A
 	s.orderRoutes(api)
 	s.agentRoutes(api)
 	s.contactRoutes(api)
+	s.reportRoutes(api)
 	s.houseRoutes(api)
 	s.recordingRoutes(api)
 	s.transcriptRoutes(api)

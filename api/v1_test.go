@@ -89,7 +89,19 @@ func newHouse(t *testing.T) *house {
 			h.erased = append(h.erased, e.Contact)
 			return 1, h.eraseErr
 		},
-		Country:     func() string { return "US" },
+		Country: func() string { return "US" },
+		FactsBetween: func(from, to time.Time, take func(call.Fact) error) error {
+			for i, kind := range []call.FactKind{call.FactQueued, call.FactConnected, call.FactEnded} {
+				f := call.Fact{Kind: kind, At: from.Add(time.Duration(i*10) * time.Second), Call: "C", Team: "support", Ending: &call.Ending{By: call.ByCaller}}
+				if kind == call.FactConnected {
+					f.Agent = "ann"
+				}
+				if err := take(f); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
 		Card:        func(id call.ID) (call.Record, bool, error) { return one, id == older, nil },
 		Ladder:      func(string) (flight.Call, bool) { return flight.Call{ID: string(older)}, true },
 		Transcripts: h,

@@ -127,6 +127,10 @@ func (p *switchProcess) server() *api.Server {
 		},
 		Erase:   h.erase,
 		Country: func() string { return h.config().Country },
+		FactsBetween: func(from, to time.Time, take func(call.Fact) error) error {
+			h.written()
+			return h.store.FactsBetween(from, to, take)
+		},
 		Callbacks: func(f store.CallbackFilter) ([]routing.Callback, error) {
 			h.written()
 			return h.store.Callbacks(f)

@@ -32,6 +32,7 @@ type Store interface {
 	Scrub(ctx context.Context) error
 	Erase(ctx context.Context, e call.Erasure, before func(call.Record) error) (calls int, err error)
 	Facts(after uint64, max int) ([]call.Fact, error)
+	FactsBetween(from, to time.Time, take func(call.Fact) error) error
 	Callback(id routing.CallbackID) (routing.Callback, error)
 	Callbacks(f store.CallbackFilter) ([]routing.Callback, error)
 	Close() error
@@ -59,6 +60,7 @@ func Run(t *testing.T, open Opener) {
 		{"ContactsThatAreGoneStayGone", goneContacts},
 		{"AContactsCallsAreErased", erases},
 		{"RecordsCanBeSearched", searches},
+		{"FactsOfATimeComeInOrder", factsBetween},
 		{"ASearchEndsInTime", searchesInTime},
 		{"CallbacksPendingAreLoadedAndThoseDoneAreFound", callbacks},
 		{"MessagesAreReplacedAndDropped", messages},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -243,5 +244,24 @@ func searchesInTime(t *testing.T, open Opener) {
 	}
 	if found != 1 || pages < 2 {
 		t.Errorf("got %d records on %d pages, want the one, late", found, pages)
+	}
+}
+
+// factsBetween: those of a time, over months.
+func factsBetween(t *testing.T, open Opener) {
+	s := open(t, t.TempDir())
+	defer mustClose(t, s)
+	for i := range 100 {
+		s.Append(fact(uint64(i+1), noon.Add(time.Duration(i)*24*time.Hour)))
+	}
+	mustSync(t, s)
+	var got []uint64
+	err := s.FactsBetween(noon.Add(20*24*time.Hour), noon.Add(80*24*time.Hour), func(f call.Fact) error { got = append(got, f.Seq); return nil })
+	if err != nil || len(got) != 60 || got[0] != 21 || got[59] != 80 || !slices.IsSorted(got) {
+		t.Errorf("got %v, %v, want 21 to 80", got, err)
+	}
+	enough := errors.New("enough")
+	if err := s.FactsBetween(noon, noon.AddDate(1, 0, 0), func(call.Fact) error { return enough }); !errors.Is(err, enough) {
+		t.Errorf("got %v, want take's error", err)
 	}
 }
