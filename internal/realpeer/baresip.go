@@ -31,7 +31,16 @@ type PhoneConfig struct {
 	Transport string  // "udp" or "tcp"; empty: udp. linphone: udp only
 	MediaEnc  string  // baresip's mediaenc: "srtp" (RTP/AVP with keys), "srtp-mand" (RTP/SAVP); empty: plain RTP
 	Hz        float64 // the tone it says
+	Wide      bool    // baresip: it speaks G.722 alone, and its tone has 16 kHz
 	Says      string  // a WAV file, mono of 8 kHz, that it says instead
+}
+
+// rate is that of what it says and hears, in Hz.
+func (c *PhoneConfig) rate() int {
+	if c.Wide {
+		return 16000
+	}
+	return 8000
 }
 
 // toneSeconds is how long a phone can say its tone.
@@ -52,7 +61,7 @@ func (c *PhoneConfig) prepare() error {
 	}
 	said := filepath.Join(c.Dir, "tone.wav")
 	if c.Says == "" {
-		return writeTone(said, c.Hz, toneSeconds)
+		return writeTone(said, c.rate(), c.Hz, toneSeconds)
 	}
 	speech, err := os.ReadFile(c.Says)
 	if err != nil {
@@ -155,8 +164,8 @@ call_max_calls 4
 audio_player aubridge,sink
 audio_source aufile,%[5]s/tone.wav
 audio_alert aubridge,alert
-ausrc_srate 8000
-auplay_srate 8000
+ausrc_srate %[8]d
+auplay_srate %[8]d
 ausrc_channels 1
 auplay_channels 1
 audio_txmode thread
@@ -167,6 +176,7 @@ jitter_buffer_delay 2-5
 rtp_timeout 0
 module_path /usr/lib/baresip/modules
 module g711.so
+module g722.so
 module srtp.so
 module aubridge.so
 module aufile.so
@@ -179,13 +189,17 @@ ringback_disabled yes
 module_app ctrl_tcp.so
 ctrl_tcp_listen %[1]s:%[3]d
 snd_path %[5]s
-`, cfg.IP, sip, ctrl, firstPort, cfg.Dir, lastPort, cfg.Transport)
+`, cfg.IP, sip, ctrl, firstPort, cfg.Dir, lastPort, cfg.Transport, cfg.rate())
 	interval := 0
 	if cfg.Register {
 		interval = 60
 	}
+	codecs := "pcmu/8000/1,pcma/8000/1"
+	if cfg.Wide {
+		codecs = "g722/16000/1"
+	}
 	account := fmt.Sprintf("<sip:%s@%s;transport=%s>;auth_user=%s;auth_pass=%s;answermode=manual;regint=%d;"+
-		"audio_codecs=pcmu/8000/1,pcma/8000/1;dtmfmode=rtpevent;sipnat=none\n", cfg.User, cfg.Registrar, cfg.Transport, cfg.User, cfg.Password, interval)
+		"audio_codecs=%s;dtmfmode=rtpevent;sipnat=none\n", cfg.User, cfg.Registrar, cfg.Transport, cfg.User, cfg.Password, interval, codecs)
 	if cfg.MediaEnc != "" {
 		account = strings.TrimSuffix(account, "\n") + ";mediaenc=" + cfg.MediaEnc + "\n"
 	}

@@ -107,9 +107,9 @@ func ReadWAV(file string, channel int) (Recording, error) {
 	return rec, fmt.Errorf("%s: %w", file, errors.New("no data for that channel"))
 }
 
-// writeTone writes a mono PCM16 file at 8 kHz with a sine at -10 dBFS.
-func writeTone(file string, hz, seconds float64) error {
-	n := int(seconds * 8000)
+// writeTone writes a mono PCM16 file of a rate with a sine at -10 dBFS.
+func writeTone(file string, rate int, hz, seconds float64) error {
+	n := int(seconds * float64(rate))
 	b := make([]byte, 44, 44+2*n)
 	copy(b, "RIFF")
 	binary.LittleEndian.PutUint32(b[4:], uint32(36+2*n))
@@ -117,14 +117,14 @@ func writeTone(file string, hz, seconds float64) error {
 	binary.LittleEndian.PutUint32(b[16:], 16)
 	binary.LittleEndian.PutUint16(b[20:], 1)
 	binary.LittleEndian.PutUint16(b[22:], 1)
-	binary.LittleEndian.PutUint32(b[24:], 8000)
-	binary.LittleEndian.PutUint32(b[28:], 16000)
+	binary.LittleEndian.PutUint32(b[24:], uint32(rate))
+	binary.LittleEndian.PutUint32(b[28:], uint32(2*rate))
 	binary.LittleEndian.PutUint16(b[32:], 2)
 	binary.LittleEndian.PutUint16(b[34:], 16)
 	copy(b[36:], "data")
 	binary.LittleEndian.PutUint32(b[40:], uint32(2*n))
 	for i := range n {
-		v := 32767 * math.Pow(10, -0.5) * math.Sin(2*math.Pi*hz*float64(i)/8000)
+		v := 32767 * math.Pow(10, -0.5) * math.Sin(2*math.Pi*hz*float64(i)/float64(rate))
 		b = binary.LittleEndian.AppendUint16(b, uint16(int16(math.Round(v))))
 	}
 	return os.WriteFile(file, b, 0o644)
