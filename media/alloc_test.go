@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/pion/rtp"
+
+	"trunkline/internal/raced"
 )
 
 // silentTap takes sound and does nothing.
@@ -238,8 +240,9 @@ func TestPacketPathDoesNotAllocate(t *testing.T) {
 				do()
 			}
 			sent := w.sent
-			if got := testing.AllocsPerRun(200, do); got != 0 {
-				t.Errorf("got %v allocations a packet, want 0", got)
+			most := raced.Or(1.0, 0) // the race detector has a sync.Pool (of SRTP's HMACs) lose what it is given
+			if got := testing.AllocsPerRun(200, do); got > most {
+				t.Errorf("got %v allocations a packet, want %v", got, most)
 			}
 			if quiet := path.name == "stranger" || path.name == "forged SRTP" || path.name == "garbage"; !quiet && w.sent-sent < 190 {
 				t.Errorf("got %d packets sent of 200, want the path taken", w.sent-sent)

@@ -2,7 +2,6 @@ package media
 
 import (
 	"fmt"
-	"net/netip"
 	"testing"
 	"time"
 )
@@ -14,7 +13,7 @@ func widely(t *testing.T, test func(*rig)) {
 	t.Run("bubble", func(t *testing.T) { inBubbleWith(t, all, test) })
 	t.Run("kernel", func(t *testing.T) {
 		t.Parallel()
-		test(newRig(t, all, loopback{}, nil, netip.MustParseAddr("127.0.0.1")))
+		onKernel(t, all, test)
 	})
 }
 

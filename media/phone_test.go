@@ -42,8 +42,7 @@ func onBothSeams(t *testing.T, test func(*rig)) {
 	t.Run("bubble", func(t *testing.T) { inBubble(t, test) })
 	t.Run("kernel", func(t *testing.T) {
 		t.Parallel()
-		r := newRig(t, Config{}, loopback{}, nil, netip.MustParseAddr("127.0.0.1"))
-		test(r)
+		onKernel(t, Config{}, test)
 	})
 }
 

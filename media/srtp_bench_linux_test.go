@@ -3,6 +3,7 @@ package media
 import (
 	"net"
 	"net/netip"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -110,7 +111,8 @@ func (s *shard) cpu() time.Duration {
 	spent := make(chan time.Duration)
 	s.post(func(int64) {
 		var r syscall.Rusage
-		const thread = 1 // RUSAGE_THREAD
+		runtime.LockOSThread() // for good: what it spends is counted by thread
+		const thread = 1       // RUSAGE_THREAD
 		_ = syscall.Getrusage(thread, &r)
 		spent <- time.Duration(r.Utime.Nano() + r.Stime.Nano())
 	})

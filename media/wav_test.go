@@ -11,6 +11,7 @@ import (
 	"testing/iotest"
 	"time"
 
+	"trunkline/internal/raced"
 	"trunkline/internal/tone"
 )
 
@@ -110,6 +111,7 @@ func encodeAll(encode func(int16) byte, pcm []int16) []byte {
 }
 
 func TestWAVOfEveryKindIsHeard(t *testing.T) {
+	t.Parallel()
 	at8 := sine(8000, 1000, time.Second)
 	silent := make([]int16, len(at8))
 	for name, c := range map[string]struct {
@@ -187,8 +189,9 @@ func TestSamplesAt8kHzAreTakenAsTheyAre(t *testing.T) {
 }
 
 func TestResamplingIsFlatInTheSpeechBandAndDoesNotAlias(t *testing.T) {
+	t.Parallel()
 	for _, rate := range []int{11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000} {
-		for _, hz := range []float64{200, 440, 1000, 2000, 3000, 3400} {
+		for _, hz := range raced.Or([]float64{200, 3400}, []float64{200, 440, 1000, 2000, 3000, 3400}) {
 			pcm := mustReadWAV(t, wavFile{rate: rate, data: pcm16(sine(rate, hz, time.Second))}.bytes())
 			if got := tone.Level(pcm[400:7600], SampleRate, hz); math.Abs(got+10) > 0.15 {
 				t.Errorf("%d Hz: got %.2f dBFS of %v Hz, want -10", rate, got, hz)
@@ -197,7 +200,7 @@ func TestResamplingIsFlatInTheSpeechBandAndDoesNotAlias(t *testing.T) {
 				t.Errorf("%d Hz: got %.1f dBFS beside %v Hz, want less than -72", rate, got, hz)
 			}
 		}
-		for _, hz := range []float64{4600, 5000, 7000, 7900, 9000, 12000, 15000, 21000, 40000} {
+		for _, hz := range raced.Or([]float64{4600, 15000}, []float64{4600, 5000, 7000, 7900, 9000, 12000, 15000, 21000, 40000}) {
 			if hz > float64(rate)*0.48 {
 				continue
 			}
