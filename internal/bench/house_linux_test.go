@@ -77,9 +77,10 @@ func (r *talking) bring() (carrier, phone uint16, err error) {
 		for range 3000 {
 			time.Sleep(2 * time.Millisecond)
 			_, c, _, f := r.Progress()
-			if c > connected {
-				carrier, phone = r.Ports(begun)
-				return carrier, phone, nil
+			if c > connected { // the phone's ACK may be there before the carrier's 200
+				if carrier, phone = r.Ports(begun); carrier != 0 && phone != 0 {
+					return carrier, phone, nil
+				}
 			}
 			if f > failed {
 				break
@@ -93,8 +94,9 @@ func (r *talking) bring() (carrier, phone uint16, err error) {
 // warm lets the switch know who speaks, and measures its memory then.
 func (r *talking) warm(w *way) {
 	idle := r.sw.statusKiB("VmRSS:")
-	r.send(w, 2*time.Second, impairment{})
+	r.send(w, 6*time.Second, impairment{})
 	r.kib += (r.sw.statusKiB("VmRSS:") - idle) / float64(len(w.to)/2)
+	r.sw.tb.Logf("%.1f KiB a call", r.kib)
 }
 
 // churn begins calls that end as soon as they are answered, so many a second,

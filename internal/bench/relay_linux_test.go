@@ -136,14 +136,18 @@ func report(b *testing.B, what string, bare, ours figures) {
 // more about the machine than about us; then it is told, not judged.
 const noisy = 50
 
-// judge fails the benchmark for a bar that is missed.
-func judge(b *testing.B, what string, bare, ours figures, most float64, p99 time.Duration) {
-	if ours.lost() > 0 || ours.disordered > 0 {
-		b.Errorf("%s: got %d lost and %d out of order, want none", what, ours.lost(), ours.disordered)
+// judge fails the benchmark for a bar that is missed, and says whether the
+// machine let it.
+func judge(b *testing.B, what string, bare, ours figures, most float64, p99 time.Duration) bool {
+	if ours.disordered > 0 {
+		b.Errorf("%s: got %d out of order, want none", what, ours.disordered)
 	}
 	if late := ours.late + bare.late; late > noisy*(ours.seconds+bare.seconds) {
-		b.Logf("%s: the machine was busy (%d ms late): its figures of time mean little", what, late)
-		return
+		b.Logf("%s: the machine was busy (%d ms late): its figures mean little; %d lost", what, late, ours.lost())
+		return false
+	}
+	if ours.lost() > 0 {
+		b.Errorf("%s: got %d lost, want none", what, ours.lost())
 	}
 	if r := ratio(bare, ours); r > most {
 		b.Errorf("%s: got %.2f times the bare relay's CPU, want at most %.1f", what, r, most)
@@ -151,6 +155,7 @@ func judge(b *testing.B, what string, bare, ours figures, most float64, p99 time
 	if p99 > 0 && ours.p99 > p99 {
 		b.Errorf("%s: got p99 %v, want at most %v", what, ours.p99, p99)
 	}
+	return true
 }
 
 const turn = 4 * time.Second
@@ -181,8 +186,7 @@ func BenchmarkRelay500(b *testing.B) {
 	done, failed := churned()
 	b.ReportMetric(float64(y.p99.Microseconds()), "churn-p99-us")
 	b.ReportMetric(float64(y.lost()), "churn-lost")
-	judge(b, "while calls come and go", x, y, 1e9, 5*time.Millisecond)
-	if failed > 0 || done == 0 {
+	if quiet := judge(b, "while calls come and go", x, y, 1e9, 5*time.Millisecond); quiet && failed > 0 || done == 0 {
 		b.Errorf("got %d calls come and gone and %d failed, want none of them", done, failed)
 	}
 	b.ReportMetric(float64(done), "churn-calls")

@@ -93,6 +93,8 @@ func (s *streams) speak(payload, expect func(i int) []byte) {
 	s.Payload, s.Expect = payload, expect
 	for i := range s.fds {
 		s.payload = append(s.payload, payload(i))
+	}
+	for i := range s.fds {
 		s.expect = append(s.expect, expect(i))
 	}
 }
