@@ -259,6 +259,13 @@ func (s *Switchboard) DeleteContact(ctx context.Context, id desk.ContactID, by s
 		for _, n := range e.Numbers {
 			s.promise(routing.CallbackGone{Number: string(n)})
 		}
+		for id, m := range s.messages { // their sound goes with the calls
+			if e.Names(m.Contact, m.Caller) {
+				delete(s.messages, id)
+				s.append(MessageDropped{id})
+				s.lamps(m.Box)
+			}
+		}
 		s.fact(Fact{Kind: FactContactDeleted, Contact: c.ID, Reason: "by " + by})
 		return c, nil
 	})

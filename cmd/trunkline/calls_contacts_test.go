@@ -402,3 +402,33 @@ func TestContactsOfAnonymousCallersGoAfterTheirTime(t *testing.T) {
 		}
 	})
 }
+
+// Voicemail messages of a deleted contact go with it.
+func TestADeletedContactsMessagesGo(t *testing.T) {
+	live(t, voicemailFlow, func(s *story) {
+		dir := s.house.config().Data()
+		s.muteCustomer = true
+		c := s.dial()
+		s.answered(c)
+		time.Sleep(20 * time.Second)
+		s.bye(c)
+		time.Sleep(3 * time.Second)
+		id := s.card().Contact
+		if all := s.messages(); len(all) != 1 || all[0].Contact != id || len(wavs(t, dir)) != 1 {
+			t.Fatalf("before: got %+v, want one message of the contact", all)
+		}
+		e, err := s.house.board.DeleteContact(s.within(time.Second), id, "the test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.house.erase(s.within(10*time.Second), e); err != nil {
+			t.Fatal(err)
+		}
+		if all := s.messages(); len(all) > 0 || len(wavs(t, dir)) > 0 {
+			t.Errorf("messages: got %+v and %v, want none", all, wavs(t, dir))
+		}
+		if got := left(t, dir, customer); len(got) > 0 {
+			t.Errorf("the number is left in %v", got)
+		}
+	})
+}
