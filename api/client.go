@@ -86,6 +86,15 @@ func (c *Client) SetAgent(ctx context.Context, name string, active bool, reason 
 	return a, c.do(ctx, http.MethodPost, "/agents/"+url.PathEscape(name)+"/status", agentStatus{&active, reason}, &a)
 }
 
+// SetQueue closes a team's queue to new callers, or opens it.
+func (c *Client) SetQueue(ctx context.Context, team string, closed bool) error {
+	verb := "open"
+	if closed {
+		verb = "close"
+	}
+	return c.do(ctx, http.MethodPost, "/v1/teams/"+url.PathEscape(team)+"/"+verb, nil, nil)
+}
+
 // Unban has the bans of an address ended.
 func (c *Client) Unban(ctx context.Context, address string) (u Unbanned, err error) {
 	return u, c.do(ctx, http.MethodDelete, "/bans/"+url.PathEscape(address), nil, &u)

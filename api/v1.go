@@ -72,6 +72,7 @@ func (s *Server) v1(known func(*http.Request) (who, bool)) (http.Handler, huma.A
 	})
 	s.callRoutes(api)
 	s.orderRoutes(api)
+	s.queueRoutes(api)
 	s.agentRoutes(api)
 	s.contactRoutes(api)
 	s.reportRoutes(api)
@@ -178,6 +179,7 @@ func orderError(err error) error {
 		{call.ErrNoAgent, http.StatusNotFound, "GET /v1/agents lists them"},
 		{call.ErrNoMessage, http.StatusNotFound, "GET /v1/voicemail lists them"},
 		{call.ErrNoCallback, http.StatusNotFound, "GET /v1/callbacks lists them"},
+		{call.ErrNoTeam, http.StatusNotFound, "GET /v1/teams lists them"},
 		{call.ErrNotInCall, http.StatusForbidden, "an order is given by who is in the call"},
 		{call.ErrNotAllowed, http.StatusForbidden, ""},
 		{call.ErrNotNow, http.StatusConflict, ""},

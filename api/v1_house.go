@@ -40,11 +40,9 @@ type AgentPath struct {
 
 // Team is one team, with its line of waiting calls.
 type Team struct {
-	ID             string   `json:"id"`
-	Agents         []string `json:"agents"`
-	Waiting        int      `json:"waiting"`
-	LongestSeconds float64  `json:"longest_seconds"`
-	Present        int      `json:"present"`
+	ID     string   `json:"id"`
+	Agents []string `json:"agents"`
+	QueueFields
 }
 
 func (s *Server) agentRoutes(api huma.API) {
@@ -79,7 +77,13 @@ func (s *Server) agentRoutes(api huma.API) {
 			case len(b.Reason) > maxReason || !utf8.ValidString(b.Reason) || strings.ContainsFunc(b.Reason, unprintable):
 				return nil, bad("the reason is one line of at most " + strconv.Itoa(maxReason) + " bytes")
 			}
-			if err := s.cfg.Board.SetAgent(ctx, routing.AgentID(in.ID), in.Body.Active, in.Body.Reason); err != nil {
+			set := s.cfg.Board.SetAgent
+			if asks := asker(ctx); asks.agent != in.ID { // somebody else's act is told
+				set = func(ctx context.Context, agent routing.AgentID, active bool, reason string) error {
+					return s.cfg.Board.OrderAgent(ctx, agent, active, reason, asks.name)
+				}
+			}
+			if err := set(ctx, routing.AgentID(in.ID), in.Body.Active, in.Body.Reason); err != nil {
 				return nil, err
 			}
 			a, err := s.agentNow(ctx, in.ID)
@@ -201,7 +205,7 @@ func (s *Server) houseRoutes(api huma.API) {
 func teamsOf(s Status) []Team {
 	all := []Team{}
 	for _, q := range s.Queues {
-		t := Team{ID: q.Team, Agents: []string{}, Waiting: q.Waiting, LongestSeconds: q.LongestSeconds, Present: q.Present}
+		t := Team{ID: q.Team, Agents: []string{}, QueueFields: q.QueueFields}
 		for _, a := range s.Agents {
 			for _, team := range a.Teams {
 				if team == q.Team {

@@ -87,10 +87,8 @@ type Phone struct {
 
 // Queue is one team's line of waiting calls.
 type Queue struct {
-	Team           string  `json:"team"`
-	Waiting        int     `json:"waiting"`
-	LongestSeconds float64 `json:"longest_seconds"`
-	Present        int     `json:"present"`
+	Team string `json:"team"`
+	QueueFields
 }
 
 // Call is one call in progress.
@@ -236,7 +234,7 @@ func statusView(s call.Status, version string) Status {
 		out.Agents = append(out.Agents, agentView(a))
 	}
 	for _, q := range s.Queues {
-		out.Queues = append(out.Queues, Queue{Team: string(q.Team), Waiting: q.Waiting, LongestSeconds: q.Longest.Seconds(), Present: q.Present})
+		out.Queues = append(out.Queues, Queue{Team: string(q.Team), QueueFields: queueFields(q)})
 	}
 	for _, c := range s.Calls {
 		out.Calls = append(out.Calls, Call{

@@ -220,10 +220,16 @@ func (s *Switchboard) queues(now time.Time, agents []AgentStatus) []QueueStatus 
 		at[t.ID] = len(out)
 		out = append(out, QueueStatus{Team: t.ID, Name: s.teamName(t.ID)})
 	}
+	for _, t := range s.brain.router.Teams() {
+		if i, ok := at[t.ID]; ok {
+			out[i].Present, out[i].Closed, out[i].Wait, out[i].Confidence = t.Present, t.Closed, t.Wait, t.Confidence
+			out[i].Today, out[i].Agents = s.teamDay(t.ID), map[string]int{}
+		}
+	}
 	for _, a := range agents {
 		for _, t := range a.Teams {
-			if i, ok := at[t]; ok && a.Status == routing.StatusActive && len(a.Phones) > 0 {
-				out[i].Present++
+			if i, ok := at[t]; ok {
+				out[i].Agents[a.does()]++
 			}
 		}
 	}

@@ -77,3 +77,21 @@ func (s *Switchboard) teamDay(team routing.TeamID) TeamDay {
 	}
 	return TeamDay{Team: team, Day: day}
 }
+
+// does is what an agent does now, for the figures: the first of these that is
+// true.
+func (a AgentStatus) does() string {
+	switch {
+	case a.Off:
+		return "off_duty"
+	case a.Status == routing.StatusAway && !a.Until.IsZero():
+		return "wrap_up"
+	case a.Status == routing.StatusAway:
+		return "away"
+	case len(a.Open) > 0:
+		return "busy"
+	case a.AgentView.Available:
+		return "available"
+	}
+	return "offline"
+}

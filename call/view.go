@@ -54,6 +54,12 @@ type QueueStatus struct {
 	Waiting int            `json:"waiting"`
 	Longest time.Duration  `json:"longest"` // of the calls that wait now
 	Present int            `json:"present"` // agents who could be offered a call now or after their calls
+
+	Closed     bool           `json:"closed,omitempty"` // to new callers
+	Agents     map[string]int `json:"agents,omitempty"` // by state: available, busy, wrap_up, away, off_duty, offline
+	Today      TeamDay        `json:"today"`
+	Wait       time.Duration  `json:"wait,omitempty"` // of who came now; 0: nobody can tell
+	Confidence int            `json:"confidence,omitempty"`
 }
 
 // CallStatus is one call in progress.

@@ -32,6 +32,11 @@ var (
 	dRegistered    = desc("phones", "Live phones of agents, by how they are known.", "kind")
 	dWaiting       = desc("queue_waiting", "Callers who wait for a team now.", "team")
 	dLongest       = desc("queue_longest_wait_seconds", "How long the caller who came first to a team waits.", "team")
+	dClosed        = desc("queue_closed", "1 while a team's queue takes no new callers.", "team")
+	dTeamAgents    = desc("queue_agents", "Agents of a team, by what they do: available, busy, wrap_up, away, off_duty, offline.", "team", "state")
+	dToday         = desc("queue_today", "Callers of a team since midnight, by what became of them: answered, answered_in (within service_level), abandoned, abandoned_in, left.", "team", "fate")
+	dServiceLevel  = desc("queue_service_level", "Share of today's callers answered within service_level, of the answered, those who gave up after it and those led on.", "team")
+	dEstimate      = desc("queue_wait_estimate_seconds", "What a caller who came now would wait, while the last answered calls tell.", "team")
 	dPresent       = desc("queue_present", "Agents of a team who could be offered a call, now or after theirs.", "team")
 	dLegs          = desc("sip_legs", "SIP legs now.")
 	dTransactions  = desc("sip_transactions", "SIP server transactions now.")
@@ -141,6 +146,7 @@ func house(s call.Status, gauge gauges, total totals) {
 		gauge(dWaiting, float64(q.Waiting), string(q.Team))
 		gauge(dLongest, q.Longest.Seconds(), string(q.Team))
 		gauge(dPresent, float64(q.Present), string(q.Team))
+		queueDay(q, gauge)
 	}
 }
 
@@ -183,4 +189,28 @@ func bit(b bool) float64 {
 		return 1
 	}
 	return 0
+}
+
+// queueDay is how a team's day goes.
+func queueDay(q call.QueueStatus, gauge gauges) {
+	team := string(q.Team)
+	gauge(dClosed, bit(q.Closed), team)
+	for _, state := range []string{"available", "busy", "wrap_up", "away", "off_duty", "offline"} {
+		gauge(dTeamAgents, float64(q.Agents[state]), team, state)
+	}
+	for _, one := range []struct {
+		fate string
+		n    int
+	}{
+		{"answered", q.Today.Answered}, {"answered_in", q.Today.AnsweredIn},
+		{"abandoned", q.Today.Abandoned}, {"abandoned_in", q.Today.AbandonedIn}, {"left", q.Today.Left},
+	} {
+		gauge(dToday, float64(one.n), team, one.fate)
+	}
+	if level, ok := q.Today.ServiceLevel(); ok {
+		gauge(dServiceLevel, level, team)
+	}
+	if q.Confidence >= routing.ConfidentFrom {
+		gauge(dEstimate, q.Wait.Seconds(), team)
+	}
 }

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -110,6 +111,9 @@ func (w *world) isDue(cmds []Command) bool {
 	case StatusChanged:
 		return true
 	case Expired:
+		if slices.ContainsFunc(cmds[:len(cmds)-1], func(before Command) bool { return before == Command(c) }) {
+			return false // queued again, and its time is over again
+		}
 		known := w.model.works[c.Work]
 		return known != nil && (known.waits || known.rings != 0) && !known.Until.IsZero() && !known.Until.After(w.now)
 	case Stranded:

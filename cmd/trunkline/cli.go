@@ -32,6 +32,7 @@ type cli struct {
 	Ladder   ladderCmd   `cmd:"" help:"Draw what the legs of a recent call said: SIP, decisions, sound."`
 	Trunk    trunkCmd    `cmd:"" help:"Show how trunks are, or examine one: name, registration, and a call with sound out and back in."`
 	Agent    agentCmd    `cmd:"" help:"Set an agent active or away."`
+	Queue    queueCmd    `cmd:"" help:"Close a team's queue to new callers, or open it."`
 	Unban    unbanCmd    `cmd:"" help:"Hear a banned source again, before its ban ends by itself."`
 	Contacts contactsCmd `cmd:"" help:"Find, import, export, merge or delete contacts: who calls."`
 	Token    tokenCmd    `cmd:"" help:"Make, list or revoke tokens for the HTTP API."`

@@ -167,7 +167,7 @@ func queueRows(t *table, s api.Status) {
 		if q.Waiting > 0 {
 			waiting = fmt.Sprintf("%s waiting, the longest %s", count(q.Waiting, "call"), short(seconds(q.LongestSeconds)))
 		}
-		t.row(q.Team, waiting, count(q.Present, "agent")+" present")
+		t.row(q.Team, waiting, count(q.Present, "agent")+" present", queueDay(q))
 	}
 }
 

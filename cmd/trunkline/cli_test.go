@@ -38,7 +38,7 @@ func TestStatusIsShownAsTables(t *testing.T) {
 			{ID: "eve", Name: "Eve", Status: "active", Why: "no live phone"},
 			{ID: "fay", Name: "Fay", Status: "active", Why: "busy 3 s ago, held back until 14:02:41", Phones: []api.Phone{{URI: "sip:fay@10.0.0.6"}}},
 		},
-		Queues: []api.Queue{{Team: "support", Waiting: 3, LongestSeconds: 75.4, Present: 2}, {Team: "sales", Present: 1}},
+		Queues: []api.Queue{{Team: "support", QueueFields: api.QueueFields{Waiting: 3, LongestSeconds: 75.4, Present: 2, Answered: 12, Abandoned: 1}}, {Team: "sales", QueueFields: api.QueueFields{Present: 1, Closed: true}}},
 		Calls: []api.Call{
 			{ID: "01JDA0000000000000000000AA", Trunk: "acme", Caller: "+14155550111", Dialled: "+14155550100", State: "talk", Agent: "bob", Since: after(11200)},
 			{ID: "01JDA0000000000000000000BB", Trunk: "acme", Dialled: "+14155550100", State: "queue", Since: after(11330)},
