@@ -159,7 +159,7 @@ func (c *Client) Examine(ctx context.Context, q TrunkQuestion, tell func(TrunkFi
 
 // Explain asks where a call would go.
 func (c *Client) Explain(ctx context.Context, q Question) (e Explanation, err error) {
-	query := url.Values{"to": {q.To}, "from": {q.From}}
+	query := url.Values{"to": {q.To}, "from": {q.From}, "press": {q.Press}}
 	if !q.At.IsZero() {
 		query.Set("at", q.At.Format(time.RFC3339))
 	}

@@ -316,7 +316,7 @@ type trunkTestBody struct {
 
 func (s *Server) explain(r *http.Request) (Explanation, error) {
 	query := r.URL.Query()
-	q := Question{To: query.Get("to"), From: query.Get("from")}
+	q := Question{To: query.Get("to"), From: query.Get("from"), Press: query.Get("press")}
 	if q.To == "" {
 		return Explanation{}, bad("to is missing: add ?to= with the number dialled")
 	}

@@ -163,11 +163,12 @@ func (s *Server) houseRoutes(api huma.API) {
 		})
 	route(api, ScopeSupervisor, "GET /v1/explain", "Where a call would go now, and why",
 		func(ctx context.Context, in *struct {
-			To   string    `query:"to" required:"true" minLength:"1" maxLength:"64"`
-			From string    `query:"from" maxLength:"64"`
-			At   time.Time `query:"at"`
+			To    string    `query:"to" required:"true" minLength:"1" maxLength:"64"`
+			From  string    `query:"from" maxLength:"64"`
+			Press string    `query:"press" maxLength:"64" doc:"the keys that the caller presses in menus; without them every choice is shown"`
+			At    time.Time `query:"at"`
 		}) (*body[Explanation], error) {
-			e, err := s.cfg.Explain(ctx, Question{To: in.To, From: in.From, At: in.At})
+			e, err := s.cfg.Explain(ctx, Question{To: in.To, From: in.From, Press: in.Press, At: in.At})
 			return answerOf(e, err)
 		})
 	route(api, ScopeAdmin, "POST /v1/reload", "Read the configuration again",

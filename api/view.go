@@ -182,9 +182,10 @@ type Version struct {
 
 // Question asks where a call would go.
 type Question struct {
-	To   string    // number dialled, in any way of writing
-	From string    // caller; empty: anonymous
-	At   time.Time // zero: now
+	To    string    // number dialled, in any way of writing
+	From  string    // caller; empty: anonymous
+	Press string    // what the caller presses in menus; empty: all choices are shown
+	At    time.Time // zero: now
 }
 
 // Explanation says where a call would go and why, step by step.

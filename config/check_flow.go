@@ -48,7 +48,7 @@ func (r *reader) checkSteps(c *Config, key string, steps []Step, follows bool) {
 
 // leaves says why no step after this one is reached; empty: one is.
 func leaves(s *Step) string {
-	if s.goesOn() {
+	if s.GoesOn() {
 		return ""
 	}
 	switch s.Verb {
@@ -65,8 +65,8 @@ func leaves(s *Step) string {
 	return "leads elsewhere by every way: remove it, or leave one way out"
 }
 
-// goesOn tells whether the step after this one can be reached from it.
-func (s *Step) goesOn() bool {
+// GoesOn tells whether the step after this one can be reached from it.
+func (s *Step) GoesOn() bool {
 	switch s.Verb {
 	case Hangup, Goto:
 		return false
@@ -93,7 +93,7 @@ func (p Path) goesOn() bool {
 		return false
 	}
 	for i := range p.Steps {
-		if !p.Steps[i].goesOn() {
+		if !p.Steps[i].GoesOn() {
 			return false
 		}
 	}

@@ -62,7 +62,7 @@ func exit(steps []Step, out map[string]bool, end bool) bool {
 				return true
 			}
 		}
-		if !s.goesOn() {
+		if !s.GoesOn() {
 			return false
 		}
 	}

@@ -77,8 +77,8 @@ func (f *FlowRun) sounds(now time.Time, all []Sound) FlowPlay {
 	return FlowPlay{Sounds: out, Language: f.Language()}
 }
 
-// match is the path that the caller's or call's value leads to.
-func (f *FlowRun) match(m *MatchStep) FlowPath {
+// Match is the path that the caller's or call's value leads to.
+func (f *FlowRun) Match(m *MatchStep) FlowPath {
 	path, longest := m.Otherwise, -1
 	for _, c := range m.Cases {
 		for _, v := range c.Values {

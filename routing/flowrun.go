@@ -218,9 +218,9 @@ func (f *FlowRun) enter(now time.Time, out []FlowCommand, step FlowStep) (_ []Fl
 	case step.Hours != nil:
 		return f.take(out, step.Hours.At(now))
 	case step.Set != nil:
-		return f.set(now, out, step.Set), false
+		return append(out, FlowSet{Attributes: f.Set(now, step.Set.Attributes)}), false
 	case step.Match != nil:
-		return f.take(out, f.match(step.Match))
+		return f.take(out, f.Match(step.Match))
 	case step.Goto != "":
 		return f.take(out, FlowPath{Flow: step.Goto})
 	case step.Queue != nil:
@@ -266,18 +266,19 @@ func (f *FlowRun) follow(now time.Time, out []FlowCommand, p FlowPath) []FlowCom
 	return f.advance(now, out)
 }
 
-func (f *FlowRun) set(now time.Time, out []FlowCommand, s *SetStep) []FlowCommand {
+// Set gives the call attributes, as a set step does, and returns them with their values filled in.
+func (f *FlowRun) Set(now time.Time, attributes map[string]string) map[string]string {
 	all := maps.Clone(f.Attributes)
 	if all == nil {
 		all = map[string]string{}
 	}
-	given := make(map[string]string, len(s.Attributes))
-	for name, value := range s.Attributes { // order does not matter: values see what was before
+	given := make(map[string]string, len(attributes))
+	for name, value := range attributes { // order does not matter: values see what was before
 		given[name] = f.filled(now, value)
 	}
 	maps.Copy(all, given)
 	f.Attributes = all
-	return append(out, FlowSet{Attributes: given})
+	return given
 }
 
 // leaveQueue goes on without an agent: the unanswered path, or the next step.

@@ -14,7 +14,7 @@ import (
 
 const description = `Connects a SIP trunk to agents: answers, queues, rings one agent at a time, records.
 
-serve, check and explain read the configuration; the other commands speak to the running switch
+serve, check, explain and when read the configuration; the other commands speak to the running switch
 over data_dir/control.sock, which they find by -c or --data-dir.
 
 Exit codes: 0 done; 1 it did not work; 2 wrong usage, or a configuration with problems;
@@ -25,6 +25,7 @@ type cli struct {
 	Serve    serveCmd    `cmd:"" help:"Run the switch, until it is stopped by SIGTERM or Ctrl-C."`
 	Check    checkCmd    `cmd:"" help:"Read the configuration and name every problem, with its line and its cure."`
 	Explain  explainCmd  `cmd:"" help:"Say where a call would go: trunk, flow, team, and agents in their order, and why."`
+	When     whenCmd     `cmd:"" help:"Say which way a flow goes at a time: hours, matches, menus."`
 	Call     callCmd     `cmd:"" help:"Place a test call into the running switch, and report its signalling and sound."`
 	Status   statusCmd   `cmd:"" help:"Show trunks, agents and their phones, queues and calls."`
 	Calls    callsCmd    `cmd:"" help:"Show call cards: the newest, or one in full."`

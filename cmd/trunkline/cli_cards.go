@@ -179,6 +179,9 @@ func timeline(c api.Card) []moment {
 		}
 		add(s.From, 3, took, "%s", stretch(s))
 	}
+	for _, one := range c.Choices {
+		add(one.At, 4, 0, "  chose %s in %s", strings.TrimSpace(one.Digits+" "+one.Name), one.Menu)
+	}
 	for _, o := range c.Offers {
 		add(o.Made, 4, 0, "  offered to %s", o.Agent)
 		add(o.Rang, 5, 0, "  rings at %s", o.Agent)

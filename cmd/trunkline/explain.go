@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -18,8 +19,10 @@ import (
 // explainCmd says where a call would go, in or out.
 type explainCmd struct {
 	file
-	To   string `required:"" xor:"what" placeholder:"NUMBER" help:"The number that the world dials, in any way of writing."`
-	Dial string `required:"" xor:"what" placeholder:"NUMBER" help:"What an agent dials: a number, an agent, an extension, a code."`
+	Number string `arg:"" optional:"" help:"The number that the world dials, in any way of writing; the same as --to."`
+	To     string `xor:"what" placeholder:"NUMBER" help:"The number that the world dials."`
+	Dial   string `xor:"what" placeholder:"NUMBER" help:"What an agent dials: a number, an agent, an extension, a code."`
+	Press  string `placeholder:"DIGITS" help:"What the caller presses in menus; without it every choice is shown."`
 
 	Agent string `placeholder:"NAME" help:"With --dial: who dials it."`
 	From  string `placeholder:"NUMBER" help:"The caller's number (default: anonymous)."`
@@ -30,6 +33,12 @@ type explainCmd struct {
 
 // Run explains from the file, or asks the running switch.
 func (c *explainCmd) Run(t *terminal) error {
+	switch {
+	case c.Number != "" && c.To+c.Dial != "":
+		return usageError{"a number is named twice: leave --to and --dial out"}
+	case c.Number+c.To+c.Dial == "":
+		return usageError{"names no number: trunkline explain NUMBER, or --dial NUMBER for what an agent dials"}
+	}
 	cfg, err := c.read()
 	if err != nil {
 		return err
@@ -44,7 +53,7 @@ func (c *explainCmd) Run(t *terminal) error {
 		}
 		return showDialling(t.out, d)
 	}
-	q := api.Question{To: c.To, From: c.From}
+	q := api.Question{To: cmp.Or(c.To, c.Number), From: c.From, Press: c.Press}
 	if q.At, err = parseTime(c.At, cfg.Location(), time.Now()); err != nil {
 		return err
 	}
@@ -77,6 +86,11 @@ func parseTime(text string, zone *time.Location, now time.Time) (time.Time, erro
 	}
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
 		return at.In(zone), nil
+	}
+	if i := strings.LastIndexByte(text, ' '); i > 0 && strings.Contains(text[i:], "/") { // 2026-12-25 09:00 Europe/Dublin
+		if other, err := time.LoadLocation(text[i+1:]); err == nil {
+			text, zone = text[:i], other
+		}
 	}
 	for _, layout := range []string{"2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02"} {
 		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
@@ -123,9 +137,9 @@ func explain(cfg *config.Config, q api.Question, order teamOrder) (api.Explanati
 	if to == "" {
 		return api.Explanation{}, &api.Error{What: fmt.Sprintf("%q is not a phone number", q.To), Cure: "write digits, such as +14155550100"}
 	}
-	from := desk.Anonymous
+	from, err := desk.Anonymous, error(nil)
 	if q.From != "" {
-		if from, _ = desk.Parse(q.From, cfg.Country, desk.FormatAuto); from == "" && !strings.EqualFold(q.From, "anonymous") {
+		if from, err = desk.Parse(q.From, cfg.Country, desk.FormatAuto); from == "" && !strings.EqualFold(q.From, "anonymous") {
 			return api.Explanation{}, &api.Error{What: fmt.Sprintf("%q is not a phone number", q.From), Cure: "write digits, such as +14155550111, or anonymous"}
 		}
 	}
@@ -140,9 +154,12 @@ func explain(cfg *config.Config, q api.Question, order teamOrder) (api.Explanati
 	}
 	flow := cfg.Flow(n.Flow)
 	e.Flow, e.Answer = flow.ID, answered(flow)
-	x := explainer{cfg: cfg, order: order, e: &e}
-	end, err := x.steps(flow.Steps, 0)
-	e.End = end
+	who := routing.FlowCaller{Number: from.String(), Called: to.String()}
+	if from == desk.Anonymous {
+		who.Number = ""
+	}
+	x := newExplainer(cfg, q, who, order, &e)
+	e.End, err = x.whole(flow)
 	return e, err
 }
 
@@ -163,105 +180,6 @@ func network(p netip.Prefix) string {
 		return p.Addr().String()
 	}
 	return p.String()
-}
-
-// answered says when the carrier's call is answered.
-func answered(f *config.Flow) string {
-	switch {
-	case f.Answer == "early":
-		return "at once"
-	case f.Answer == "late":
-		return "when an agent or a forward answers; the caller hears ringing until then"
-	}
-	switch f.Steps[0].Verb {
-	case config.Play, config.Queue:
-		return "by step 1"
-	case config.Forward:
-		return "when the forward answers"
-	}
-	return "never"
-}
-
-// explainer walks a flow.
-type explainer struct {
-	cfg   *config.Config
-	order teamOrder
-	e     *api.Explanation
-}
-
-// steps explains steps and says what becomes of the call at their end.
-func (x *explainer) steps(all []config.Step, depth int) (end string, err error) {
-	end = "hung up at the end of the flow"
-	for _, s := range all {
-		switch s.Verb {
-		case config.Play:
-			x.add(depth, "play "+s.Play[0].Prompt)
-		case config.Queue:
-			if end, err = x.queue(s, depth); err != nil {
-				return end, err
-			}
-		case config.Forward:
-			x.add(depth, fmt.Sprintf("forward to %s over %s, showing %s", s.Forward, strings.Join(forwardTrunks(x.cfg, s), ", then "), shown(s)))
-			end = "as the forward ends; if nobody takes it, the flow goes on, and at its end the call is refused or hung up"
-		case config.Hangup:
-			x.add(depth, fmt.Sprintf("hang up (%d if not answered yet)", s.Hangup))
-			end = "hung up by the flow"
-		}
-	}
-	return end, nil
-}
-
-func shown(s config.Step) string {
-	if s.CallerID == "caller" {
-		return "the caller's number"
-	}
-	return "the trunk's number, and the caller in Diversion"
-}
-
-func (x *explainer) add(depth int, step string) *api.ExplainedStep {
-	x.e.Steps = append(x.e.Steps, api.ExplainedStep{Depth: depth, Step: step})
-	return &x.e.Steps[len(x.e.Steps)-1]
-}
-
-// queue explains a wait, its team's order, and what follows the wait.
-func (x *explainer) queue(s config.Step, depth int) (end string, err error) {
-	text := "wait for " + s.Queue
-	if s.Priority != 0 {
-		text += fmt.Sprintf(" with priority %d", s.Priority)
-	}
-	if s.MaxWait > 0 {
-		text += ", at most " + short(s.MaxWait)
-	}
-	team := x.cfg.Team(s.Queue)
-	text += fmt.Sprintf("; one agent at a time rings for %s", short(team.Ring))
-	step := x.add(depth, text)
-	step.Team = s.Queue
-	order, err := x.order(s.Queue)
-	if err != nil {
-		return "", err
-	}
-	for i, c := range order.Considered {
-		step.Agents = append(step.Agents, explained(order, i, c))
-	}
-	if s.MaxWait == 0 {
-		return "waits until an agent takes the call or the caller gives up", nil
-	}
-	if !s.Unanswered.None() {
-		x.add(depth, "after "+short(s.MaxWait)+" without an agent"+named(s.Unanswered.Flow)+":")
-		steps := s.Unanswered.Steps
-		if f := x.cfg.Flow(s.Unanswered.Flow); f != nil {
-			steps = f.Steps
-		}
-		return x.steps(steps, depth+1)
-	}
-	return "hung up after " + short(s.MaxWait) + " without an agent", nil
-}
-
-func named(flow string) string {
-	if flow == "" {
-		return ""
-	}
-	return ", flow " + flow
 }
 
 // explained is why an agent has a place, or has none.
@@ -308,6 +226,17 @@ func showExplanation(w io.Writer, cfg *config.Config, e api.Explanation) error {
 	if e.Flow != "" {
 		fmt.Fprintln(w)
 	}
+	showSteps(w, e)
+	fmt.Fprintf(w, "\nend: %s\n", e.End)
+	if !e.Live && len(e.Steps) > 0 {
+		_, err := fmt.Fprintln(w, "(supposing every agent is active with a phone; --live asks the running switch)")
+		return err
+	}
+	return nil
+}
+
+// showSteps writes the steps, each with the agents it would ring.
+func showSteps(w io.Writer, e api.Explanation) {
 	for i, s := range e.Steps {
 		indent := strings.Repeat("   ", s.Depth)
 		fmt.Fprintf(w, "%3d. %s%s\n", i+1, indent, s.Step)
@@ -319,10 +248,4 @@ func showExplanation(w io.Writer, cfg *config.Config, e api.Explanation) error {
 			fmt.Fprintf(w, "     %s%s %s: %s\n", indent, place, a.ID, a.Why)
 		}
 	}
-	fmt.Fprintf(w, "\nend: %s\n", e.End)
-	if !e.Live && len(e.Steps) > 0 {
-		_, err := fmt.Fprintln(w, "(supposing every agent is active with a phone; --live asks the running switch)")
-		return err
-	}
-	return nil
 }
