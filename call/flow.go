@@ -145,7 +145,7 @@ func (s *Switchboard) play(c *liveCall, cmd routing.FlowPlay) {
 }
 
 // mostQuiet is how long a caller hears nothing while a choice is awaited.
-const mostQuiet = 1500 * time.Millisecond
+const mostQuiet = 1200 * time.Millisecond
 
 // hush sees to it that a caller of whom a choice is awaited does not think the
 // line is dead.

@@ -94,7 +94,7 @@ func (s *Switchboard) orphans(c *liveCall) {
 			l.leg.Hangup(0, reasonFor(routing.OutcomeWithdrawn))
 		}
 	}
-	if !c.ended && c.answered && c.far == nil && !c.queued && c.play == 0 && c.aside == nil && c.forward == nil && c.transfer == nil && c.reclaim == nil && c.out == nil {
+	if !c.ended && c.answered && c.far == nil && !c.queued && c.play == 0 && c.aside == nil && !c.flow.Awaits() && c.forward == nil && c.transfer == nil && c.reclaim == nil && c.out == nil {
 		s.mismatch("a caller whom nothing is done for", routing.WorkID(c.id), "")
 		s.end(c, Ending{By: BySystem, Cause: CauseFault}, reasonFault)
 	}

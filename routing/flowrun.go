@@ -89,6 +89,9 @@ func (f *FlowRun) Deadline() time.Time {
 	return f.Until
 }
 
+// Awaits says that the flow waits for a digit of the caller, though nothing is played.
+func (f *FlowRun) Awaits() bool { return f.State == FlowChoosing }
+
 // Step takes in what happened at now and returns what is to be done, in order. A deadline at now passes first, except that
 // an agent who has the caller keeps them. An event that does not fit the state came too late and is ignored.
 func (f *FlowRun) Step(now time.Time, ev FlowEvent) []FlowCommand {
