@@ -76,6 +76,30 @@ func (c *Client) FindWords(ctx context.Context, text string, most int) (page Fou
 	return page, c.do(ctx, http.MethodGet, "/v1/transcripts?"+q.Encode(), nil, &page)
 }
 
+// Callbacks asks for the callbacks that pass a query of GET /v1/callbacks.
+func (c *Client) Callbacks(ctx context.Context, query url.Values) (all []Callback, err error) {
+	return all, c.do(ctx, http.MethodGet, "/v1/callbacks?"+query.Encode(), nil, &all)
+}
+
+// Callback asks for one.
+func (c *Client) Callback(ctx context.Context, id string) (cb Callback, err error) {
+	return cb, c.do(ctx, http.MethodGet, "/v1/callbacks/"+url.PathEscape(id), nil, &cb)
+}
+
+// RequestCallback promises a call back to a number by a team.
+func (c *Client) RequestCallback(ctx context.Context, number, team string) (cb Callback, err error) {
+	return cb, c.do(ctx, http.MethodPost, "/v1/callbacks", map[string]string{"number": number, "team": team}, &cb)
+}
+
+// ActOnCallback gives an order on one, call, close or assign, and gives it as it is then.
+func (c *Client) ActOnCallback(ctx context.Context, id, order string, body map[string]string) (Callback, error) {
+	var answer any
+	if err := c.do(ctx, http.MethodPost, "/v1/callbacks/"+url.PathEscape(id)+"/"+order, body, &answer); err != nil {
+		return Callback{}, err
+	}
+	return c.Callback(ctx, id)
+}
+
 // Ladder asks for what is kept of a recent call's messages.
 func (c *Client) Ladder(ctx context.Context, id string) (kept flight.Call, err error) {
 	return kept, c.do(ctx, http.MethodGet, "/calls/"+url.PathEscape(id)+"/ladder", nil, &kept)

@@ -22,25 +22,26 @@ Exit codes: 0 done; 1 it did not work; 2 wrong usage, or a configuration with pr
 
 // cli is the command line.
 type cli struct {
-	Serve    serveCmd    `cmd:"" help:"Run the switch, until it is stopped by SIGTERM or Ctrl-C."`
-	Check    checkCmd    `cmd:"" help:"Read the configuration and name every problem, with its line and its cure."`
-	Explain  explainCmd  `cmd:"" help:"Say where a call would go: trunk, flow, team, and agents in their order, and why."`
-	When     whenCmd     `cmd:"" help:"Say which way a flow goes at a time: hours, matches, menus."`
-	Call     callCmd     `cmd:"" help:"Place a test call into the running switch, and report its signalling and sound."`
-	Status   statusCmd   `cmd:"" help:"Show trunks, agents and their phones, queues and calls."`
-	Calls    callsCmd    `cmd:"" help:"Show call cards: the newest, or one in full."`
-	Words    wordsCmd    `cmd:"" help:"Show what was said in a call, where recordings are transcribed, or find calls by it."`
-	Ladder   ladderCmd   `cmd:"" help:"Draw what the legs of a recent call said: SIP, decisions, sound."`
-	Trunk    trunkCmd    `cmd:"" help:"Show how trunks are, or examine one: name, registration, and a call with sound out and back in."`
-	Agent    agentCmd    `cmd:"" help:"Set an agent active or away."`
-	Queue    queueCmd    `cmd:"" help:"Close a team's queue to new callers, or open it."`
-	Unban    unbanCmd    `cmd:"" help:"Hear a banned source again, before its ban ends by itself."`
-	Contacts contactsCmd `cmd:"" help:"Find, import, export, merge or delete contacts: who calls."`
-	Token    tokenCmd    `cmd:"" help:"Make, list or revoke tokens for the HTTP API."`
-	Passwd   passwdCmd   `cmd:"" help:"Make the hash of a password for the Help Desk, which the configuration takes as login:."`
-	Reload   reloadCmd   `cmd:"" help:"Have the configuration read again. Calls are not touched; a bad file changes nothing."`
-	Version  versionCmd  `cmd:"" help:"Show the version."`
-	Demo     demoCmd     `cmd:"" help:"Show a whole call on this machine, with a simulated carrier and agents."`
+	Serve     serveCmd     `cmd:"" help:"Run the switch, until it is stopped by SIGTERM or Ctrl-C."`
+	Check     checkCmd     `cmd:"" help:"Read the configuration and name every problem, with its line and its cure."`
+	Explain   explainCmd   `cmd:"" help:"Say where a call would go: trunk, flow, team, and agents in their order, and why."`
+	When      whenCmd      `cmd:"" help:"Say which way a flow goes at a time: hours, matches, menus."`
+	Call      callCmd      `cmd:"" help:"Place a test call into the running switch, and report its signalling and sound."`
+	Status    statusCmd    `cmd:"" help:"Show trunks, agents and their phones, queues and calls."`
+	Calls     callsCmd     `cmd:"" help:"Show call cards: the newest, or one in full."`
+	Words     wordsCmd     `cmd:"" help:"Show what was said in a call, where recordings are transcribed, or find calls by it."`
+	Ladder    ladderCmd    `cmd:"" help:"Draw what the legs of a recent call said: SIP, decisions, sound."`
+	Trunk     trunkCmd     `cmd:"" help:"Show how trunks are, or examine one: name, registration, and a call with sound out and back in."`
+	Agent     agentCmd     `cmd:"" help:"Set an agent active or away."`
+	Queue     queueCmd     `cmd:"" help:"Close a team's queue to new callers, or open it."`
+	Unban     unbanCmd     `cmd:"" help:"Hear a banned source again, before its ban ends by itself."`
+	Contacts  contactsCmd  `cmd:"" help:"Find, import, export, merge or delete contacts: who calls."`
+	Token     tokenCmd     `cmd:"" help:"Make, list or revoke tokens for the HTTP API."`
+	Passwd    passwdCmd    `cmd:"" help:"Make the hash of a password for the Help Desk, which the configuration takes as login:."`
+	Reload    reloadCmd    `cmd:"" help:"Have the configuration read again. Calls are not touched; a bad file changes nothing."`
+	Version   versionCmd   `cmd:"" help:"Show the version."`
+	Demo      demoCmd      `cmd:"" help:"Show a whole call on this machine, with a simulated carrier and agents."`
+	Callbacks callbacksCmd `cmd:"" help:"Show callbacks, or one; request, call, close or assign one by hand."`
 }
 
 // file is the flag of commands that read the configuration.
