@@ -32,9 +32,9 @@ function Recording({ card, rec }) {
   const at = `/v1/calls/${encodeURIComponent(card.id)}/recordings/${encodeURIComponent(rec.id)}`;
   const gone = rec.note?.startsWith('deleted');
   return html`<section class="card stack"><div class="row"><h2 class="grow">Recording${rec.agent ? ` · ${agentName(rec.agent)}` : ''}</h2><span class="muted num">${spoken(rec.duration_seconds)}</span>
-      ${!gone && rec.sealed && html`<${Menu} title="More about this recording" kind="icon plain" label="⋯"><a class="button" href=${at} download>Download recording</a>
+      ${!gone && rec.sealed && html`<${Menu} title="More about this recording" kind="icon plain" label="⋯"><a class="button" href=${at} download>Download recording</a><a class="button" href=${at + '/transcript/text'} download>Download transcript</a>
         ${admin.value && html`<button onClick=${() => set(true)}><${Icon} name="trash"/>Delete recording</button>`}<//>`}</div>
-    ${gone ? html`<p class="muted">The recording was ${deleted(rec.note)}.</p>` : !rec.sealed ? html`<p class="muted">It can be played when it is finished.</p>` : html`<${Player} at=${at} length=${rec.duration_seconds}/>`}
+    ${gone ? html`<p class="muted">The recording was ${deleted(rec.note)}.</p>` : !rec.sealed ? html`<p class="muted">It can be played when it is finished.</p>` : html`<${Player} at=${at} call=${card.id} length=${rec.duration_seconds}/>`}
     ${rec.note && !gone && html`<p class="small muted">${rec.note}</p>`}
     ${rec.pauses?.length > 0 && html`<p class="small muted">Paused ${rec.pauses.map(p => `${clock(p.from)}${p.to ? '–' + clock(p.to) : ''}${p.by ? ' by ' + agentName(p.by) : ''}`).join(', ')}.</p>`}
     ${ask && html`<${Confirm} label="Delete this recording?" text="The sound and its transcript are deleted for good. Who deleted them stays on the card." yes="Delete" onClose=${() => set(false)} onYes=${() => attempt(() => api('DELETE', at))}/>`}</section>`;

@@ -2,10 +2,11 @@
 import { html, useEffect, useRef, useState } from './lib/ui.js';
 import { api } from './net.js';
 import { Icon, length as text } from './parts.js';
+import { Transcript } from './transcript.js';
 
 const speeds = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];
 
-export function Player({ at, length, onTime }) {
+export function Player({ at, call, length }) {
   const audio = useRef(), canvas = useRef(), [t, set] = useState(0), [plays, go] = useState(false), [peaks, have] = useState(null), [speed, choose] = useState(1), [wrong, say] = useState('');
   useEffect(() => { api('GET', at + '/peaks').then(have, () => have(null)); }, [at]);
   useEffect(() => { draw(canvas.current, peaks, t / (length || 1)); }, [peaks, t, length]);
@@ -13,13 +14,14 @@ export function Player({ at, length, onTime }) {
   const seek = s => { audio.current.currentTime = Math.max(0, Math.min(length, s)); };
   const point = e => { const r = e.currentTarget.getBoundingClientRect(); seek((e.clientX - r.left) / r.width * length); };
   const key = e => { const d = { ArrowLeft: -5, ArrowRight: 5, Home: -1e9, End: 1e9 }[e.key]; if (d) { e.preventDefault(); seek(audio.current.currentTime + d); } };
-  return html`<div class="stack"><audio ref=${audio} src=${at} preload="metadata" onTimeUpdate=${e => { set(e.target.currentTime); onTime?.(e.target.currentTime); }} onPlay=${() => go(true)} onPause=${() => go(false)} onError=${() => say('The recording cannot be played.')}></audio>
+  return html`<div class="stack"><audio ref=${audio} src=${at} preload="metadata" onTimeUpdate=${e => { set(e.target.currentTime); }} onPlay=${() => go(true)} onPause=${() => go(false)} onError=${() => say('The recording cannot be played.')}></audio>
     <canvas ref=${canvas} class="wave" tabindex="0" role="slider" aria-label="Position in the recording; the customer above, the agent below" aria-valuemin="0" aria-valuemax=${Math.round(length)} aria-valuenow=${Math.round(t)} aria-valuetext=${`${text(t)} of ${text(length)}`} onClick=${point} onKeyDown=${key}></canvas>
     <div class="row"><button class="primary" onClick=${() => plays ? audio.current.pause() : audio.current.play()}><${Icon} name=${plays ? 'hold' : 'play'}/>${plays ? 'Pause' : 'Play'}</button>
       <button onClick=${() => seek(t - 10)} aria-label="−10 s, back">−10 s</button><button onClick=${() => seek(t + 10)} aria-label="+10 s, on">+10 s</button>
       <span class="num muted grow">${text(t)} / ${text(length)}</span>
       <label class="row small">Speed<select class="speed" value=${speed} onChange=${e => { const v = Number(e.target.value); choose(v); audio.current.playbackRate = v; }}>${speeds.map(s => html`<option value=${s}>${s}×</option>`)}</select></label></div>
-    ${wrong && html`<p class="alert" role="alert">${wrong}</p>`}</div>`;
+    ${wrong && html`<p class="alert" role="alert">${wrong}</p>`}
+    <${Transcript} at=${at} call=${call} time=${t} onSeek=${seek}/></div>`;
 }
 
 // draw shows the customer above the middle, the agent below; what was played is brighter.

@@ -206,7 +206,7 @@ func (d *helpDesk) narrow(f func()) {
 
 func TestPeersAgentTakesACallAtTheHelpDesk(t *testing.T) {
 	t.Parallel()
-	s := deskSite(t, "teams:\n  support: {name: Support, agents: [ann, bob], wrap_up: 45s}\n"+siteFlow)
+	s := deskSite(t, siteTeam+siteFlow+"transcripts: {driver: command, command: [/bin/echo, \"please <b>call</b> me back\", \"{file}\"]}\n")
 	s.serve()
 	phone := s.deskPhone("ann", annTone)
 	ann := s.open(s.browser(), "ann")
@@ -254,7 +254,7 @@ func TestPeersAgentTakesACallAtTheHelpDesk(t *testing.T) {
 	ann.sees("Switch to active")
 	ann.sees("Wrap-up")
 	ann.comes("a player", `document.querySelector('canvas.wave')`)
-	s.lasts(time.Second)
+	ann.sees("please <b>call</b> me back") // as text, in both voices
 	ann.clean("card")
 	ann.narrow(func() { ann.clean("card-360") })
 	ann.press("Switch to active")
