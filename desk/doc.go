@@ -7,10 +7,11 @@
 // everything behind it compares Numbers as plain strings. A Number masks
 // itself in logs.
 //
-// A Book is the set of contacts in memory with an index by number. It makes a
-// lead for a number it does not know and for every anonymous call. It stores
-// nothing: what Match made is for the caller to journal, and NewBook takes it
-// back at start.
+// A Book is the set of contacts in memory with indexes by number and by the
+// company's own ids. It makes a lead for a number it does not know and for
+// every anonymous call, merges, searches, and takes the rows that ReadCSV reads.
+// It stores nothing: what it made or changed is for the caller to journal, and
+// NewBook takes it back at start.
 //
 // Caveats: whether a number exists is judged by metadata that lags behind
 // numbering plans, so Parse accepts any well-formed number with a plus, while

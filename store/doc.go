@@ -35,6 +35,12 @@
 // at any time; they see what was written, not what is queued. What they
 // return are copies. The switchboard reads nothing after Load.
 //
+// # Erasing
+//
+// Erase and Scrub overwrite with zeros what they deleted: the pages of a file
+// that nothing leads to any more. The file is scanned for it and held meanwhile,
+// about a second a gigabyte; what comes waits in the queue.
+//
 // # Caveats
 //
 // One process at a time: Open names the one that has the files. A damaged
