@@ -87,13 +87,14 @@ func setUp(b *testing.B, agents int, cfg load.Config, flow string) rig {
 }
 
 // setUpIn is setUp with recordings or without, and an environment; it tells
-// the folder.
-func setUpIn(b *testing.B, agents int, cfg load.Config, flow string, record bool, env []string) (rig, string) {
+// the folder; edit replaces text of the configuration, in pairs.
+func setUpIn(b *testing.B, agents int, cfg load.Config, flow string, record bool, env []string, edit ...string) (rig, string) {
 	b.Helper()
 	l, cfg := openLoad(b, cfg)
 	dir := b.TempDir()
 	file := filepath.Join(dir, "trunkline.yaml")
-	if err := os.WriteFile(file, []byte(yaml(cfg, l, agents, flow, record)), 0o600); err != nil {
+	text := strings.NewReplacer(edit...).Replace(yaml(cfg, l, agents, flow, record))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		b.Fatal(err)
 	}
 	for _, one := range env {

@@ -33,6 +33,7 @@ type streams struct {
 	began   time.Time
 	payload [][]byte
 	expect  [][]byte
+	heard   []atomic.Int64 // when each last received its other party's stamp, Unix nanoseconds
 }
 
 const (
@@ -52,7 +53,7 @@ type impairment struct {
 
 func openStreams(tb testing.TB, n int, hosts [2]netip.Addr) *streams {
 	tb.Helper()
-	s := &streams{began: time.Now()}
+	s := &streams{began: time.Now(), heard: make([]atomic.Int64, n)}
 	var err error
 	if s.epfd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		tb.Fatal(err)
@@ -286,6 +287,7 @@ func (s *streams) take(w *way, r *run, began time.Time, party int, buf, control 
 		return
 	}
 	at := (*unix.Timespec)(unsafe.Pointer(&control[unix.SizeofCmsghdr])).Nano()
+	s.heard[party].Store(at)
 	sent := int64(bigEndian.BigEndian.Uint64(buf[stampAt:]))
 	in := &r.seconds[min(max(int((sent-began.UnixNano())/int64(time.Second)), 0), len(r.seconds)-1)]
 	in.latency = append(in.latency, time.Duration(at-sent))

@@ -73,6 +73,9 @@ type Load struct {
 	// OnDone is told of every call that ended, with the lock not held.
 	OnDone func()
 
+	// OnRequest is told of every request as it comes to a phone; nil: nobody is.
+	OnRequest func(method string, at time.Time)
+
 	mu      sync.Mutex
 	talk    time.Duration
 	calls   []*leg          // the carrier's, by number
@@ -161,6 +164,15 @@ func (l *Load) HangUp() {
 			l.bye(c)
 		}
 	}
+}
+
+// Number is the call's number of its caller; false: it is none of ours.
+func (l *Load) Number(caller string) (n int, ok bool) {
+	n, err := strconv.Atoi(strings.TrimPrefix(caller, "+"))
+	n -= firstCaller
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return n, err == nil && n >= 0 && n < len(l.calls)
 }
 
 // parties are the ends of call n's sound.
@@ -321,6 +333,9 @@ func (l *Load) over(c *leg, well bool, why string) {
 
 func (l *Load) atPhone(m *message, out []byte) {
 	at := l.PhonesAddr()
+	if l.OnRequest != nil && m.method != nil {
+		l.OnRequest(string(m.method), time.Now())
+	}
 	switch string(m.method) {
 	case "INVITE":
 		agent := user(m.uri)

@@ -4,6 +4,7 @@ package realpeer
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -147,6 +148,11 @@ func (cfg SippConfig) listeningScenario() string {
 		s += send("", cfg.taken("183 Session Progress", true)) + cfg.stream()
 	} else {
 		s += send("", cfg.taken("180 Ringing", false))
+	}
+	if cfg.Rings {
+		return strings.Replace(s, `rrs="true"/>`, `rrs="true"><action><ereg regexp="[0-9]+" search_in="hdr" header="CSeq:" assign_to="cseq"/></action></recv>`, 1) +
+			`<recv request="CANCEL"/>` + "\n" + send("", cfg.taken("200 OK", false)) +
+			send(` retrans="500"`, strings.Replace(cfg.taken("487 Request Terminated", false), "[last_CSeq:]", "CSeq: [$cseq] INVITE", 1)) + `<recv request="ACK"/>` + "\n"
 	}
 	if cfg.Ring > 0 {
 		s += pauseFor(cfg.Ring)

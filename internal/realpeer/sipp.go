@@ -31,6 +31,7 @@ type SippConfig struct {
 	Ring   time.Duration // listening: how long it rings
 	Refuse int           // listening: the code it refuses with; 0: it answers
 	Early  bool          // listening: 183 with sound instead of 180
+	Rings  bool          // listening: it rings until it is cancelled
 
 	Hz   float64 // tone it says, by rtp_stream; 0 with Echo
 	PCMA bool
@@ -39,6 +40,7 @@ type SippConfig struct {
 
 	NoACK bool // calling: it takes the 200, does not acknowledge it, and waits for the BYE
 
+	AuthURI  string // of the digest, without sip:, where it is not the switch's address
 	Scenario string // XML of its own instead of all that; see the manual for its keywords
 }
 
@@ -98,6 +100,9 @@ func (cfg SippConfig) args(rtp, control uint16) []string {
 		"-r", fmt.Sprint(cfg.Rate), "-timeout", "300s"}
 	if cfg.Calls > 0 {
 		args = append(args, "-m", fmt.Sprint(cfg.Calls))
+	}
+	if cfg.AuthURI != "" {
+		args = append(args, "-auth_uri", cfg.AuthURI)
 	}
 	if cfg.Echo {
 		args = append(args, "-rtp_echo")
