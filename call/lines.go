@@ -3,6 +3,7 @@ package call
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"trunkline/media"
 	"trunkline/routing"
@@ -283,12 +284,19 @@ func (s *Switchboard) leftUs(l *line, by sip.Side, cause sip.Reason) {
 		s.end(c, Ending{By: ByCallee, Cause: CauseLegLost}, reasonNormal)
 	case c.record.Direction == Internal:
 		s.end(c, Ending{By: ByCallee, Cause: CauseHangup, Reason: cause.String()}, why)
+	case by == sip.Theirs && l == c.far && l.team != "" && s.now.Sub(c.referFailed) < phoneGivesUp:
+		s.release(c, l)
+		s.giveBack(c, l.team)
 	case by == sip.Theirs:
 		s.end(c, Ending{By: ByAgent, Cause: CauseHangup, Reason: cause.String()}, why)
 	default:
 		s.lost(l)
 	}
 }
+
+// phoneGivesUp is how soon after a transfer's failure a BYE is the phone's own: baresip 1.0.0 hangs
+// up by itself then. Its agent wanted the customer served: they go to the front of the queue.
+const phoneGivesUp = 500 * time.Millisecond
 
 // callerEnded closes the call with what became of the caller's leg.
 func (s *Switchboard) callerEnded(c *liveCall, was lineState, e sip.Ended) {

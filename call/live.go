@@ -146,13 +146,15 @@ type liveCall struct {
 	unkept   bool           // in Switchboard.unkept
 	ended    bool           // has its Ending; only lines that are leaving remain
 
-	far      *line       // who talks with the caller: an agent's or a forward's line
-	ringing  []*line     // dialled, not answered
-	lines    []*line     // all whose legs have not ended
-	forward  *outside    // nil: no forward in progress
-	transfer *transfer   // nil: none under way
-	typing   *typing     // nil: the agent types nothing
-	reclaim  *reclaiming // nil: no agent was lost
+	far      *line     // who talks with the caller: an agent's or a forward's line
+	ringing  []*line   // dialled, not answered
+	lines    []*line   // all whose legs have not ended
+	forward  *outside  // nil: no forward in progress
+	transfer *transfer // nil: none under way
+
+	referFailed time.Time   // when a phone was last told that its transfer failed
+	typing      *typing     // nil: the agent types nothing
+	reclaim     *reclaiming // nil: no agent was lost
 
 	play      media.PlayID // the prompt being played; 0: none
 	plays     media.PlayID

@@ -297,6 +297,9 @@ func (s *Switchboard) transferFailed(c *liveCall, why routing.Outcome, code int)
 	r.Outcome, r.Ended = why, s.now
 	r.SIP, r.Q850 = t.causes(why, code)
 	t.refer.tell(fragOf(why, code), true)
+	if t.refer != nil && why != OutcomeCancelled {
+		c.referFailed = s.now
+	}
 	s.log.Info("a transfer failed", "call", c.id, "agent", t.by, "reason", string(why), "code", code)
 	s.callFact(c, Fact{Kind: FactTransferFailed, By: t.by, Agent: t.to.Agent, Team: t.to.Team, Outcome: why, Count: code})
 	if c.far == nil {

@@ -241,3 +241,23 @@ func TestReceiptHasTheNetworksCause(t *testing.T) {
 		s.ended(a)
 	})
 }
+
+// A phone that hangs up by itself when its transfer fails does not lose the customer.
+func TestPhoneThatGivesUpAfterAFailedTransfer(t *testing.T) {
+	live(t, supportTeam+queueFlow, func(s *story) {
+		c, a, bob := s.talk(simphone.Ring().After(time.Second).Decline(603), simphone.Ring().Answer())
+		carol := s.agent("carol", carolTone, simphone.Ring().After(time.Second).Answer())
+		s.refers(a, "bob")
+		s.ended(s.rings(bob))
+		s.set("bob", false)
+		s.bye(a)
+		k := s.gets(carol)
+		s.hear(c, carolTone)
+		if v := s.agentNow("ann"); v.Reason != "Call wrap up" {
+			t.Errorf("ann: got %+v, want her in wrap-up", v)
+		}
+		time.Sleep(2 * time.Second)
+		s.bye(k) // of her own: the call ends
+		s.ended(c)
+	})
+}

@@ -29,11 +29,10 @@ func TestPeersCarrierOfTheThirdLeg(t *testing.T) {
 		far     realpeer.SippConfig
 		outcome routing.Outcome
 		sip     int
-		hears   float64 // the customer, afterwards
 	}{
-		{"answers", realpeer.SippConfig{Echo: true, Ring: 300 * time.Millisecond}, routing.OutcomeAccepted, 200, customerTone},
-		{"is busy", realpeer.SippConfig{Refuse: 486, Ring: 300 * time.Millisecond}, routing.OutcomeBusy, 486, annTone},
-		{"rings for ever", realpeer.SippConfig{Rings: true}, routing.OutcomeNoAnswer, 0, annTone},
+		{"answers", realpeer.SippConfig{Echo: true, Ring: 300 * time.Millisecond}, routing.OutcomeAccepted, 200},
+		{"is busy", realpeer.SippConfig{Refuse: 486, Ring: 300 * time.Millisecond}, routing.OutcomeBusy, 486},
+		{"rings for ever", realpeer.SippConfig{Rings: true}, routing.OutcomeNoAnswer, 0},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
@@ -51,17 +50,18 @@ func TestPeersCarrierOfTheThirdLeg(t *testing.T) {
 				tr := s.card().Transfers
 				return len(tr) == 1 && tr[0].Outcome != ""
 			})
-			s.customerHears(ear, x.hears)
+			if x.outcome == routing.OutcomeAccepted {
+				s.customerHears(ear, customerTone)
+			} else { // baresip 1.0.0 hangs up by itself: the customer is not lost of it
+				s.customerHearsMusic(ear)
+				s.state("queue")
+			}
 			if tr := s.card().Transfers[0]; tr.Outcome != x.outcome || x.sip != 0 && tr.SIP != x.sip || tr.RecordingStopped.IsZero() == (x.outcome == routing.OutcomeAccepted) {
 				t.Errorf("receipt: got %+v, want %s, %d, the recording stopped by a success alone", tr, x.outcome, x.sip)
 			}
-			if x.outcome == routing.OutcomeAccepted {
-				_, err := ann.WaitEvent(s.within(step), "CALL_CLOSED")
-				s.must(err)
-				s.bearer(api.ScopeSupervisor, "").order(string(s.card().ID), "hangup", "", 204)
-			} else {
-				s.must(ann.Hangup(s.within(step)))
-			}
+			_, err = ann.WaitEvent(s.within(step), "CALL_CLOSED")
+			s.must(err)
+			s.bearer(api.ScopeSupervisor, "").order(string(s.card().ID), "hangup", "", 204)
 			s.over(far)
 			s.over(carrier)
 			s.flawless()
@@ -327,7 +327,7 @@ func TestPeersSippPhoneJoinsItsTwoCalls(t *testing.T) {
 	s.must(bob.Accept(s.within(step)))
 	s.customerHears(ear, bobTone)
 	s.over(phone)
-	s.tape(2 * time.Second)
+	s.lasts(2 * time.Second)
 	s.must(bob.Hangup(s.within(step)))
 	s.over(carrier)
 	card := s.closed(1)
