@@ -79,6 +79,7 @@ func storm(t *testing.T, rnd *rand.Rand, meddle func(*bench, *rand.Rand), check 
 	revive(b.phones)
 	b.reload(chaosAgents)
 	b.net.SetFault(simnet.Fault{})
+	b.hangUpOwn()
 	b.settle(5 * time.Minute)
 	attentive()
 	b.wantTrueCards()
@@ -89,6 +90,23 @@ func storm(t *testing.T, rnd *rand.Rand, meddle func(*bench, *rand.Rand), check 
 	}
 	check(b)
 	b.wantAgentsAtWork(agents)
+}
+
+// hangUpOwn ends the agents' own calls: who was called by a click and who was
+// dialled may both be such as wait for the other to hang up.
+func (b *bench) hangUpOwn() {
+	b.Helper()
+	var own []ID
+	b.onLoop(func(s *Switchboard) {
+		for id, c := range s.calls {
+			if !c.ended && c.record.Direction != "" && c.record.Direction != Inbound {
+				own = append(own, id)
+			}
+		}
+	})
+	for _, id := range own {
+		_ = b.board.Do(b.Context(), Order{Verb: Hangup, Call: id}) // one may have ended meanwhile
+	}
 }
 
 func revive(phones []*simphone.Phone) {
