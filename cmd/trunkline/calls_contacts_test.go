@@ -283,6 +283,7 @@ func TestADeletedContactLeavesNothing(t *testing.T) {
 		k := s.dial()
 		s.answered(k)
 		a := s.gets(ann)
+		time.Sleep(time.Second) // they talk
 		if _, err := s.house.board.DeleteContact(s.within(time.Second), id, "the test"); !errors.Is(err, call.ErrInCall) {
 			t.Errorf("during a call: got %v, want ErrInCall", err)
 		}

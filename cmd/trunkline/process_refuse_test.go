@@ -123,8 +123,8 @@ func TestBinarySecondSwitchOnOneFolderIsRefused(t *testing.T) {
 	}
 }
 
-// What others of the machine can reach: a socket that is ours alone, and
-// /healthz.
+// What others of the machine can reach: a socket that is ours alone, /healthz,
+// and the Help Desk's page, which asks who is there.
 func TestBinaryOrdersAreOnlyGivenOverThePrivateSocket(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
@@ -135,7 +135,7 @@ func TestBinaryOrdersAreOnlyGivenOverThePrivateSocket(t *testing.T) {
 			t.Errorf("data/%s: got %v, %v, want mode %v", name, info.Mode().Perm(), err, want)
 		}
 	}
-	for path, want := range map[string]string{"/healthz": "200", "/status": "404", "/calls": "404", "/reload": "404", "/": "404", "/debug/pprof/": "404"} {
+	for path, want := range map[string]string{"/healthz": "200", "/status": "404", "/calls": "404", "/reload": "404", "/": "200", "/debug/pprof/": "404"} {
 		if got := s.httpStatus("GET", path); got != want {
 			t.Errorf("GET %s over TCP: got %s, want %s", path, got, want)
 		}
