@@ -3,7 +3,8 @@
 GO          ?= go
 # Tests named TestBinary drive the built program as an operator would, with kill -9
 # and signals; they are not unit tests, and `make check` leaves them to `make test`.
-# The packages with tests against real peers: the tag peers, names from TestPeers.
+# The packages with tests against real peers: the tag peers, names from TestPeers; those
+# of the Help Desk in Chromium, names from TestPages, have the machine for themselves.
 # They wait more than they work, so more of them run at once than there are CPUs.
 PEERS        = ./cmd/trunkline ./internal/realpeer
 STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -34,6 +35,7 @@ demo: build ## show a whole call on this machine, then let your own phone take p
 test: tools ## install what the tests need (apt), and run every test, against real peers too (< 10 min)
 	$(GO) test ./...
 	$(GO) test -count=1 -tags peers -run '^TestPeers' -parallel 6 $(PEERS)
+	$(GO) test -count=1 -tags peers -run '^TestPages' -parallel 1 ./cmd/trunkline
 
 check: compiler ## the fast gate: format, vet, staticcheck, the house's shape, unit tests with -race (some minutes)
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi

@@ -204,7 +204,7 @@ func (d *helpDesk) narrow(f func()) {
 	d.do(chromedp.EmulateViewport(1280, 800))
 }
 
-func TestPeersAgentTakesACallAtTheHelpDesk(t *testing.T) {
+func TestPagesAgentTakesACallAtTheHelpDesk(t *testing.T) {
 	t.Parallel()
 	s := deskSite(t, siteTeam+siteFlow+"transcripts: {driver: command, command: [/bin/echo, \"please <b>call</b> me back\", \"{file}\"]}\n")
 	s.serve()
@@ -299,7 +299,7 @@ func (d *helpDesk) reach(name string) {
 	d.Fatalf("the key Tab: got nowhere to %s in 80 steps", name)
 }
 
-func TestPeersAWholeCallByKeyboardAlone(t *testing.T) {
+func TestPagesAWholeCallByKeyboardAlone(t *testing.T) {
 	t.Parallel()
 	s := deskSite(t, siteTeam+siteFlow)
 	s.serve()
@@ -359,7 +359,7 @@ func TestPeersAWholeCallByKeyboardAlone(t *testing.T) {
 	}
 }
 
-func TestPeersADeclinedCallRingsTheNextAndAReloadMissesNothing(t *testing.T) {
+func TestPagesADeclinedCallRingsTheNextAndAReloadMissesNothing(t *testing.T) {
 	t.Parallel()
 	s := deskSite(t, strings.Replace(siteTeam, "wrap_up: 45s", "wrap_up: 0s, presence: desk", 1)+siteFlow)
 	s.serve()
@@ -410,7 +410,7 @@ func TestPeersADeclinedCallRingsTheNextAndAReloadMissesNothing(t *testing.T) {
 	}
 }
 
-func TestPeersEveryScreenIsAccessible(t *testing.T) {
+func TestPagesEveryScreenIsAccessible(t *testing.T) {
 	t.Parallel()
 	s := deskSite(t, siteTeam+siteFlow)
 	s.serve()
@@ -444,7 +444,7 @@ const offerDrawn = `window.drawn = []; new MutationObserver(() => { const on = d
 
 // How long it takes from the offer until it is drawn is logged; what fails is
 // what a person would notice on any machine.
-func TestPeersAnOfferIsDrawnAtOnce(t *testing.T) {
+func TestPagesAnOfferIsDrawnAtOnce(t *testing.T) {
 	s := deskSite(t, siteTeam+siteFlow)
 	s.serve()
 	s.deskPhone("ann", annTone)
