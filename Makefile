@@ -13,8 +13,8 @@ BENCHTIME   ?= 1s
 
 # What a program that the tests need comes from, on Debian: program:package.
 # The race detector needs a C compiler; sipp, baresip and linphone are the real
-# peers, sipvicious the attacker, chromium the Help Desk's browser; sox measures and makes sound for them; flite speaks and
-# pocketsphinx writes down what was said.
+# peers, sipvicious the attacker, chromium the Help Desk's browser; sox measures and
+# makes sound for them; flite speaks and pocketsphinx writes down what was said.
 TOOLS = gcc:gcc sipp:sip-tester baresip:baresip-core linphonec:linphone-cli sox:sox svcrack:sipvicious chromium:chromium flite:flite pocketsphinx_continuous:pocketsphinx
 
 .DEFAULT_GOAL := help
