@@ -106,17 +106,20 @@ type day struct {
 	answered int
 	steps    []time.Duration
 	gone     map[OfferID]bool
+	mixed    *mixture // nil: calls ask for nothing
 }
 
-func newDay(agents, teams, waiting int) *day {
-	d := &day{random: rand.New(rand.NewPCG(1, 2)), now: time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC), teams: teams, waiting: waiting}
+func newDay(agents, teams, waiting int) *day { return newDayOf(agents, teams, waiting, nil) }
+
+func newDayOf(agents, teams, waiting int, mixed *mixture) *day {
+	d := &day{mixed: mixed, random: rand.New(rand.NewPCG(1, 2)), now: time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC), teams: teams, waiting: waiting}
 	var cfg Config
 	for i := range teams {
 		cfg.Teams = append(cfg.Teams, Team{ID: TeamID(fmt.Sprintf("t%d", i)), WrapUp: 10 * time.Second, AwayAfter: 3})
 	}
 	for i := range agents {
 		id := AgentID(fmt.Sprintf("a%04d", i))
-		cfg.Agents = append(cfg.Agents, Agent{ID: id})
+		cfg.Agents = append(cfg.Agents, Agent{ID: id, Skills: mixed.skills(d.random)})
 		for _, t := range []int{i % teams, d.random.IntN(teams)} {
 			cfg.Teams[t].Agents = append(cfg.Teams[t].Agents, id)
 		}
@@ -125,6 +128,9 @@ func newDay(agents, teams, waiting int) *day {
 	d.gone = map[OfferID]bool{}
 	for range waiting {
 		d.call()
+		if mixed != nil { // one by one: what they ask for does not give way all at once
+			d.now = d.now.Add(50 * time.Millisecond)
+		}
 	}
 	for _, a := range cfg.Agents {
 		d.step(PhonesChanged{Agent: a.ID, Phones: []PhoneID{"p1", "p2"}[:1+d.random.IntN(2)], Fresh: true})
@@ -155,7 +161,9 @@ func (d *day) run(length time.Duration) {
 func (d *day) call() {
 	d.calls++
 	id := WorkID(fmt.Sprintf("w%07d", d.calls))
-	d.step(Queued{Work: id, Team: TeamID(fmt.Sprintf("t%d", d.random.IntN(d.teams))), Priority: d.random.IntN(20) / 19})
+	queued := Queued{Work: id, Team: TeamID(fmt.Sprintf("t%d", d.random.IntN(d.teams))), Priority: d.random.IntN(20) / 19}
+	d.mixed.ask(d, &queued)
+	d.step(queued)
 	if d.random.IntN(10) == 0 {
 		d.later(time.Duration(d.random.IntN(600))*time.Second, Removed{id, OutcomeAbandoned}, 0)
 	}
@@ -168,6 +176,7 @@ func (d *day) step(ev Event) {
 	for _, c := range cmds {
 		switch c := c.(type) {
 		case Ring:
+			d.mixed.rang(d, c)
 			d.ring(c)
 		case Connect:
 			d.answered++
