@@ -163,7 +163,7 @@ func TestGuessersAreSlowedDownAndTheOwnerIsNot(t *testing.T) {
 			if w > tryMost {
 				t.Fatalf("wait: got %v, want %v at most", w, tryMost)
 			}
-			if now.Sub(time.Now()) > 12*time.Hour {
+			if time.Until(now) > 12*time.Hour {
 				break
 			}
 		}

@@ -14,7 +14,6 @@ type aside struct {
 	team     routing.TeamID // of a callback
 	box      Box            // of a message
 	take     *taking        // nil: nothing was recorded
-	playing  routing.AsideCommand
 	waiting  []routing.AsideEvent
 	stepping bool
 	over     func() // when it has ended

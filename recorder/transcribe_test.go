@@ -128,7 +128,7 @@ func TestATranscriptIsTriedAgainAndThenFails(t *testing.T) {
 		id := h.tape(0)
 		_ = h.Transcribe(Task{ID: id, Of: "c"})
 		synctest.Wait()
-		if got := h.TranscriptStatus(id); got.State != TranscriptWaiting || got.Tries != 1 || got.Why != "no memory" || got.Next.Sub(time.Now()) != firstWait {
+		if got := h.TranscriptStatus(id); got.State != TranscriptWaiting || got.Tries != 1 || got.Why != "no memory" || time.Until(got.Next) != firstWait {
 			t.Errorf("after the first try: got %+v, want waiting for 15 s and why", got)
 		}
 		time.Sleep(firstWait + 4*firstWait - time.Second)

@@ -137,9 +137,9 @@ func explain(cfg *config.Config, q api.Question, order teamOrder) (api.Explanati
 	if to == "" {
 		return api.Explanation{}, &api.Error{What: fmt.Sprintf("%q is not a phone number", q.To), Cure: "write digits, such as +14155550100"}
 	}
-	from, err := desk.Anonymous, error(nil)
+	from := desk.Anonymous
 	if q.From != "" {
-		if from, err = desk.Parse(q.From, cfg.Country, desk.FormatAuto); from == "" && !strings.EqualFold(q.From, "anonymous") {
+		if from, _ = desk.Parse(q.From, cfg.Country, desk.FormatAuto); from == "" && !strings.EqualFold(q.From, "anonymous") {
 			return api.Explanation{}, &api.Error{What: fmt.Sprintf("%q is not a phone number", q.From), Cure: "write digits, such as +14155550111, or anonymous"}
 		}
 	}
