@@ -1,17 +1,14 @@
 package mail
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/base64"
 	"encoding/binary"
 	"io"
 	"log/slog"
 	"mime"
 	"mime/multipart"
-	"net"
 	netmail "net/mail"
 	"os"
 	"path/filepath"
@@ -21,132 +18,8 @@ import (
 	"time"
 
 	"trunkline/internal/testca"
+	"trunkline/internal/testmail"
 )
-
-// smtpd is a mail server: STARTTLS, AUTH PLAIN, and refusals to order.
-type smtpd struct {
-	t     *testing.T
-	l     net.Listener
-	tls   *tls.Config // nil: no STARTTLS
-	mu    sync.Mutex
-	fails []string // what DATA is answered with, before it is taken
-	mails []got
-	came  chan struct{} // holds one: there is another
-}
-
-type got struct {
-	from, to, auth string
-	private        bool
-	text           []byte
-}
-
-func serve(t *testing.T, cfg *tls.Config) *smtpd {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &smtpd{t: t, l: l, tls: cfg, came: make(chan struct{}, 1)}
-	var out sync.WaitGroup
-	out.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			out.Go(func() { s.talk(c) })
-		}
-	})
-	t.Cleanup(func() { _ = l.Close(); out.Wait() })
-	return s
-}
-
-func (s *smtpd) talk(c net.Conn) {
-	defer c.Close()
-	r, m := bufio.NewReader(c), got{}
-	say := func(text string) { _, _ = io.WriteString(c, text+"\r\n") }
-	say("220 mail.test ready")
-	for {
-		line, err := r.ReadString('\n')
-		if err != nil {
-			return
-		}
-		line = strings.TrimRight(line, "\r\n")
-		switch verb := strings.ToUpper(strings.SplitN(line, " ", 2)[0]); verb {
-		case "EHLO":
-			say("250-mail.test")
-			if s.tls != nil && !m.private {
-				say("250-STARTTLS")
-			} else if m.private {
-				say("250-AUTH PLAIN LOGIN")
-			}
-			say("250 8BITMIME")
-		case "STARTTLS":
-			say("220 go on")
-			private := tls.Server(c, s.tls)
-			c, r, m.private = private, bufio.NewReader(private), true
-		case "AUTH":
-			plain, _ := base64.StdEncoding.DecodeString(line[len("AUTH PLAIN "):])
-			m.auth = strings.ReplaceAll(string(plain), "\x00", "|")
-			say("235 welcome")
-		case "MAIL":
-			m.from = line
-			say("250 ok")
-		case "RCPT":
-			m.to += line + "\n"
-			say("250 ok")
-		case "DATA":
-			say("354 go on")
-			var b bytes.Buffer
-			for {
-				line, err := r.ReadString('\n')
-				if err != nil {
-					return
-				}
-				if line == ".\r\n" {
-					break
-				}
-				b.WriteString(strings.TrimPrefix(line, "."))
-			}
-			s.mu.Lock()
-			if len(s.fails) > 0 {
-				say(s.fails[0])
-				s.fails = s.fails[1:]
-			} else {
-				m.text = b.Bytes()
-				s.mails = append(s.mails, m)
-				select {
-				case s.came <- struct{}{}:
-				default:
-				}
-				say("250 taken")
-			}
-			s.mu.Unlock()
-		case "QUIT":
-			say("221 bye")
-			return
-		default:
-			say("500 what?")
-		}
-	}
-}
-
-// wait gives the mails once there are so many.
-func (s *smtpd) wait(n int) []got {
-	s.t.Helper()
-	for {
-		s.mu.Lock()
-		mails := s.mails
-		s.mu.Unlock()
-		if len(mails) >= n {
-			return mails
-		}
-		select {
-		case <-s.came:
-		case <-time.After(10 * time.Second):
-			s.t.Fatalf("mails: got %d, want %d", len(mails), n)
-		}
-	}
-}
 
 // stereo is a recording of ours: the caller says 1, 2, 3 … on the left.
 func stereo(t *testing.T, dir string) string {
@@ -186,9 +59,9 @@ func run(t *testing.T, q *Queue) (stop func()) {
 func TestAMailWithItsSoundArrivesInPrivate(t *testing.T) {
 	ca := testca.New(t)
 	roots := ca.Pool()
-	s := serve(t, &tls.Config{Certificates: []tls.Certificate{*ca.Certificate(time.Time{}, "127.0.0.1")}})
+	s := testmail.Serve(t, &tls.Config{Certificates: []tls.Certificate{*ca.Certificate(time.Time{}, "127.0.0.1")}})
 	dir := t.TempDir()
-	q := queue(t, filepath.Join(dir, "mail"), Server{Addr: s.l.Addr().String(), From: "trunkline@example.com", Username: "u", Password: "p", Roots: roots})
+	q := queue(t, filepath.Join(dir, "mail"), Server{Addr: s.Addr(), From: "trunkline@example.com", Username: "u", Password: "p", Roots: roots})
 	m := Mail{
 		To: []string{"desk@example.com", "boss@example.com"}, Subject: "Message from Zoë\r\nBcc: evil@example.com\r\n\r\nBody",
 		Text: "Hello.\n.\nBcc: evil@example.com\n", Sound: stereo(t, dir), Name: "a\"b\r\nX: y.wav", At: time.Now(),
@@ -198,11 +71,11 @@ func TestAMailWithItsSoundArrivesInPrivate(t *testing.T) {
 	}
 	stop := run(t, q)
 	defer stop()
-	one := s.wait(1)[0]
-	if !one.private || one.auth != "|u|p" || one.from != "MAIL FROM:<trunkline@example.com> BODY=8BITMIME" || strings.Count(one.to, "\n") != 2 || strings.Contains(one.to, "evil") {
+	one := s.Wait(1)[0]
+	if !one.Private || one.Auth != "|u|p" || one.From != "MAIL FROM:<trunkline@example.com> BODY=8BITMIME" || strings.Count(one.To, "\n") != 2 || strings.Contains(one.To, "evil") {
 		t.Errorf("the envelope: got %+v, want it in private, from us, to two", one)
 	}
-	mail, err := netmail.ReadMessage(bytes.NewReader(one.text))
+	mail, err := netmail.ReadMessage(bytes.NewReader(one.Text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,25 +95,21 @@ func TestAMailWithItsSoundArrivesInPrivate(t *testing.T) {
 	if b, _ := io.ReadAll(text); !strings.Contains(string(b), "Hello.\r\n.\r\n") {
 		t.Errorf("text: got %q, want it as it was, lone dots too", b)
 	}
-	sound, err := parts.NextPart()
-	if err != nil {
-		t.Fatal(err)
-	}
-	wav, _ := io.ReadAll(base64.NewDecoder(base64.StdEncoding, sound))
-	if len(wav) != 44+200 || binary.LittleEndian.Uint16(wav[22:]) != 1 || binary.LittleEndian.Uint16(wav[44+2*9:]) != 10 {
-		t.Errorf("sound: got %d bytes, %v, want the caller's side alone", len(wav), wav[:min(len(wav), 64)])
+	wav, err := one.Sound()
+	if err != nil || len(wav) != 44+200 || binary.LittleEndian.Uint16(wav[22:]) != 1 || binary.LittleEndian.Uint16(wav[44+2*9:]) != 10 {
+		t.Errorf("sound: got %v, %d bytes, %v, want the caller's side alone", err, len(wav), wav[:min(len(wav), 64)])
 	}
 }
 
 func TestNothingIsSentInClearUnlessAllowed(t *testing.T) {
-	s := serve(t, nil)
+	s := testmail.Serve(t, nil)
 	for _, x := range []struct {
 		server Server
 		want   bool
 	}{
 		{Server{}, false}, {Server{Username: "u", Password: "p", Plain: true}, false}, {Server{Plain: true}, true},
 	} {
-		x.server.Addr, x.server.From = s.l.Addr().String(), "a@example.com"
+		x.server.Addr, x.server.From = s.Addr(), "a@example.com"
 		q := queue(t, t.TempDir(), x.server)
 		err := q.deliver(t.Context(), x.server, Mail{To: []string{"b@example.com"}, At: time.Now()})
 		if (err == nil) != x.want {
@@ -250,9 +119,9 @@ func TestNothingIsSentInClearUnlessAllowed(t *testing.T) {
 }
 
 func TestAMailIsTriedAgainOverARestart(t *testing.T) {
-	s := serve(t, nil)
-	s.fails = []string{"451 later"}
-	server := Server{Addr: s.l.Addr().String(), From: "a@example.com", Plain: true}
+	s := testmail.Serve(t, nil)
+	s.Fail("451 later")
+	server := Server{Addr: s.Addr(), From: "a@example.com", Plain: true}
 	dir := t.TempDir()
 	q := queue(t, dir, server)
 	if err := q.Send(Mail{To: []string{"b@example.com"}, Subject: "x", At: time.Now()}); err != nil {
@@ -271,15 +140,15 @@ func TestAMailIsTriedAgainOverARestart(t *testing.T) {
 	if err := q.write(m); err != nil {
 		t.Fatal(err)
 	}
-	if q.turn(t.Context()); q.Waiting() != 0 || len(s.wait(1)) != 1 {
+	if q.turn(t.Context()); q.Waiting() != 0 || len(s.Wait(1)) != 1 {
 		t.Errorf("mails: got %d waiting, want it sent once", q.Waiting())
 	}
 }
 
 func TestWhatIsRefusedForGoodIsGivenUp(t *testing.T) {
-	s := serve(t, nil)
-	s.fails = []string{"550 never"}
-	server := Server{Addr: s.l.Addr().String(), From: "a@example.com", Plain: true}
+	s := testmail.Serve(t, nil)
+	s.Fail("550 never")
+	server := Server{Addr: s.Addr(), From: "a@example.com", Plain: true}
 	q := queue(t, t.TempDir(), server)
 	_ = q.Send(Mail{To: []string{"b@example.com"}, At: time.Now()})
 	_ = q.Send(Mail{To: []string{"b@example.com"}, Sound: "/nonesuch.wav", At: time.Now()})

@@ -64,7 +64,10 @@ func (m Mail) message(from string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return b.Bytes(), parts.Close()
+	if err := parts.Close(); err != nil { // writes the last boundary: before b is read
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 // attach adds the sound.

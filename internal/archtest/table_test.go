@@ -82,6 +82,7 @@ var rooms = map[string]room{
 	"internal/simnet":    {why: "a network knows nothing of what crosses it"},
 	"internal/simphone":  {may: []string{"internal/tone"}, why: "an independent phone: what it shares with the house it cannot test"},
 	"internal/testca":    {why: "it signs for tests, whatever they test"},
+	"internal/testmail":  {why: "it takes mail for tests, whoever sends it"},
 	"internal/tone":      {why: "it measures sound, whoever made it"},
 }
 
