@@ -159,7 +159,7 @@ var packetPaths = []struct {
 	}},
 	{"telephone-event", func(e *Engine, sh *shard) func() {
 		f := seat(e, sh, 2, PCMA)
-		f.s.keys = digits{known: true, ts: 1 << 31} // told before: what is told may allocate
+		f.s.keys = digits{known: true, ssrc: 9, ts: 1 << 31} // told before: what is told may allocate
 		return func() {
 			f.now += 20e6
 			b := f.sh.in.buf[:headerSize+4]

@@ -50,9 +50,11 @@ func (d DTMF) tones(p Params) bool { return !p.Events && (d == DTMFAuto || d == 
 
 // digits tells key presses from the packets that repeat them. A press is known
 // by its RTP timestamp: the marker bit may be lost, and end packets come three
-// times (RFC 4733 §2.5.1.4). It belongs to one SSRC.
+// times (RFC 4733 §2.5.1.4). It belongs to one SSRC, which need not be that of the
+// sound: gateways press keys with another one while the sound goes on.
 type digits struct {
 	known bool
+	ssrc  uint32
 	ts    uint32 // of the last press, of its last segment
 
 	kept   bool // it is not for the others: see codes
@@ -70,25 +72,25 @@ type digits struct {
 const longestSegment = 0xFFFF
 
 // press takes one event packet, and returns the digit when it is a new press.
-func (d *digits) press(ts uint32, payload []byte, now int64) (digit rune, fresh bool) {
+func (d *digits) press(ssrc, ts uint32, payload []byte, now int64) (digit rune, fresh bool) {
 	if len(payload) < 4 || int(payload[0]) >= len(keys) {
 		return 0, false
 	}
 	dur := uint32(payload[2])<<8 | uint32(payload[3])
-	ahead := int32(ts - d.ts)
+	ahead, known := int32(ts-d.ts), d.known && ssrc == d.ssrc
 	switch {
-	case d.known && ahead < 0:
+	case known && ahead < 0:
 		return 0, false
-	case d.known && ahead == 0:
+	case known && ahead == 0:
 		d.dur = max(d.dur, dur)
 		d.last = now
 		return 0, false
-	case d.known && d.down && payload[0] == d.event && d.dur > longestSegment*3/4 && ahead >= longestSegment-SampleRate/10 && ahead <= longestSegment+SampleRate/10:
+	case known && d.down && payload[0] == d.event && d.dur > longestSegment*3/4 && ahead >= longestSegment-SampleRate/10 && ahead <= longestSegment+SampleRate/10:
 		d.before += uint32(ahead)
 		d.ts, d.dur, d.last = ts, dur, now
 		return 0, false
 	}
-	*d = digits{known: true, ts: ts, down: true, event: payload[0], dur: dur, last: now}
+	*d = digits{known: true, ssrc: ssrc, ts: ts, down: true, event: payload[0], dur: dur, last: now}
 	return rune(keys[payload[0]]), true
 }
 
@@ -109,7 +111,7 @@ const lostEnd = int64(250 * time.Millisecond)
 func (s *Session) press(p *packet, now int64) {
 	payload := p.payload()
 	was := s.keys
-	digit, fresh := s.keys.press(p.ts, payload, now)
+	digit, fresh := s.keys.press(p.ssrc, p.ts, payload, now)
 	if fresh {
 		if was.down {
 			s.up(rune(keys[was.event]), was.kept, was.lift(), now)

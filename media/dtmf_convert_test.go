@@ -145,14 +145,14 @@ func TestLongPressOfSeveralSegmentsIsOneDigit(t *testing.T) {
 		segment := at / longestSegment
 		ts := 1000 + segment*longestSegment
 		dur := at - segment*longestSegment + 160
-		if _, fresh := d.press(ts, []byte{5, 10, byte(dur >> 8), byte(dur)}, 0); fresh {
+		if _, fresh := d.press(1, ts, []byte{5, 10, byte(dur >> 8), byte(dur)}, 0); fresh {
 			told++
 		}
 	}
 	if total = d.lift(); told != 1 || total < 19900*ms || total > 20100*ms {
 		t.Errorf("got %d digits, the last of %v, want one of 20 s", told, total)
 	}
-	if _, fresh := d.press(d.ts+SampleRate, []byte{5, 10, 0, 160}, 0); !fresh {
+	if _, fresh := d.press(1, d.ts+SampleRate, []byte{5, 10, 0, 160}, 0); !fresh {
 		t.Error("got the next press of the same key swallowed")
 	}
 }

@@ -25,18 +25,45 @@ func TestDigitIsToldOncePerTimestamp(t *testing.T) {
 
 func TestDigitWhoseStartIsLostIsTold(t *testing.T) {
 	d := digits{}
-	if got, ok := d.press(100, []byte{5, 0x8a, 1, 0}, 0); !ok || got != '5' {
+	if got, ok := d.press(1, 100, []byte{5, 0x8a, 1, 0}, 0); !ok || got != '5' {
 		t.Errorf("got %q %v of an end packet alone, want 5", got, ok)
 	}
-	if _, ok := d.press(100, []byte{5, 0x8a, 1, 0}, 0); ok {
+	if _, ok := d.press(1, 100, []byte{5, 0x8a, 1, 0}, 0); ok {
 		t.Error("got its repetition told again")
 	}
-	if _, ok := d.press(50, []byte{4, 0x8a, 1, 0}, 0); ok {
+	if _, ok := d.press(1, 50, []byte{4, 0x8a, 1, 0}, 0); ok {
 		t.Error("got an older press told after a newer one")
 	}
-	if _, ok := d.press(400, []byte{4, 0x8a}, 0); ok {
+	if _, ok := d.press(1, 400, []byte{4, 0x8a}, 0); ok {
 		t.Error("got a cut packet told")
 	}
+	if _, ok := d.press(2, 50, []byte{4, 0x8a, 1, 0}, 0); !ok {
+		t.Error("got a press of another SSRC not told")
+	}
+}
+
+// A gateway's digits have an SSRC of their own, and the sound goes on between their packets.
+func TestDigitAmongSoundOfAnotherSSRCIsToldOnce(t *testing.T) {
+	onBothSeams(t, func(r *rig) {
+		a := r.phone(PCMU, 20*ms)
+		sound := a.ssrc
+		for n, key := range []byte{2, 2, 7} {
+			for i := range 8 {
+				a.ssrc = sound
+				a.speak(620)
+				a.ssrc = sound + 1
+				a.send(96, i == 0, 8000*uint32(n), []byte{key, 10 | byte(i/5)<<7, 1, byte(20 * i)})
+			}
+		}
+		r.await("last digit", func(e Event) bool { d, ok := e.(DigitEnded); return ok && d.Digit == '7' })
+		var got []rune
+		for _, e := range r.has(func(e Event) bool { _, ok := e.(Digit); return ok }) {
+			got = append(got, e.(Digit).Digit)
+		}
+		if string(got) != "227" {
+			t.Errorf("got digits %q, want 227", string(got))
+		}
+	})
 }
 
 func TestEventIsRelayedWithItsTimestampAndPayloadType(t *testing.T) {

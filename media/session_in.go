@@ -139,7 +139,6 @@ func (s *Session) meet(p *packet, now int64) {
 	}
 	s.heard, s.who = true, p.ssrc
 	s.counts.ssrc.Store(p.ssrc)
-	s.keys = digits{}
 	s.order.forget()
 	s.taken = false
 	s.reception.begin(p.seq)
