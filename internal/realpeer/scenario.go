@@ -65,7 +65,7 @@ Content-Length: 0
 	if cfg.NoACK {
 		return s + `<recv request="BYE"/>` + "\n" + send("", replyTo("200 OK"))
 	}
-	s += send("", cfg.inDialog("ACK", 1)) + cfg.stream()
+	s += send("", cfg.inDialog("ACK", 1)) + cfg.stream() + cfg.presses()
 	if cfg.Talk == 0 {
 		return s + `<recv request="BYE"/>` + "\n" + send("", replyTo("200 OK"))
 	}

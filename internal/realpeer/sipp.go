@@ -38,6 +38,8 @@ type SippConfig struct {
 	Echo bool // sends back what it hears instead of saying a tone
 	Ear  *Ear // has the sound; sipp only signals
 
+	Press string // calling: digits it presses, the first after a second (RFC 4733); sipp's own captures, sent by a raw socket
+
 	NoACK bool // calling: it takes the 200, does not acknowledge it, and waits for the BYE
 
 	AuthURI  string // of the digest, without sip:, where it is not the switch's address
@@ -223,6 +225,19 @@ func (cfg SippConfig) sdp() string {
 	return strings.Join([]string{"v=0", "o=sipp 1 1 IN IP4 [media_ip]", "s=-", "c=IN IP4 " + ip, "t=0 0",
 		"m=audio " + port + " RTP/AVP " + pt + " 101", "a=rtpmap:" + pt + " " + name + "/8000", "a=rtpmap:101 telephone-event/8000",
 		"a=fmtp:101 0-15", "a=ptime:20"}, "\n") + "\n"
+}
+
+// captures is where sipp's package has its digits.
+const captures = "/usr/share/sip-tester/dtmf_2833_"
+
+// presses are the actions that press the digits; each lasts a moment.
+func (cfg SippConfig) presses() string {
+	var s strings.Builder
+	for _, digit := range cfg.Press {
+		name := strings.NewReplacer("*", "star", "#", "pound").Replace(string(digit))
+		s.WriteString(pauseFor(time.Second) + fmt.Sprintf("<nop><action><exec play_pcap_audio=\"%s%s.pcap\"/></action></nop>\n", captures, name))
+	}
+	return s.String()
 }
 
 // stream is the action that begins to say the tone.
