@@ -159,7 +159,8 @@ func explain(cfg *config.Config, q api.Question, order teamOrder) (api.Explanati
 		who.Number = ""
 	}
 	x := newExplainer(cfg, q, who, order, &e)
-	e.End, err = x.whole(flow)
+	end, err := x.whole(flow)
+	e.End = end
 	return e, err
 }
 
