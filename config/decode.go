@@ -97,8 +97,12 @@ func (r *reader) follow(n *yaml.Node, key string) *yaml.Node {
 // isNull says that nothing is written after the colon.
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
 
-// fields gives the struct's fields by the key that names them.
-func fields(t reflect.Type) map[string]reflect.StructField {
+// fields gives the struct's fields by the key that names them: found out once
+// a reading, because a file has thousands of steps. They are not changed.
+func (r *reader) fields(t reflect.Type) map[string]reflect.StructField {
+	if all := r.known[t]; all != nil {
+		return all
+	}
 	all := make(map[string]reflect.StructField)
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -106,6 +110,10 @@ func fields(t reflect.Type) map[string]reflect.StructField {
 			all[name] = f
 		}
 	}
+	if r.known == nil {
+		r.known = make(map[reflect.Type]map[string]reflect.StructField)
+	}
+	r.known[t] = all
 	return all
 }
 
@@ -161,7 +169,7 @@ func (r *reader) mapping(n *yaml.Node, key string, v reflect.Value) []string {
 		r.problem(n, key, "is %s: it wants a mapping of %s", describe(n), strings.Join(names(v.Type()), ", "))
 		return nil
 	}
-	known := fields(v.Type())
+	known := r.fields(v.Type())
 	var present []string
 	for _, p := range r.pairs(n, key) {
 		name, path := p.key.Value, join(key, p.key.Value)

@@ -125,7 +125,7 @@ func (r *reader) sound(n *yaml.Node, key string, v reflect.Value) {
 		return
 	}
 	before := len(r.problems)
-	known := fields(v.Type())
+	known := r.fields(v.Type())
 	present := 0
 	for _, p := range r.pairs(n, key) {
 		at := join(key, p.key.Value)

@@ -103,8 +103,8 @@ func (r *reader) checkPrompt(c *Config, key, prompt string) {
 	}
 	file, isFile := c.PromptFile(prompt)
 	if !isFile {
-		if all := slices.Concat(r.checks.Prompts, r.own); !slices.Contains(all, prompt) {
-			r.fail(key, "there is no shipped prompt %q%s", prompt, orElse(didYouMean(prompt, all),
+		if !slices.Contains(r.checks.Prompts, prompt) && !slices.Contains(r.own, prompt) {
+			r.fail(key, "there is no shipped prompt %q%s", prompt, orElse(didYouMean(prompt, slices.Concat(r.checks.Prompts, r.own)),
 				": write one of "+r.promptNames()+", or the name of a file that ends in .wav"))
 		}
 		return

@@ -137,6 +137,8 @@ type reader struct {
 	// places remembers where each key that was read stands.
 	places map[string]place
 	nodes  int
+	// known are the fields of the types that were met.
+	known map[reflect.Type]map[string]reflect.StructField
 	// own are the names of the operator's prompts, and heard what there is to say of the files that were looked at.
 	own   []string
 	heard map[string]string
