@@ -174,7 +174,7 @@ func TestPhonesTransferKeyRefused(t *testing.T) {
 // A phone that hangs up as soon as its REFER is taken.
 func TestReferThenByeAtOnce(t *testing.T) {
 	narrate(t, "refer-bye", supportTeam+queueFlow, func(s *story) {
-		bob := s.agent("bob", bobTone, simphone.Ring().After(2*time.Second).Answer())
+		bob := s.agent("bob", bobTone, simphone.After(50*time.Millisecond).Ring().After(2*time.Second).Answer()) // it rings when she has gone
 		s.set("bob", false)
 		ann := s.agent("ann", annTone, simphone.Ring().Answer())
 		c := s.dial()
