@@ -5,7 +5,7 @@ GO          ?= go
 # and signals; they are not unit tests, and `make check` leaves them to `make test`.
 # The packages with tests against real peers: the tag peers, names from TestPeers; those
 # of the Help Desk in Chromium, names from TestPages, have the machine for themselves.
-# They wait more than they work, so more of them run at once than there are CPUs.
+# They wait more than they work, so three of them run at once.
 PEERS        = ./cmd/trunkline ./internal/realpeer
 STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 20s
@@ -34,7 +34,7 @@ demo: build ## show a whole call on this machine, then let your own phone take p
 # (ThreadSanitizer: CHECK failed).
 test: tools ## install what the tests need (apt), and run every test, against real peers too (< 10 min)
 	$(GO) test ./...
-	$(GO) test -count=1 -tags peers -run '^TestPeers' -parallel 6 $(PEERS)
+	$(GO) test -count=1 -tags peers -run '^TestPeers' -parallel 3 $(PEERS)
 	$(GO) test -count=1 -tags peers -run '^TestPages' -parallel 1 ./cmd/trunkline
 
 check: compiler ## the fast gate: format, vet, staticcheck, the house's shape, unit tests with -race (some minutes)
