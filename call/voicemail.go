@@ -2,14 +2,12 @@ package call
 
 import (
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"trunkline/media"
 	"trunkline/recorder"
 	"trunkline/routing"
-	"trunkline/sip"
 )
 
 // Voicemail is what the configuration says of messages.
@@ -262,112 +260,6 @@ func (s *Switchboard) playFile(c *liveCall, path string) {
 	})
 }
 
-// openBox lets an agent hear the messages of their own box and of their teams'.
-func (s *Switchboard) openBox(c *liveCall, agent routing.AgentID) {
-	run := &routing.MailboxRun{}
-	for _, m := range s.messagesFor(agent) {
-		run.Messages = append(run.Messages, routing.MailboxItem{ID: string(m.ID), New: m.Heard.IsZero(), Number: string(m.Caller)})
-	}
-	c.service = false
-	s.beginAside(c, &aside{run: routing.Aside{Mailbox: run}, over: func() {
-		s.end(c, Ending{By: BySystem, Cause: CauseServed}, reasonNormal)
-	}})
-}
-
-// boxed are the messages of a box, oldest first.
-func (s *Switchboard) boxed(box Box) []*Message {
-	var all []*Message
-	for _, m := range s.messages {
-		if m.Box == box {
-			all = append(all, m)
-		}
-	}
-	slices.SortFunc(all, func(a, b *Message) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	return all
-}
-
-// boxesOf are the boxes that an agent hears: the own one, and the teams'.
-func (s *Switchboard) boxesOf(agent routing.AgentID) []Box {
-	boxes := []Box{{Agent: agent}}
-	for _, t := range s.setup.Router.Teams {
-		if slices.Contains(t.Agents, agent) {
-			boxes = append(boxes, Box{Team: t.ID})
-		}
-	}
-	return boxes
-}
-
-// messagesFor are the messages that an agent hears, the new ones first.
-func (s *Switchboard) messagesFor(agent routing.AgentID) []*Message {
-	var all []*Message
-	for _, box := range s.boxesOf(agent) {
-		all = append(all, s.boxed(box)...)
-	}
-	slices.SortStableFunc(all, func(a, b *Message) int {
-		switch fresh := a.Heard.IsZero(); {
-		case fresh == b.Heard.IsZero():
-			return strings.Compare(string(a.ID), string(b.ID))
-		case fresh:
-			return -1
-		}
-		return 1
-	})
-	return all
-}
-
-// lamps tells the phones of everybody who hears a box how many messages wait.
-func (s *Switchboard) lamps(box Box) {
-	for _, a := range s.setup.Router.Agents {
-		if slices.Contains(s.boxesOf(a.ID), box) {
-			s.lamp(a.ID)
-		}
-	}
-}
-
-func (s *Switchboard) lamp(agent routing.AgentID) {
-	fresh, old := 0, 0
-	for _, m := range s.messagesFor(agent) {
-		if m.Heard.IsZero() {
-			fresh++
-		} else {
-			old++
-		}
-	}
-	if s.hands.Sip == nil {
-		return
-	}
-	s.hands.Sip.Messages(sip.AccountID(agent), fresh, old)
-}
-
-// messageHeard notes who heard a message first.
-func (s *Switchboard) messageHeard(id recorder.ID, by string) {
-	m := s.messages[id]
-	if m == nil || !m.Heard.IsZero() {
-		return
-	}
-	m.Heard, m.By = s.now, by
-	s.append(MessageKept{*m})
-	s.fact(Fact{Kind: FactVoicemailHeard, Call: m.Call, Recording: id, Team: m.Box.Team, Agent: m.Box.Agent, Reason: "by " + by})
-	s.lamps(m.Box)
-}
-
-// deleteMessage deletes a message with its sound.
-func (s *Switchboard) deleteMessage(id recorder.ID, by string) {
-	m := s.messages[id]
-	if m == nil {
-		return
-	}
-	delete(s.messages, id)
-	s.append(MessageDropped{id})
-	s.fact(Fact{Kind: FactVoicemailDeleted, Call: m.Call, Recording: id, Team: m.Box.Team, Agent: m.Box.Agent, Reason: "by " + by})
-	s.lamps(m.Box)
-	if m.Sealed {
-		s.erase(m.Call, id, by)
-	} else {
-		s.doomed[id] = m.Call
-	}
-}
-
 // erase has the sound of a recording deleted, beside the loop.
 func (s *Switchboard) erase(of ID, id recorder.ID, by string) {
 	if s.hands.Voice.Erase != nil {
@@ -384,30 +276,4 @@ func (s *Switchboard) mail(m *Message) {
 	m.Mailed = true
 	s.append(MessageKept{*m})
 	s.hands.Voice.Mail(*m, slices.Clone(to))
-}
-
-// retireMessages drops the messages whose sound retention has removed.
-func (s *Switchboard) retireMessages() {
-	keep := s.setup.Voicemail.Keep
-	if keep <= 0 {
-		return
-	}
-	for id, m := range s.messages {
-		if m.At.Add(keep).Before(s.now) {
-			delete(s.messages, id)
-			s.append(MessageDropped{id})
-			s.lamps(m.Box)
-		}
-	}
-}
-
-// beginBoxes is the boxes at the start: what a crash kept from being mailed is mailed, and the lamps are lit.
-func (s *Switchboard) beginBoxes() {
-	for _, m := range s.messages {
-		m.Sealed = true // or repaired
-		s.mail(m)
-	}
-	for _, a := range s.setup.Router.Agents {
-		s.lamp(a.ID)
-	}
 }

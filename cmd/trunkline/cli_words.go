@@ -77,7 +77,7 @@ func (c *wordsCmd) find(ctx context.Context, t *terminal, client *api.Client) er
 		return writeJSON(t.out, page)
 	}
 	if len(page.Found) == 0 {
-		_, err := fmt.Fprintln(t.out, "nobody said that")
+		_, err := fmt.Fprintln(t.out, "nothing was found")
 		return err
 	}
 	rows := newTable(t.out)
