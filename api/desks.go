@@ -183,7 +183,7 @@ func (d *Desks) use(s *seat, p *tab) {
 		s.others = append(s.others, old)
 		old.wake()
 	}
-	s.others = slices.DeleteFunc(s.others, func(o *tab) bool { return o == p || o.tab == p.tab && o != p && !d.pages[o] })
+	s.others = slices.DeleteFunc(s.others, func(o *tab) bool { return o == p })
 	if s.left != nil {
 		s.left.Stop()
 		s.left = nil
@@ -301,7 +301,6 @@ type Crew struct {
 type staff struct {
 	mu     sync.Mutex
 	change uint64
-	order  []string // of the rows' names
 	rows   map[string]*staffRow
 }
 
@@ -355,12 +354,6 @@ func (s *staff) update(status call.Status) bool {
 	for name := range s.rows {
 		if next[name] == nil {
 			set(name, json.RawMessage("null"))
-		}
-	}
-	s.order = names
-	for name := range s.rows { // what is gone stays, so that pages are told
-		if next[name] == nil {
-			s.order = append(s.order, name)
 		}
 	}
 	return s.change != before

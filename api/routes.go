@@ -73,7 +73,8 @@ func (s *Server) watched(mux *http.ServeMux) {
 	handle(mux, "GET /readyz", s.readyz)
 	if s.cfg.Metrics != nil {
 		mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
-			if asks, ok := s.bearer(r); !near(r) && !(ok && asks.scope.covers(ScopeSupervisor)) {
+			local := near(r) && r.Header.Get("X-Forwarded-For") == "" // what a proxy here passes on is not of this machine
+			if asks, ok := s.bearer(r); !local && !(ok && asks.scope.covers(ScopeSupervisor)) {
 				answer(w, nil, &Error{Status: http.StatusForbidden, What: "figures are told to this machine, and to tokens of the scope supervisor", Cure: "scrape 127.0.0.1, or give Prometheus a token as authorization: credentials"})
 				return
 			}

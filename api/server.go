@@ -27,7 +27,7 @@ const (
 	writeTimeout  = 60 * time.Second
 	idleTimeout   = 60 * time.Second
 	stopTimeout   = 2 * time.Second
-	maxTCPConns   = 3000 // of each listener: maxStreams, and those who ask
+	maxTCPConns   = 5500 // of each listener: maxStreams, maxPages, and those who ask
 )
 
 // askTimeout bounds a question to the switchboard, so that one that hangs is seen.

@@ -279,6 +279,7 @@ func sameOrigin(r *http.Request) error {
 // that changes something must come from there.
 func guarded(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "private, no-store") // a browser that many use keeps nothing of it
 		safe := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
 		if !safe && r.Header.Get("Authorization") == "" && r.Header.Get("Cookie") != "" {
 			if err := sameOrigin(r); err != nil {

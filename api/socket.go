@@ -41,7 +41,8 @@ type tab struct {
 	poke  chan struct{} // wakes the writer; holds one
 	stop  chan struct{} // closed when the session ended
 	ended sync.Once
-	calls []call.ID // owned by Desks
+	tasks sync.WaitGroup // its reader, and who looks calls up
+	calls []call.ID      // owned by Desks
 
 	mu     sync.Mutex
 	stale  bool                          // the agent's parts are to be sent anew
@@ -107,14 +108,15 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 	p.conn.SetReadLimit(maxPageMessage)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	defer cancel()
-	var tasks sync.WaitGroup
-	tasks.Go(func() {
+	defer func() {
+		cancel()
+		p.tasks.Wait()
+	}()
+	p.tasks.Go(func() {
 		defer cancel()
-		p.write(ctx)
+		p.read(ctx)
 	})
-	p.read(ctx)
-	cancel()
-	tasks.Wait()
+	p.write(ctx) // on this goroutine, whose panics cost this page alone
 }
 
 // said is what a page says.

@@ -8,7 +8,6 @@ import (
 
 	"trunkline/call"
 	"trunkline/routing"
-	"trunkline/store"
 )
 
 // PartView is an agent's part in a call, with the call's card.
@@ -35,7 +34,7 @@ func (p *tab) sendParts(ctx context.Context) bool {
 		}
 		if part.Role != call.RoleDialing && !p.asked[part.Record.ID] && part.Record.Contact != "" {
 			p.asked[part.Record.ID] = true
-			go p.history(part.Record)
+			p.tasks.Go(func() { p.history(part.Record) })
 		}
 	}
 	p.s.cfg.Desks.has(p, ids)
@@ -73,7 +72,7 @@ func (p *tab) note(offers map[routing.OfferID]bool) {
 
 // history sends the customer's last calls: whoever answers sees them first.
 func (p *tab) history(r call.Record) {
-	all, _, err := p.s.cfg.Records(store.Filter{Contact: r.Contact, Limit: lastCalls + 1})
+	all, _, err := p.s.cfg.Records(p.s.filter(&pageQuery{Contact: string(r.Contact), Limit: lastCalls + 1}))
 	if err != nil {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 
 	"trunkline/desk"
 	"trunkline/media"
+	"trunkline/recorder"
 	"trunkline/routing"
 )
 
@@ -81,15 +82,15 @@ func (s *Switchboard) obeyAside(c *liveCall, a *aside, cmd routing.AsideCommand)
 		}
 	case routing.AsideMessage:
 		s.stopPlay(c)
-		if m := s.messages[recorderID(cmd.ID)]; m != nil {
+		if m := s.messages[recorder.ID(cmd.ID)]; m != nil {
 			s.playFile(c, m.Path)
 		} else {
 			s.asideStep(c, routing.AsidePlayed{})
 		}
 	case routing.AsideHeard:
-		s.messageHeard(recorderID(cmd.ID), string(c.out.agent))
+		s.messageHeard(recorder.ID(cmd.ID), string(c.out.agent))
 	case routing.AsideDelete:
-		s.deleteMessage(recorderID(cmd.ID), string(c.out.agent))
+		s.deleteMessage(recorder.ID(cmd.ID), string(c.out.agent))
 	case routing.AsideOver:
 		c.aside = nil
 		s.stopPlay(c)

@@ -72,16 +72,19 @@ func (s *Switchboard) lamps(box Box) {
 }
 
 func (s *Switchboard) lamp(agent routing.AgentID) {
-	fresh, old := 0, 0
-	for _, m := range s.messagesFor(agent) {
-		if m.Heard.IsZero() {
-			fresh++
-		} else {
-			old++
-		}
-	}
 	if s.hands.Sip == nil {
 		return
+	}
+	fresh, old := 0, 0
+	boxes := s.boxesOf(agent)
+	for _, m := range s.messages {
+		switch {
+		case !slices.Contains(boxes, m.Box):
+		case m.Heard.IsZero():
+			fresh++
+		default:
+			old++
+		}
 	}
 	s.hands.Sip.Messages(sip.AccountID(agent), fresh, old)
 }
@@ -121,12 +124,16 @@ func (s *Switchboard) retireMessages() {
 	if keep <= 0 {
 		return
 	}
+	changed := map[Box]bool{}
 	for id, m := range s.messages {
 		if m.At.Add(keep).Before(s.now) {
 			delete(s.messages, id)
 			s.append(MessageDropped{id})
-			s.lamps(m.Box)
+			changed[m.Box] = true
 		}
+	}
+	for box := range changed {
+		s.lamps(box)
 	}
 }
 

@@ -41,14 +41,15 @@ func (s *Switchboard) requestCallback(r CallbackRequest) (routing.CallbackID, er
 		s.refuseDial(s.calls[r.Call], "", "", d.Rule, false)
 		return "", fmt.Errorf("%w: %s", ErrNotAllowed, d.Rule)
 	}
-	length := s.setup.Callbacks.For
-	if length <= 0 {
-		length = 2 * time.Hour
+	length := orDuration(s.setup.Callbacks.For, 2*time.Hour)
+	var quiet []routing.Span
+	if h := s.setup.Callbacks.Quiet; h.From != h.To {
+		quiet = h.spans(desk.Number(d.Number).Zones(), s.setup.Zone, s.now, s.now.Add(length))
 	}
 	ev := routing.CallbackAsked{
 		ID: routing.CallbackID(s.newID()), Number: string(d.Number), Name: r.Name, Team: r.Team, Priority: r.Priority,
 		Since: r.Since, For: length, Call: string(r.Call), By: r.By,
-		Quiet: s.setup.Callbacks.Quiet.spans(desk.Number(d.Number).Zones(), s.setup.Zone, s.now, s.now.Add(length)),
+		Quiet: quiet,
 	}
 	if ev.Since.IsZero() {
 		ev.Since = s.now

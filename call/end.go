@@ -178,11 +178,17 @@ func (s *Switchboard) abandon(c *liveCall) {
 		c.tape.Close(s.now)
 		c.tape = nil
 	}
+	if a := c.aside; a != nil && a.take != nil && a.take.tape != nil {
+		a.take.tape.Close(s.now)
+	}
+	c.aside = nil
 	if c.ended {
 		s.settled(c)
 		return
 	}
-	s.close(c, faultEnding(c))
+	e := faultEnding(c)
+	s.close(c, e)
+	s.callbackEnded(c, e)
 }
 
 func faultEnding(c *liveCall) Ending {

@@ -78,22 +78,7 @@ const (
 	FactNoted            FactKind = "call.noted"        // a note was added to the card
 	FactTagged           FactKind = "call.tagged"       // the card's tags were changed
 
-	// Of a callback; each is "callback." and a routing.CallbackMark. Reason says why.
-	FactCallbackRequested   FactKind = "callback.requested"
-	FactCallbackMerged      FactKind = "callback.merged"
-	FactCallbackOffered     FactKind = "callback.offered"
-	FactCallbackIgnored     FactKind = "callback.ignored"
-	FactCallbackCalling     FactKind = "callback.calling"
-	FactCallbackAnswered    FactKind = "callback.answered"
-	FactCallbackUnanswered  FactKind = "callback.unanswered"
-	FactCallbackFailed      FactKind = "callback.failed"
-	FactCallbackGivenUp     FactKind = "callback.given_up"
-	FactCallbackInterrupted FactKind = "callback.interrupted"
-	FactCallbackExpired     FactKind = "callback.expired"
-	FactCallbackAssigned    FactKind = "callback.assigned"
-	FactCallbackClosed      FactKind = "callback.closed"
-	FactCallbackCalledIn    FactKind = "callback.called_in"
-	FactCallbackStranded    FactKind = "callback.stranded"
+	// "callback." and a routing.CallbackMark are the kinds of a callback's facts; Reason says why.
 
 	FactVoicemailLeft    FactKind = "voicemail.left" // in the box of Team or Agent
 	FactVoicemailHeard   FactKind = "voicemail.heard"
@@ -121,7 +106,7 @@ type Fact struct {
 	Gone      desk.ContactID  `json:"gone,omitempty"` // of a merge
 	Recording recorder.ID     `json:"recording,omitempty"`
 	Reason    string          `json:"reason,omitempty"`
-	State     string          `json:"state,omitempty"` // of a trunk, of a transcript
+	State     string          `json:"state,omitempty"` // of a trunk, a transcript, an agent
 	Until     time.Time       `json:"until,omitzero"`
 	Count     int             `json:"count,omitempty"`
 	Ending    *Ending         `json:"ending,omitempty"`

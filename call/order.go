@@ -79,7 +79,7 @@ func (s *Switchboard) Do(ctx context.Context, o Order) error {
 // do is Do on the loop.
 func (s *Switchboard) do(o Order) error {
 	c := s.calls[o.Call]
-	if c == nil || c.ended {
+	if c == nil || c.ended || c.tentative && o.Verb != PickUp && o.Verb != Decline {
 		return ErrNoCall
 	}
 	s.handling = c

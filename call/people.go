@@ -69,12 +69,15 @@ func (s *Switchboard) isOf(c *liveCall, contact desk.Contact) {
 
 // contactChanged brings the calls in progress of a contact up to date.
 func (s *Switchboard) contactChanged(contact desk.Contact) {
-	for _, c := range s.calls {
+	asking := s.handling
+	for _, c := range s.inOrder() {
 		if !c.ended && c.record.Contact != "" && s.book.Resolve(c.record.Contact) == contact.ID {
+			s.handling = c // a panic in its flow costs it, and no other
 			s.isOf(c, contact)
 			s.keep(c)
 		}
 	}
+	s.handling = asking
 }
 
 // contactKept journals a contact that was made or changed, and says so.

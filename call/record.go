@@ -221,6 +221,7 @@ func (r *Record) clone() Record {
 	c.Notes = append([]desk.Note(nil), r.Notes...)
 	c.Tags = append([]string(nil), r.Tags...)
 	c.Diversion = append([]string(nil), r.Diversion...)
+	c.Choices = append([]Chosen(nil), r.Choices...)
 	c.Segments = append([]Segment(nil), r.Segments...)
 	c.Transfers = append([]Transferred(nil), r.Transfers...)
 	c.Recordings = append([]Recorded(nil), r.Recordings...)

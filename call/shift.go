@@ -17,8 +17,12 @@ func (s *Switchboard) shifts() {
 			open, _ = h.Open(s.now)
 			until = h.Next(s.now)
 		}
-		if !until.IsZero() && (s.shiftAt.IsZero() || until.Before(s.shiftAt)) {
-			s.shiftAt = until
+		wake := until
+		if bound && wake.IsZero() {
+			wake = s.now.AddDate(0, 0, 7) // Next looks no further than some days: look again
+		}
+		if !wake.IsZero() && (s.shiftAt.IsZero() || wake.Before(s.shiftAt)) {
+			s.shiftAt = wake
 		}
 		if open == !a.Off && (open || until.Equal(a.OffUntil)) {
 			continue

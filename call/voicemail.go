@@ -33,8 +33,6 @@ func orDuration(d, or time.Duration) time.Duration {
 	return or
 }
 
-func recorderID(text string) recorder.ID { return recorder.ID(text) }
-
 // taking is a message while it is recorded, and until it is sent or dropped.
 type taking struct {
 	beeping bool // the tone is heard; recording begins after it
@@ -171,7 +169,7 @@ func (s *Switchboard) sendTaking(c *liveCall) {
 	}
 	m := &Message{
 		ID: t.id, Box: box, Call: c.id, Path: t.path, Caller: c.record.Caller, Name: c.record.Name, Contact: c.record.Contact,
-		At: t.began, Duration: t.length,
+		At: t.began, Duration: t.length, Sealed: t.sealed,
 	}
 	s.messages[m.ID] = m
 	s.append(MessageKept{*m})

@@ -1,8 +1,10 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"trunkline/media"
@@ -23,21 +25,18 @@ type Voice struct {
 // ErrNoMessage answers an order that names a message which is not there.
 var ErrNoMessage = errors.New("no such message")
 
-// Messages gives the messages of a box, the newest first; of every box for the zero Box.
+// Messages gives the messages of a box, oldest first; for the zero Box those of every box, box by box.
 func (s *Switchboard) Messages(ctx context.Context, box Box) ([]Message, error) {
 	return ask(ctx, s, func(time.Time) []Message {
-		boxes := map[Box]bool{}
+		all := []Message{}
 		for _, m := range s.messages {
 			if box == (Box{}) || m.Box == box {
-				boxes[m.Box] = true
-			}
-		}
-		all := []Message{}
-		for b := range boxes {
-			for _, m := range s.boxed(b) {
 				all = append(all, *m)
 			}
 		}
+		slices.SortFunc(all, func(a, b Message) int {
+			return cmp.Or(cmp.Compare(a.Box.Team, b.Box.Team), cmp.Compare(a.Box.Agent, b.Box.Agent), cmp.Compare(a.ID, b.ID))
+		})
 		return all
 	})
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// checkFlows checks every flow and puts the steps of named flows in place.
+// checkFlows checks every flow.
 func (r *reader) checkFlows(c *Config) {
 	for i := range c.Flows {
 		f := &c.Flows[i]

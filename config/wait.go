@@ -84,7 +84,7 @@ const (
 	NobodyUnanswered = "unanswered"
 )
 
-// levels is a team's or an agent's bound of skill levels.
+// mostLevel is the highest level of a skill.
 const mostLevel = 1000
 
 // longestMemory is how long it is remembered with whom a caller spoke.

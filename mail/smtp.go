@@ -39,20 +39,22 @@ func (q *Queue) deliver(ctx context.Context, s Server, m Mail) error {
 	}
 	private := &tls.Config{ServerName: host, RootCAs: s.Roots, MinVersion: tls.VersionTLS12}
 	secure := port == "465"
+	talk := conn
 	if secure {
-		conn = tls.Client(conn, private)
+		talk = tls.Client(conn, private)
 	}
-	c, err := smtp.NewClient(conn, host)
+	// What is said before MAIL is of us or of the server, not of the mail: it is tried again, whatever its code.
+	c, err := smtp.NewClient(talk, host)
 	if err != nil {
-		return err
+		return fmt.Errorf("greeting: %v", err)
 	}
 	defer c.Close()
 	if err := c.Hello("trunkline"); err != nil {
-		return err
+		return fmt.Errorf("EHLO: %v", err)
 	}
 	if ok, _ := c.Extension("STARTTLS"); ok && !secure {
 		if err := c.StartTLS(private); err != nil {
-			return fmt.Errorf("STARTTLS: %w", err)
+			return fmt.Errorf("STARTTLS: %v", err)
 		}
 		secure = true
 	}
@@ -61,7 +63,7 @@ func (q *Queue) deliver(ctx context.Context, s Server, m Mail) error {
 	}
 	if s.Username != "" {
 		if err := authenticate(c, s, host); err != nil {
-			return err
+			return fmt.Errorf("AUTH: %v", err)
 		}
 	}
 	return send(c, s.From, m.addresses(), text)

@@ -13,7 +13,7 @@ import (
 //go:embed sounds/*/*.wav
 var sounds embed.FS
 
-// Languages of the shipped prompts: the first has every name, and is what the others fall back to.
+// languages are those of the shipped prompts: the first has every name, and is what the others fall back to.
 var languages = []string{"en", "es"}
 
 // Languages returns the languages of the shipped prompts (ISO 639-1), English first.

@@ -100,6 +100,9 @@ func (r *Recorder) sweepDay(day string) (removed int, err error) {
 		}
 		if ext == "wav" {
 			removed++
+			if err := r.scribe.forget(filepath.Join(day, f.Name()), ID(id)); err != nil {
+				return removed, err
+			}
 		}
 	}
 	for dir := day; dir != filepath.Clean(r.dir); dir = filepath.Dir(dir) {

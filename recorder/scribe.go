@@ -251,13 +251,13 @@ func (s *scribe) save(t *task) {
 }
 
 // ifDropped removes a file that was written while its recording was removed.
-func (s *scribe) ifDropped(t *task, path string) bool {
+func (s *scribe) ifDropped(t *task, path string) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t.dropped {
+	dropped := t.dropped
+	s.mu.Unlock()
+	if dropped {
 		_ = os.Remove(path)
 	}
-	return t.dropped
 }
 
 // work tries one transcript, and puts what became of it into the queue. The
@@ -265,6 +265,12 @@ func (s *scribe) ifDropped(t *task, path string) bool {
 func (s *scribe) work(ctx context.Context, t *task) {
 	s.mu.Lock()
 	how := s.how
+	if how.Driver == nil { // taken away since it was due: it waits
+		s.working--
+		t.cancel = nil
+		s.mu.Unlock()
+		return
+	}
 	s.mu.Unlock()
 	u, _ := ulid.ParseStrict(string(t.ID))
 	wav := wavPath(s.rec.dir, u)

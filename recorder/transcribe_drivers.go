@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -61,9 +62,11 @@ func (d *HTTPDriver) Transcribe(ctx context.Context, wav, language string) ([]by
 	}
 	defer f.Close()
 	in, out := io.Pipe()
+	var writing sync.WaitGroup
+	defer writing.Wait()
 	defer in.Close()
 	form := multipart.NewWriter(out)
-	go func() { out.CloseWithError(d.write(form, f, language)) }()
+	writing.Go(func() { out.CloseWithError(d.write(form, f, language)) })
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, in)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrHopeless, err)
@@ -82,9 +85,12 @@ func (d *HTTPDriver) Transcribe(ctx context.Context, wav, language string) ([]by
 		return nil, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, mostReply))
-	if err != nil {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, mostReply+1))
+	switch {
+	case err != nil:
 		return nil, err
+	case len(body) > mostReply:
+		return nil, fmt.Errorf("the service answered more than %d MiB", mostReply>>20)
 	}
 	if resp.StatusCode/100 == 2 {
 		return body, nil

@@ -88,7 +88,7 @@ func (t *Transcript) settle() {
 	})
 }
 
-// line is one line of a transcript for people: what was said, or a pause.
+// textLine is one line of a transcript for people: what was said, or a pause.
 type textLine struct {
 	from, to float64
 	who      string

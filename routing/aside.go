@@ -69,7 +69,7 @@ type AsideReplay struct{}
 // AsideMessage plays one of the messages of a box; AsidePlayed follows.
 type AsideMessage struct{ ID string }
 
-// AsideDelete deletes one of the messages; AsideKept notes that it was heard.
+// AsideDelete deletes one of the messages.
 type AsideDelete struct{ ID string }
 
 // AsideHeard notes that a message was heard.

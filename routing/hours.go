@@ -118,13 +118,8 @@ func (d Date) number() int { return 10000*d.Year + d.yearly() }
 
 func within(now time.Time, d Date, spans []Opening, zone *time.Location) bool {
 	return slices.ContainsFunc(spans, func(s Opening) bool {
-		to := s.To
-		if to <= s.From {
-			to += 24 * time.Hour
-		}
-		from, _ := moments(d, s.From, zone)
-		_, end := moments(d, to, zone)
-		return !now.Before(from) && now.Before(end)
+		e := edges(d, s, zone)
+		return !now.Before(e[0]) && now.Before(e[1])
 	})
 }
 

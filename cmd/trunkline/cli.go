@@ -14,8 +14,8 @@ import (
 
 const description = `Connects a SIP trunk to agents: answers, queues, rings one agent at a time, records.
 
-serve, check, explain and when read the configuration; the other commands speak to the running switch
-over data_dir/control.sock, which they find by -c or --data-dir.
+serve, check, explain and when read the configuration; passwd, demo and version need none; the
+others speak to the running switch over data_dir/control.sock, which they find by -c or --data-dir.
 
 Exit codes: 0 done; 1 it did not work; 2 wrong usage, or a configuration with problems;
 3 no switch is running there.`

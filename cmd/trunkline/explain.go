@@ -103,7 +103,7 @@ func parseTime(text string, zone *time.Location, now time.Time) (time.Time, erro
 			return time.Date(today.Year(), today.Month(), today.Day(), at.Hour(), at.Minute(), at.Second(), 0, zone), nil
 		}
 	}
-	return time.Time{}, usageError{fmt.Sprintf("--at %q is no time: write 18:30, '2026-12-24 18:30' or 2026-12-24T18:30:00+01:00", text)}
+	return time.Time{}, usageError{fmt.Sprintf("%q is no time: write 18:30, '2026-12-24 18:30' or 2026-12-24T18:30:00+01:00", text)}
 }
 
 // teamOrder says whom a team's next call would be offered to.

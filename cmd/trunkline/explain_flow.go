@@ -23,7 +23,6 @@ type explainer struct {
 	press  string          // what is still to be pressed
 	choose bool            // something is pressed at all
 	seen   map[string]bool // flows that were shown
-	flow   string
 }
 
 func newExplainer(cfg *config.Config, q api.Question, who routing.FlowCaller, order teamOrder, e *api.Explanation) *explainer {
@@ -59,7 +58,7 @@ func answered(f *config.Flow) string {
 
 // whole explains a flow and says what becomes of the call.
 func (x *explainer) whole(f *config.Flow) (end string, err error) {
-	x.seen[f.ID], x.flow = true, f.ID
+	x.seen[f.ID] = true
 	end, _, err = x.steps(f.Steps, 0)
 	return end, err
 }
@@ -204,10 +203,13 @@ func openText(h *routing.Hours, at time.Time) string {
 	}
 	zone := h.Zone.Location
 	text = at.In(zone).Format("Monday 15:04 MST, ") + text
-	// Hours begin and end at minutes.
-	for next, last := at.Truncate(time.Minute).Add(time.Minute), at.AddDate(0, 0, 60); next.Before(last); next = next.Add(time.Minute) {
-		if now, _ := h.Open(next); now != open {
-			return text + " until " + next.In(zone).Format("Monday 2006-01-02 15:04 MST")
+	last := at.AddDate(0, 0, 60)
+	for from := at; from.Before(last); from = from.AddDate(0, 0, 7) { // Next looks a week ahead
+		if next := h.Next(from); !next.IsZero() {
+			if next.Before(last) {
+				text += " until " + next.In(zone).Format("Monday 2006-01-02 15:04 MST")
+			}
+			break
 		}
 	}
 	return text

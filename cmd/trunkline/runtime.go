@@ -11,7 +11,7 @@ import (
 
 // tune fits the Go runtime to the work; an operator's GOGC and GOMAXPROCS win.
 // Live data is small beside what a busy second of signalling allocates, so the
-// collector may wait. Each media shard has a thread of its own that owns its
+// collector may wait. Each media shard is one goroutine that keeps its
 // processor while it sends: with as many more processors the kernel shares the
 // CPUs between sound and signalling, in turns shorter than Go's.
 func tune() {

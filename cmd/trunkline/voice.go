@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,7 +40,15 @@ func (h *house) openVoice() (err error) {
 // hands are what the switchboard is given. None of them blocks.
 func (v *voice) hands() call.Voice {
 	return call.Voice{
-		Read: func(path string, then func(*media.Clip, error)) { v.later(func() { then(readClip(path)) }) },
+		Read: func(path string, then func(*media.Clip, error)) {
+			v.later(func() {
+				clip, err := readClip(path)
+				if err == nil && slices.Contains(v.h.config().Media.Codecs, media.G722.String()) {
+					clip.Widen() // here, where nobody waits for it
+				}
+				then(clip, err)
+			})
+		},
 		Erase: func(of call.ID, id recorder.ID, by string) {
 			v.later(func() { v.erase(of, id, by) })
 		},
@@ -134,8 +142,8 @@ func (v *voice) mail(m call.Message, to []string) {
 	}
 	box := m.Box.String()
 	at := m.At.In(c.Location())
-	text := fmt.Sprintf("%s left a message for %s.\n\nFrom:    %s\nWhen:    %s\nLength:  %d s\nCall:    %s\n",
-		strings.ToUpper(who[:1])+who[1:], box, who, at.Format("Mon 2 Jan 2006 15:04:05 MST"), int(m.Duration.Seconds()), m.Call)
+	text := fmt.Sprintf("A message for %s.\n\nFrom:    %s\nWhen:    %s\nLength:  %d s\nCall:    %s\n",
+		box, who, at.Format("Mon 2 Jan 2006 15:04:05 MST"), int(m.Duration.Seconds()), m.Call)
 	err := v.mails.Send(mail.Mail{
 		To: to, Subject: fmt.Sprintf("Message for %s from %s (%d s)", box, who, int(m.Duration.Seconds())),
 		Text: text, Sound: m.Path, Name: at.Format("20060102-150405") + ".wav", At: time.Now(),
