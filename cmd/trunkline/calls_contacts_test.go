@@ -214,6 +214,7 @@ func TestNotesAndTagsAreOnTheCardDuringTheCallAndAfter(t *testing.T) {
 		k := s.dial()
 		s.answered(k)
 		a := s.gets(ann)
+		time.Sleep(time.Second) // they talk
 		id := s.now().Calls[0].ID
 		amend(id, "during")
 		s.bye(k)
