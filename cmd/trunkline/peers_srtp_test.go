@@ -34,6 +34,7 @@ func TestPeersBaresipTalksEncrypted(t *testing.T) {
 			carrier := s.sipp(realpeer.SippConfig{Ear: ear})
 			s.must(ann.Accept(s.within(step)))
 			s.customerHears(ear, annTone)
+			s.lasts(2 * time.Second) // a phone that held writes down no more of what it hears
 			_, err := ann.Command(s.within(step), "hold", "")
 			s.must(err)
 			s.state("hold")
