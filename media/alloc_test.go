@@ -151,6 +151,16 @@ var packetPaths = []struct {
 		f := seat(e, sh, 3, PCMA)
 		return func() { f.packet(160); f.due() }
 	}},
+	{"relay with an observer", func(e *Engine, sh *shard) func() {
+		f := seat(e, sh, 2, PCMA)
+		loneSession(e, sh, func(*Params) {}).observe(f.s.table, f.s.table.seats[1], 0)
+		return func() { f.packet(160); f.due() }
+	}},
+	{"relay of G.722 that is overheard", func(e *Engine, sh *shard) func() {
+		f := seatWide(e, sh, G722, PCMU)
+		loneSession(e, sh, func(*Params) {}).observe(f.s.table, nil, 0)
+		return func() { f.packet(160); f.due() }
+	}},
 	{"music", func(e *Engine, sh *shard) func() {
 		f := seat(e, sh, 1, PCMU)
 		f.s.background = Music()

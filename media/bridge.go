@@ -23,7 +23,8 @@ type Bridge struct {
 
 // table holds the seats of a bridge. The shard owns it.
 type table struct {
-	seats []*Session
+	seats     []*Session
+	observers []*Session // beside it, see observe.go
 }
 
 // NewSession opens an RTP and RTCP port pair and the session that owns it. It
@@ -69,7 +70,7 @@ func (b *Bridge) Join(sessions ...*Session) {
 // does not sit here is left alone.
 func (b *Bridge) Part(s *Session) {
 	s.post(func(now int64) {
-		if s.table == b.table {
+		if s.within() == b.table {
 			s.sit(nil, now)
 		}
 	})

@@ -21,6 +21,10 @@
 // sequence numbers that the source did not have, timestamps that follow
 // elapsed time. A loop that wakes late catches up five frames, then skips.
 //
+// An observer beside a table hears its seats, and is heard by one of them at
+// most (observe.go): whoever it does not whisper to is relayed the same packets
+// as without it.
+//
 // The seam is the wait, not the socket: waiter waits for packets, orders or a
 // moment, by epoll on Linux, or by channels and timers where there is no epoll
 // and for networks in memory, which a synctest bubble can hold. Everything

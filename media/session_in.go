@@ -182,7 +182,7 @@ func (s *Session) sort(p *packet, now int64) {
 		s.counts.duplicate.Add(1)
 		return
 	case late:
-		if !s.isMixed {
+		if !s.isMixed || s.overheard() {
 			s.counts.late.Add(1)
 		}
 		return
@@ -233,12 +233,18 @@ func (s *Session) dropStray() {
 }
 
 // voiced reports that the session's packets are decoded as they come, by voice.
-func (s *Session) voiced() bool { return s.isMixed && s.table != nil && !s.muted && s.terms.Receive }
+func (s *Session) voiced() bool {
+	return s.isMixed && s.relayTo == nil && s.within() != nil && !s.muted && s.terms.Receive
+}
 
 // voice lets those who mix the session have a packet as soon as it has come:
 // the playout sorts by timestamps, and waits as long as it is worth it. behind
 // says that its gap has been given up.
 func (s *Session) voice(p *packet, behind bool, now int64) {
+	if s.overheard() {
+		s.overhear(p, now)
+		return
+	}
 	if !s.voiced() {
 		return
 	}

@@ -144,11 +144,12 @@ func (s *Session) hear(due int64) []int16 {
 	sum := m.sum[:s.frame]
 	clear(sum)
 	from := due/int64(perSample) - int64(s.frame)
-	for _, other := range s.table.seats {
+	for _, other := range s.within().seats {
 		if other != s && other.isMixed && !other.muted {
 			other.sound.add(sum, from)
 		}
 	}
+	s.addWhispers(sum, from)
 	return m.saturated(s.frame)
 }
 

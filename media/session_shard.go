@@ -40,6 +40,8 @@ type media struct {
 	timedOut bool  // told, and nothing has come since
 
 	table      *table // where it sits, or nil
+	observes   *table // beside which it is, or nil: see observe.go
+	whispers   *Session
 	muted      bool
 	echo       bool // hears itself: alone at a table of its own
 	tap        Tap
@@ -54,6 +56,8 @@ type media struct {
 	source  *Session // course relayed: whose packets
 	relayTo *Session // who is relayed this session's packets, or nil
 	isMixed bool     // somebody mixes this session
+
+	overhears *speech // nil: it is not overheard
 
 	seal *seal // nil: plain RTP
 
@@ -197,7 +201,7 @@ const maxFrame = 480
 
 // sit gives the session a seat at t; nil: none.
 func (s *Session) sit(t *table, now int64) {
-	if s.ended || s.table == t {
+	if s.ended || s.table == t && s.observes == nil {
 		return
 	}
 	s.cede(now)
@@ -212,17 +216,13 @@ func (s *Session) sit(t *table, now int64) {
 // cede gives up the session's seat, if it has one; what it hears now is not
 // decided yet.
 func (s *Session) cede(now int64) {
+	s.cedeObserved(now)
 	if old := s.table; old != nil {
-		for i, one := range old.seats {
-			if one == s {
-				old.seats = append(old.seats[:i], old.seats[i+1:]...)
-				break
-			}
-		}
+		old.seats = without(old.seats, s)
 		s.table = nil
 		old.reroute(now)
 	}
-	s.relayTo, s.isMixed = nil, false
+	s.relayTo, s.isMixed, s.overhears = nil, false, nil
 }
 
 // play begins a Play.
@@ -253,8 +253,8 @@ func (s *Session) endPlay(cut bool, now int64) {
 
 // rerouteTable looks again at what the other seats hear.
 func (s *Session) rerouteTable(now int64) {
-	if s.table != nil {
-		s.table.reroute(now)
+	if t := s.within(); t != nil {
+		t.reroute(now)
 	}
 }
 
@@ -263,24 +263,23 @@ func (t *table) reroute(now int64) {
 	for _, s := range t.seats {
 		s.reroute(now)
 	}
+	for _, w := range t.observers {
+		w.reroute(now)
+	}
+	t.rerouteObservers()
 	for _, s := range t.seats {
-		was := s.isMixed
-		s.relayTo, s.isMixed = nil, false
+		isMixed := t.listened()
+		s.relayTo = nil
 		for _, one := range t.seats {
 			switch {
 			case one == s && !s.echo:
 			case one.course == relayed && one.source == s:
 				s.relayTo = one
 			case one.course == mixed:
-				s.isMixed = true
+				isMixed = true
 			}
 		}
-		if s.isMixed && s.sound == nil {
-			s.sound = newPlayout(s.engine.cfg)
-		}
-		if s.isMixed && !was {
-			s.sound.renew()
-		}
+		s.mixFor(isMixed)
 	}
 }
 
@@ -320,6 +319,8 @@ func (s *Session) choose() (course, *Session) {
 		return playing, nil
 	case s.table != nil && s.echo:
 		return relayed, s
+	case s.observes != nil, s.table != nil && s.table.whispered(s):
+		return mixed, nil
 	case s.table != nil && len(s.table.seats) == 2:
 		other := s.table.seats[0]
 		if other == s {
