@@ -124,16 +124,17 @@ func (d *Door) Close() error {
 	return err
 }
 
-// ListenTCP opens the listeners of listen.http, "http://host:port". An error
-// names the URL and the cure, and closes what was opened.
-func ListenTCP(urls []string) ([]net.Listener, error) {
-	var all []net.Listener
+// ListenTCP opens the listeners of listen.http, "http://host:port" and
+// "https://host:port". An error names the URL and the cure, and closes what was
+// opened.
+func ListenTCP(urls []string) ([]Listener, error) {
+	var all []Listener
 	for _, text := range urls {
 		u, err := url.Parse(text)
 		if err == nil {
 			var l net.Listener
 			if l, err = net.Listen("tcp", u.Host); err == nil {
-				all = append(all, l)
+				all = append(all, Listener{Listener: l, TLS: u.Scheme == "https"})
 				continue
 			}
 		}

@@ -66,6 +66,9 @@ func (of OpenID) oauth(p *oidc.Provider) *oauth2.Config {
 
 // openIDBegin sends the browser to the provider.
 func (s *Server) openIDBegin(w http.ResponseWriter, r *http.Request) {
+	if s.elevated(w, r) { // its cookie must be there when the browser comes back
+		return
+	}
 	of := s.cfg.SignIns.OpenID()
 	if of.Issuer == "" {
 		backToPage(w, r, "openid-off")

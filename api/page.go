@@ -66,7 +66,7 @@ const pagePolicy = "default-src 'self'; img-src 'self' data:; media-src 'self' b
 	"form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types trunkline"
 
 // defended sets what keeps browsers from being used against us, on every answer.
-func defended(h http.Handler) http.Handler {
+func (s *Server) defended(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		head := w.Header()
 		head.Set("X-Content-Type-Options", "nosniff")
@@ -76,15 +76,19 @@ func defended(h http.Handler) http.Handler {
 		head.Set("Cross-Origin-Opener-Policy", "same-origin")
 		head.Set("Cross-Origin-Resource-Policy", "same-origin")
 		head.Set("Permissions-Policy", "microphone=(self), camera=(), geolocation=()")
+		s.strict(w, r)
 		h.ServeHTTP(w, r)
 	})
 }
 
 // pageFile answers with a file of the page; false: there is none of that path.
-func pageFile(w http.ResponseWriter, r *http.Request) bool {
+func (s *Server) pageFile(w http.ResponseWriter, r *http.Request) bool {
 	a, there := assets()[r.URL.Path]
 	if !there || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
+	}
+	if s.elevated(w, r) {
+		return true
 	}
 	head := w.Header()
 	head.Set("ETag", a.etag)

@@ -60,11 +60,11 @@ func (s *Server) public() http.Handler {
 		s.signInRoutes(mux)
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		if s.cfg.Sessions == nil || !pageFile(w, r) {
+		if s.cfg.Sessions == nil || !s.pageFile(w, r) {
 			notFound(mux, w, r)
 		}
 	})
-	return defended(mux)
+	return s.defended(mux)
 }
 
 // watched are the questions of those who watch the switch.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -92,6 +93,11 @@ type Config struct {
 	// Ready says why calls could not be served now, besides what the
 	// switchboard says; nil: they can.
 	Ready func(ctx context.Context) error
+	// Certificate is shown on https listeners. Required with one.
+	Certificate func() (*tls.Certificate, error)
+	// OwnCertificate says that it is one that browsers trust, not one that the
+	// switch signed itself; nil: it is not.
+	OwnCertificate func() bool
 	// Version is that of the program.
 	Version string
 	// Log is where failures go; nil: slog.Default.
@@ -116,6 +122,7 @@ type Server struct {
 		slots   chan struct{}
 	}
 	stopping chan struct{} // closed when streams must end
+	https    uint16        // port of https, set by Serve; 0: none
 
 	// The last picture of the switchboard, see picture.
 	seen struct {
@@ -141,7 +148,8 @@ func New(cfg Config) *Server {
 // Serve answers until ctx is done, then gives requests in progress two
 // seconds and closes the door and the listeners. It returns nil after ctx, or
 // the error of the listener that failed.
-func (s *Server) Serve(ctx context.Context, door *Door, health []net.Listener) error {
+func (s *Server) Serve(ctx context.Context, door *Door, health []Listener) error {
+	s.https = httpsPort(health)
 	control := s.server(s.control())
 	public := s.server(s.public())
 	failed := make(chan error, len(health)+1)
@@ -155,7 +163,7 @@ func (s *Server) Serve(ctx context.Context, door *Door, health []net.Listener) e
 	}
 	run(control, door.listener)
 	for _, l := range health {
-		run(public, limited(l, maxTCPConns))
+		run(public, s.sheltered(l))
 	}
 	var err error
 	select {

@@ -269,7 +269,7 @@ func sameOrigin(r *http.Request) error {
 		return refused
 	}
 	u, err := url.Parse(r.Header.Get("Origin"))
-	if err != nil || u.Host == "" || !strings.EqualFold(u.Host, r.Host) {
+	if err != nil || u.Host == "" || !strings.EqualFold(u.Host, r.Host) || r.TLS != nil && u.Scheme != "https" {
 		return refused
 	}
 	return nil

@@ -46,13 +46,30 @@ func (r *reader) checkListen(c *Config) {
 	for i, url := range c.Listen.HTTP {
 		key := index("listen.http", i)
 		switch scheme, _ := r.socket(key, url, "http://127.0.0.1:8080"); scheme {
-		case "", "http":
+		case "":
+		case "http":
+			if !onThisMachine(url) && !c.HTTPS() {
+				r.warn(key, "is no secure context: browsers give a page there no microphone, and passwords cross in the clear: write https://, or have a proxy before it that speaks https")
+			}
 		case "https":
-			r.fail(key, "https listeners are not available in this version: write http://, on 127.0.0.1")
+			if c.TLS.Cert == "" {
+				r.warn(key, "has no certificate: the switch signs one itself, of which browsers warn; write tls: {cert: FILE, key: FILE}")
+			}
 		default:
-			r.fail(key, "%q is not a scheme of this door: write http://", scheme)
+			r.fail(key, "%q is not a scheme of this door: write https://, or http:// on this machine", scheme)
 		}
 	}
+}
+
+// onThisMachine says that a listener is heard on loopback alone, where browsers
+// take http for a secure context.
+func onThisMachine(listener string) bool {
+	u, err := url.Parse(listener)
+	if err != nil {
+		return false
+	}
+	a, err := netip.ParseAddr(u.Hostname())
+	return err == nil && a.IsLoopback() || u.Hostname() == "localhost"
 }
 
 // checkTLS reads the certificates as the listeners and trunks will.

@@ -3,6 +3,8 @@ package config
 import (
 	"net/netip"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -85,8 +87,14 @@ type Config struct {
 type Listen struct {
 	// SIP listeners: udp://host:port, tcp://host:port and tls://host:port. Port 0 takes a free one.
 	SIP []string `yaml:"sip"`
-	// HTTP listeners: http://host:port. They answer /healthz.
+	// HTTP listeners: https://host:port, and http://host:port on this machine. Without
+	// tls.cert a self-signed certificate is made and kept in data_dir.
 	HTTP []string `yaml:"http"`
+}
+
+// HTTPS says whether there is an https listener.
+func (c *Config) HTTPS() bool {
+	return slices.ContainsFunc(c.Listen.HTTP, func(url string) bool { return strings.HasPrefix(url, "https://") })
 }
 
 // NAT says which addresses are ours outside and who is inside.

@@ -19,25 +19,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"trunkline/api"
 	"trunkline/internal/simphone"
 )
-
-// deskPassword is the password of every person of these tests.
-const deskPassword = "correct horse battery staple"
-
-// deskSite is a house whose people sign in at the Help Desk.
-func deskSite(t *testing.T, more string) *site {
-	t.Helper()
-	hash, err := api.HashPassword(deskPassword)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := newSite(t, "users:\n  sue: {name: Sue Park, role: supervisor, login: \""+hash+"\"}\n  root: {role: admin, login: \""+hash+"\"}\n"+more)
-	s.edit("ann: {name: Ann Lee, password: ann-password-1}", "ann: {name: Ann Lee, password: ann-password-1, extension: \"101\", login: \""+hash+"\"}")
-	s.edit("bob: {name: Bob Ray, password: bob-password-1}", "bob: {name: Bob Ray, password: bob-password-1, login: \""+hash+"\"}")
-	return s
-}
 
 // deskPhone is an agent's phone on the kernel: it rings, and answers by itself
 // when it is asked to in one of the ways that phones know.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,30 +20,6 @@ import (
 // They have a tag of their own, because they need those programs:
 //
 //	go test -tags peers -run '^TestPeers' ./cmd/trunkline
-
-// step is how long one step between real programs may take on a busy machine.
-const step = 20 * time.Second
-
-// edit changes one place of the site's configuration.
-func (s *site) edit(old, now string) {
-	s.Helper()
-	text, err := os.ReadFile(s.file)
-	if err != nil {
-		s.Fatal(err)
-	}
-	if n := strings.Count(string(text), old); n != 1 {
-		s.Fatalf("%q in the configuration: got %d, want 1", old, n)
-	}
-	s.write(filepath.Base(s.file), strings.Replace(string(text), old, now, 1))
-}
-
-// must ends the test on an error.
-func (s *site) must(err error) {
-	s.Helper()
-	if err != nil {
-		s.Fatal(err)
-	}
-}
 
 // account is an agent's account on a phone at 127.0.0.1: whatever address phones
 // are told to use, their RTP and TCP leave from there, and the switch rightly

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -34,7 +33,7 @@ type switchProcess struct {
 	signed *api.Sessions
 	desks  *api.Desks
 	hooks  *api.Hooks
-	health []net.Listener
+	health []api.Listener
 	log    *slog.Logger
 }
 
@@ -160,6 +159,7 @@ func (p *switchProcess) server() *api.Server {
 		Explain: func(ctx context.Context, q api.Question) (api.Explanation, error) {
 			return explainLive(ctx, h.config(), h.board, q)
 		},
+		Certificate: h.trust.web, OwnCertificate: h.trust.ours,
 		Version: version(),
 		Log:     p.log,
 	})

@@ -27,6 +27,8 @@ type trust struct {
 
 	mu     sync.Mutex
 	pair   keyPair
+	signed keyPair // self-signed, for https without a certificate of ours
+	https  bool    // there is a listener of https, or was: it stays until the end
 	looked time.Time
 	ca     string // path of tls.ca; empty: the system's authorities
 	pools  map[string]authority
@@ -54,15 +56,19 @@ type authority struct {
 
 // prepare reads what a configuration names; commit puts it in force.
 func (t *trust) prepare(c *config.Config) (commit func(), err error) {
-	var pair keyPair
+	var pair, signed keyPair
+	t.mu.Lock()
+	old, https := t.pools, t.https || c.HTTPS()
+	t.mu.Unlock()
 	if c.TLS.Cert != "" {
 		if pair, err = readPair([2]string{c.Resolve(c.TLS.Cert), c.Resolve(c.TLS.Key)}); err != nil {
 			return nil, fmt.Errorf("tls: %w", err)
 		}
+	} else if https {
+		if signed, err = t.selfSigned(c); err != nil {
+			return nil, fmt.Errorf("self-signed certificate: %w", err)
+		}
 	}
-	t.mu.Lock()
-	old := t.pools
-	t.mu.Unlock()
 	pools := map[string]authority{}
 	ca := ""
 	if c.TLS.CA != "" {
@@ -83,7 +89,8 @@ func (t *trust) prepare(c *config.Config) (commit func(), err error) {
 	return func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.pair, t.ca, t.pools, t.looked = pair, ca, pools, time.Now()
+		t.pair, t.signed, t.ca, t.pools, t.looked = pair, signed, ca, pools, time.Now()
+		t.https = https
 		t.warn()
 	}, nil
 }
@@ -100,6 +107,24 @@ func (t *trust) certificate() (*tls.Certificate, error) {
 		t.renew()
 	}
 	return t.pair.cert, nil
+}
+
+// web is the certificate of https on listen.http.
+func (t *trust) web() (*tls.Certificate, error) {
+	t.mu.Lock()
+	signed := t.signed.cert
+	t.mu.Unlock()
+	if signed != nil {
+		return signed, nil
+	}
+	return t.certificate()
+}
+
+// ours says whether that one is tls.cert, which browsers are meant to trust.
+func (t *trust) ours() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.pair.cert != nil
 }
 
 // renew reads the files again if they changed. Those that cannot be used, as
