@@ -63,9 +63,10 @@ type socket struct {
 	there atomic.Bool                   // channels: that one has added it
 }
 
-// socketBuffer is SO_RCVBUF: room for some 100 packets of 20 ms, 2 s, as the
-// kernel counts them (it doubles the figure and charges about 1 KiB each).
-const socketBuffer = 64 << 10
+// socketBuffer is SO_RCVBUF: room for some 200 packets of 20 ms, 4 s, as the
+// kernel counts them (it doubles the figure and charges about 1 KiB each): what a
+// recorder can still use of what came while the machine stood still.
+const socketBuffer = 128 << 10
 
 // expedited is the DSCP for speech, EF (RFC 3246), in the place it has in the
 // TOS byte.

@@ -120,10 +120,10 @@ func (rec *Recording) collect(now time.Time, atOnce bool) (over bool) {
 		case resume:
 			marked = rec.resume(at, o) || marked
 		case seal:
-			l.ends, l.closing = min(max(rec.at(o.at), 0), clock+l.rate), true
+			l.ends, l.asked, l.closing = min(max(rec.at(o.at), 0), clock+l.rate), clock, true
 		}
 	}
-	if l.closing && (atOnce || clock >= l.ends+l.samples(afterword)) {
+	if l.closing && (atOnce || clock >= max(l.ends+l.samples(afterword), l.asked+l.samples(tick/2))) { // not in a stall's first look
 		rec.over.Store(true)
 		rec.drain(clock)
 		rec.finish(l.ends, clock)
@@ -153,13 +153,14 @@ func (rec *Recording) drain(clock int64) {
 }
 
 // advance places what has settled and takes out what is older than the
-// horizon, tick by tick: after a stall the window would not hold it all.
+// horizon, tick by tick: after a stall the window would not hold it all. What a
+// stream that stands still may yet say is not taken out.
 func (rec *Recording) advance(clock int64) {
 	l := &rec.line
 	for at := l.clock; at < clock; {
 		at = min(at+l.samples(tick), clock)
 		rec.settle(at-l.samples(settle), clock)
-		rec.takeTo(at - l.samples(horizon))
+		rec.takeTo(min(at-l.samples(horizon), l.standing(at)))
 	}
 	l.clock = clock
 }

@@ -13,9 +13,10 @@
 // wait 600 ms: they are sorted by their numbers, duplicates are dropped, and
 // each RTP stream (SSRC) is anchored to the wall clock by the least delayed of
 // those that wait; after that its packets are placed by their RTP timestamps
-// (RFC 3550 §5.1), so jitter moves nothing. A packet may come 1.2 s late. The
-// least delay of every 3 s tells how the sender's clock runs: the stream follows
-// by a sample in a packet, or unheard in a silence. If all packets of 300 ms are
+// (RFC 3550 §5.1), so jitter moves nothing. A packet may come 1.2 s late; for a
+// stream that stands still altogether, or when the process did, the time line
+// waits up to 4 s. The least delay of every 3 s tells how the sender's clock runs:
+// the stream follows by a sample in a packet, or unheard in a silence. If all packets of 300 ms are
 // more than 40 ms off, the stream is moved at once (a longer way, senders whose
 // timestamps stand still while they are silent). What is said by another SSRC
 // or behind a leap of the timestamps goes on where the old one ended, if that is

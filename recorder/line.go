@@ -11,14 +11,17 @@ import (
 // it is placed, so that packets are sorted and a stream's anchor can look
 // ahead; the disk gets what is older than horizon, by which time every packet
 // that came up to mostLate after its place has been placed, settle and one
-// tick of the collector later.
+// tick of the collector later. Behind a stream that stands still it waits for
+// longest: when the machine or the way has stood still, all comes at once.
 const (
 	settle     = 600 * time.Millisecond
 	mostLate   = 1200 * time.Millisecond
+	longest    = 4 * time.Second
 	horizon    = mostLate + settle + tick
 	mendAhead  = 100 * time.Millisecond                            // gaps are concealed so long before they are taken out
 	chunk      = 400 * time.Millisecond                            // what the disk gets at once
 	windowSpan = horizon + tick + mostEarly + 120*time.Millisecond // of one packet
+	windowMost = windowSpan + longest                              // while a stream stands still
 	forever    = math.MaxInt64
 )
 
@@ -35,6 +38,7 @@ type line struct {
 	marks  []Mark
 
 	ends    int64 // once closing
+	asked   int64 // where the clock was then
 	closing bool
 
 	out     *[]byte // frames taken out for the disk, up to base
@@ -147,6 +151,7 @@ func (l *line) put(v *lane, pos int64, pcm []int16) (lost int64) {
 		lost += n - min(n, max(0, -pos))
 		pcm, pos = pcm[n:], pos+n
 	}
+	v.grow(l.base, min(pos+int64(len(pcm))-l.base, l.samples(windowMost)))
 	if over := pos + int64(len(pcm)) - l.base - int64(len(v.window)); over > 0 {
 		n := min(over, int64(len(pcm)))
 		lost += n
@@ -163,6 +168,34 @@ func (l *line) put(v *lane, pos int64, pcm []int16) (lost int64) {
 		pcm = pcm[len(part):]
 	}
 	return lost
+}
+
+// grow makes room in the window for n samples from base on: it is only as long
+// as has been needed.
+func (v *lane) grow(base, n int64) {
+	old := v.window
+	if n <= int64(len(old)) {
+		return
+	}
+	kept := make([]int16, len(old))
+	v.read(kept, base)
+	v.window = make([]int16, n+n/8)
+	v.write(kept, base)
+}
+
+// standing is up to where the time line may be taken out: what the streams that
+// stand still say next goes on from there.
+func (l *line) standing(clock int64) int64 {
+	to := int64(forever)
+	for side := range l.lanes {
+		for i := range l.lanes[side].streams {
+			s := &l.lanes[side].streams[i]
+			if s.live && clock-s.last < l.samples(longest+settle) {
+				to = min(to, max(s.end, s.pos)-l.samples(mendAhead))
+			}
+		}
+	}
+	return to
 }
 
 // parts is the stretch of the window at a place: two pieces where it wraps.

@@ -2,11 +2,12 @@ package recorder
 
 import "sync/atomic"
 
-// The ring's capacity in samples and packets, powers of two: two seconds at
-// 8 kHz, packets of 10 ms or longer. The collector empties it every 200 ms.
+// The ring's capacity in samples and packets, powers of two: four seconds at
+// 8 kHz, packets of 10 ms or longer. The collector empties it every 200 ms; it
+// holds what the kernel has kept while the machine stood still.
 const (
-	ringSamples = 16384
-	ringPackets = 256
+	ringSamples = 32768
+	ringPackets = 512
 )
 
 // heard is one packet's head; its samples lie in the ring from start on.

@@ -91,7 +91,7 @@ func missing(from, to, lost int64, marker bool) gap {
 // leaps says that a packet's timestamp has nothing to do with its stream's.
 func (l *line) leaps(s *stream, p packet) bool {
 	late := p.at - s.at(p, l.rate)
-	return late > l.samples(2*mostLate) || late < -l.samples(mostEarly)
+	return late > l.samples(longest) || late < -l.samples(mostEarly)
 }
 
 // late places a packet whose followers have been placed: it fills what waits to
@@ -155,6 +155,8 @@ func (l *line) locate(v *lane, s *stream, n, ahead int) int64 {
 	late = p.at - s.pos
 	s.least, s.sum, s.count = min(s.least, late), s.sum+late, s.count+1
 	if p.at-s.began >= l.samples(watched) {
+		ahead, _ := l.look(v, s, n) // the window may have been a stall, of which this is the end
+		s.least = min(s.least, ahead)
 		// The least of so many delays is itself off by as much as they lie apart.
 		doubt := max(6*(s.sum/s.count-s.least)/s.count, l.rate/2000)
 		switch {
@@ -181,7 +183,7 @@ func (l *line) look(v *lane, s *stream, n int) (least, lasts int64) {
 			continue
 		}
 		late := p.at - s.at(p, l.rate)
-		if abs(late-first) > 2*l.samples(mostLate) {
+		if abs(late-first) > l.samples(longest) {
 			break // the timestamps jump again: another anchor's
 		}
 		least = min(least, late)

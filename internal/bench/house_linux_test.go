@@ -14,6 +14,7 @@ import (
 	"trunkline/internal/load"
 	"trunkline/internal/tone"
 	"trunkline/media"
+	"trunkline/recorder"
 )
 
 // house says what a switch whose calls have sound is like.
@@ -192,7 +193,8 @@ func checkRecordings(b *testing.B, files []string, spoke time.Duration) {
 			hz, lasts := longestTone(pcm)
 			found[side] = hz
 			if off := lasts - spoke; off > 40*time.Millisecond || off < -40*time.Millisecond {
-				b.Errorf("%s side %d: got a tone of %v, want %v", filepath.Base(file), side, lasts, spoke)
+				told, _ := recorder.ReadSidecar(file)
+				b.Errorf("%s side %d: got a tone of %v, want %v; marks %v", filepath.Base(file), side, lasts, spoke, told.Marks)
 			}
 		}
 		if !calls[found] {

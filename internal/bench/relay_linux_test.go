@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -253,6 +255,32 @@ func BenchmarkRecorded250(b *testing.B) {
 	}
 	checkRecordings(b, files, lasts)
 	b.ReportMetric(float64(len(files)), "files")
+}
+
+// BenchmarkRecordedThroughStalls stops the switch three times (SIGSTOP), as a
+// machine does that is taken away: nothing is missing in the files, nor on the line.
+func BenchmarkRecordedThroughStalls(b *testing.B) {
+	const lasts = 3 * turn
+	r := talkingHouse(b, house{calls: 50, record: true})
+	s := r.streams
+	s.speak(func(i int) []byte { return frameOf(s.law(i), hz(i)) }, func(i int) []byte { return frameOf(s.law(i), hz(i^1)) })
+	var stalls sync.WaitGroup
+	stalls.Go(func() {
+		for _, stands := range []time.Duration{500 * time.Millisecond, 1500 * time.Millisecond, 3 * time.Second} {
+			time.Sleep(time.Second)
+			_ = r.sw.cmd.Process.Signal(syscall.SIGSTOP)
+			time.Sleep(stands)
+			_ = r.sw.cmd.Process.Signal(syscall.SIGCONT)
+		}
+	})
+	one := summarize([]*run{s.send(r.ours, lasts, impairment{})})
+	stalls.Wait()
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(one.lost()), "lost")
+	if one.lost() > 0 {
+		b.Errorf("got %d lost, want none", one.lost())
+	}
+	checkRecordings(b, r.recordings(b), lasts)
 }
 
 // BenchmarkRelayWhileCallsAreSetUp asks what GOMAXPROCS should be: as many as
