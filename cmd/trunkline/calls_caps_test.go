@@ -103,7 +103,7 @@ func TestCallsAtOnceAreCapped(t *testing.T) {
 // Minutes are those that were answered; they outlive a restart, and end with the day.
 func TestMinutesADayAreCapped(t *testing.T) {
 	live(t, outsideFlow, func(s *story) {
-		s.capped(outsideFlow, "max_minutes_per_day: 10", "")
+		s.capped(outsideFlow, "max_minutes_per_day: 2", "")
 		s.outside(simphone.Ring().After(30*time.Second).Answer(), simphone.Answer(), simphone.Answer(), simphone.Answer(), simphone.Answer())
 		ann, bob := s.agent("ann", annTone), s.agent("bob", bobTone)
 		talk := func(d time.Duration) {
@@ -114,13 +114,13 @@ func TestMinutesADayAreCapped(t *testing.T) {
 			s.bye(c)
 			time.Sleep(time.Second)
 		}
-		talk(6 * time.Minute) // rings for 30 s, which are not counted
-		talk(3*time.Minute + 55*time.Second)
+		talk(65 * time.Second) // rings for 30 s, which are not counted
+		talk(50 * time.Second)
 		talk(10 * time.Second)
 		if got := s.ended(ann.Dial("4155550177")); got.Code != 403 {
-			t.Errorf("after 10 minutes: got %+v, want 403", got)
+			t.Errorf("after 2 minutes: got %+v, want 403", got)
 		}
-		s.refusedBy("agents.ann.dial.max_minutes_per_day: 10", 0, 1)
+		s.refusedBy("agents.ann.dial.max_minutes_per_day: 2", 0, 1)
 		other := bob.Dial("4155550177") // bob has minutes of his own
 		s.answered(other)
 		s.bye(other)
@@ -128,7 +128,7 @@ func TestMinutesADayAreCapped(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]time.Duration{"agent ann": 10*time.Minute + 5*time.Second, "trunk spare": 10*time.Minute + 5*time.Second, "switch": 10*time.Minute + 5*time.Second}
+		want := map[string]time.Duration{"agent ann": 125 * time.Second, "trunk spare": 125 * time.Second, "switch": 125 * time.Second}
 		for _, row := range boot.Spent {
 			if w := want[row.Account()]; w > 0 && (row.Time < w-time.Second || row.Time > w+2*time.Second) {
 				t.Errorf("%s: got %v kept, want %v", row.Account(), row.Time, w)

@@ -236,7 +236,7 @@ func TestAgentsLegLostWithoutByeReturnsTheCallerToTheFront(t *testing.T) {
 }
 
 func TestMaxDurationEndsTheCall(t *testing.T) {
-	narrate(t, "max-duration", "calls: {max_duration: 10m}\n"+supportTeam+queueFlow, func(s *story) {
+	narrate(t, "max-duration", "calls: {max_duration: 90s}\n"+supportTeam+queueFlow, func(s *story) {
 		ann := s.agent("ann", annTone, simphone.Ring().Answer())
 		c := s.dial()
 		a := s.gets(ann)
