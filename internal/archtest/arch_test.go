@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -54,11 +55,29 @@ func root(t *testing.T) string {
 	return dir
 }
 
-// sources reads every Go file under the module's root.
+// house is every Go file under the module's root, read once.
+var house struct {
+	once sync.Once
+	all  []source
+	err  error
+}
+
 func sources(t *testing.T) []source {
 	t.Helper()
-	var all []source
 	dir := root(t)
+	house.once.Do(func() { house.all, house.err = parse(dir) })
+	if house.err != nil {
+		t.Fatal(house.err)
+	}
+	if len(house.all) < 10 {
+		t.Fatalf("Go files under %s: got %d, want the whole house", dir, len(house.all))
+	}
+	return house.all
+}
+
+// parse reads every Go file under dir.
+func parse(dir string) ([]source, error) {
+	var all []source
 	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -76,13 +95,7 @@ func sources(t *testing.T) []source {
 		all = append(all, s)
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(all) < 10 {
-		t.Fatalf("Go files under %s: got %d, want the whole house", dir, len(all))
-	}
-	return all
+	return all, err
 }
 
 func TestEveryArrowBetweenRoomsIsInTheTable(t *testing.T) {
