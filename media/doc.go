@@ -35,6 +35,13 @@
 // converted as they are pressed, and SendDigits presses them for a peer. What
 // SIP INFO carries is the switchboard's.
 //
+// A browser is a peer whose session was opened as a Browser's. All browsers share
+// one UDP port: ICE and DTLS on it are pion's, on goroutines of their own, and end
+// with where the browser is and which keys encrypt its sound. From then on the
+// session is as any other with SRTP: a connected socket of its own on the same port
+// has the browser's packets, on its shard, with no goroutine of pion's between. What
+// comes to the port and is nobody's is dropped before anything is made of it.
+//
 // Quality tells how a session's sound fares, by its own counts and the peer's
 // RTCP; OneWay says within 3 s that a peer whom somebody listens to is not
 // heard, and why that is likely.
@@ -47,7 +54,8 @@
 //
 // # Caveats
 //
-// Config.Emit and Tap.Sound run on a shard's thread: one that blocks stops the
+// Config.Emit and Tap.Sound run on a shard's thread (Connected and Disconnected are
+// told by a browser's own goroutine): one that blocks stops the
 // sound of every call there. A Tap whose sessions are being moved to one shard
 // is called from several threads, for one side never from two at once.
 //
@@ -64,7 +72,8 @@
 // payloads of one byte repeated are known as digital silence; a mix of three
 // seats is narrowband, whatever their codecs.
 //
-// RFCs: 3550 and 3551 (RTP), 3389 (comfort noise), 3264 (offer/answer), 8866 (SDP), 4733 (telephone
+// RFCs: 3550 and 3551 (RTP), 3389 (comfort noise), 3264 (offer/answer), 8866 (SDP), 8445 (ICE), 8829 (JSEP), 5764
+// (DTLS-SRTP), 8122 (fingerprints), 7983 (whose a packet on the port is), 4733 (telephone
 // events), 3611 (extended reports, to who asks for them), 5761 (RTCP on one
 // port), 3246 (DSCP EF).
 package media

@@ -35,6 +35,7 @@ type Config struct {
 	JitterMin        time.Duration // least playout delay of decoded sound; zero: none
 	JitterMax        time.Duration // greatest delay; zero: 200 ms
 	Shards           int           // zero: one a CPU
+	WebRTC           *WebRTC       // browsers as phones; nil: none
 	Calls            int           // how many are to be possible at once: New logs what that lacks; zero: not known
 	Network          Network       // nil: the kernel, through epoll where there is one
 	Emit             func(Event)   // called on a shard's thread (by Play itself once the engine has ended): must not block
@@ -52,6 +53,8 @@ type Engine struct {
 
 	shards []*shard // fixed after New
 	ports  *portPool
+
+	browsers *iceMux // nil: none are taken
 
 	closed atomic.Bool
 	done   chan struct{} // closed when all shards have ended
@@ -87,11 +90,19 @@ func New(cfg Config) (*Engine, error) {
 	e := &Engine{cfg: cfg, log: cfg.Log, epoch: time.Now(), ports: ports, done: make(chan struct{})}
 	e.warn()
 	e.wide = slices.Contains(cfg.Codecs, G722)
+	if cfg.WebRTC != nil {
+		if e.browsers, err = newIceMux(e); err != nil {
+			return nil, err
+		}
+	}
 	for i := range cfg.Shards {
 		w, err := newWaiter(cfg.Network, cfg.Log)
 		if err != nil {
 			for _, s := range e.shards {
 				s.wait.close()
+			}
+			if e.browsers != nil {
+				e.browsers.close()
 			}
 			return nil, fmt.Errorf("media: shard %d: %w", i, err)
 		}
@@ -107,6 +118,9 @@ func New(cfg Config) (*Engine, error) {
 	go func() {
 		for range e.shards {
 			<-ended
+		}
+		if e.browsers != nil {
+			e.browsers.close()
 		}
 		close(e.done)
 	}()

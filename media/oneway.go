@@ -128,6 +128,13 @@ func (w *watch) begin(now int64) { w.from, w.told = now, false }
 // gone is not heard again when the mute ends.
 func (s *Session) stop(now int64) {
 	w := &s.watch
+	if w.still && s.cfg.Browser { // it cannot be asked whether it is there: its packets tell
+		if now-w.packet < stoppedAfter {
+			w.still = false
+			s.engine.cfg.Emit(Resumed{Session: s.id})
+		}
+		return
+	}
 	if !s.terms.Send || !s.terms.Receive || s.table == nil || len(s.table.seats) < 2 {
 		w.listened, w.still = 0, false
 		return
@@ -145,6 +152,9 @@ func (s *Session) stop(now int64) {
 // look is the watch's chore.
 func (s *Session) look(now int64) {
 	w := &s.watch
+	if s.rtp == nil { // a browser that is not found yet
+		return
+	}
 	if n := s.rtp.refusals.Load(); n != w.refusals {
 		w.refusals, w.refusedAt = n, now
 	}

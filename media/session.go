@@ -13,6 +13,7 @@ type SessionConfig struct {
 	ID              SessionID
 	Bind, Advertise netip.Addr     // our address: where to listen, what the peer is told (zero: Bind)
 	Trust           []netip.Prefix // where sound may come from besides the description's address
+	Browser         bool           // the peer is one: AnswerBrowser begins, Bind and SRTP are nothing
 	SRTP            SRTP           // whether its sound is encrypted
 	PreferCodec     *Codec         // listed first; nil: the engine's order
 	DTMF            DTMF           // how digits pass
@@ -45,6 +46,7 @@ type Session struct {
 	mu  sync.Mutex // negotiation alone; the shard never takes it
 	neg *Negotiation
 
+	path   atomic.Pointer[icePath] // of a browser; nil: none yet
 	closed atomic.Bool
 	counts counters // written by the shard
 
@@ -60,6 +62,14 @@ func openSession(b *Bridge, cfg SessionConfig) (*Session, error) {
 	s := &Session{id: cfg.ID, engine: e, cfg: cfg, ssrc: rand.Uint32()}
 	s.bridge.Store(b)
 	s.shard, s.homes.last = b.shard, &stay{shard: b.shard, here: true}
+	if cfg.Browser {
+		if e.browsers == nil {
+			return nil, ErrClosed
+		}
+		s.openBrowser()
+		s.media.init(s)
+		return s, nil
+	}
 	var err error
 	if s.ports, s.rtp, s.rtcp, err = e.ports.open(b.shard.wait, cfg.Bind, e.now); err != nil {
 		return nil, err
@@ -77,9 +87,8 @@ func openSession(b *Bridge, cfg SessionConfig) (*Session, error) {
 // discard gives back what openSession took, when the shard will never know it.
 func (s *Session) discard() {
 	s.closed.Store(true)
-	s.shard.wait.discard(s.rtp)
-	s.shard.wait.discard(s.rtcp)
-	s.engine.ports.release(s.ports, s.engine.now())
+	s.eachSocket(s.shard.wait.discard)
+	s.releasePorts()
 }
 
 // ID returns the name the session was opened with.
@@ -277,5 +286,6 @@ func (s *Session) Close() {
 		return
 	}
 	s.bridge.Load().forget(s)
+	s.endPath()
 	s.post(s.end)
 }

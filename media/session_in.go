@@ -34,6 +34,9 @@ func (s *Session) receive(sock *socket, from netip.AddrPort, n int, now int64) {
 		s.counts.garbage.Add(1)
 		return
 	}
+	if sock.door != nil && s.isOthers(sock, from, n) {
+		return
+	}
 	if sock.control || s.terms.Mux && isRTCP(p.buf[:n]) {
 		s.control(p.buf[:n], from, now)
 		return

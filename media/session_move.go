@@ -73,8 +73,7 @@ func (s *Session) leave(h, next *stay, now int64) {
 		s.unpack()
 		s.shard.wheel.disarm(&s.pace)
 		s.shard.wheel.disarm(&s.gap)
-		s.shard.wait.yield(s.rtp, next.shard.wait)
-		s.shard.wait.yield(s.rtcp, next.shard.wait)
+		s.eachSocket(func(one *socket) { s.shard.wait.yield(one, next.shard.wait) })
 		s.shard.dismiss(s)
 	}
 	if next.shard.post(func(now int64) { s.come(next, paced, due, now) }) {
@@ -104,8 +103,7 @@ func (s *Session) settle(paced bool, due, now int64) {
 		return
 	}
 	s.shard.admit(s)
-	s.listenAt(s.rtp)
-	s.listenAt(s.rtcp)
+	s.eachSocket(s.listenAt)
 	if paced {
 		s.shard.wheel.arm(&s.pace, due)
 	}

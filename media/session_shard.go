@@ -76,6 +76,9 @@ func (m *media) init(s *Session) {
 	m.pace = timer{owner: s, fire: s.tick}
 	m.seq, m.ts = uint16(rand.Uint32()>>17), rand.Uint32() // RFC 3711 §3.3.1: below 2^15, lest a first loss hides a wrap
 	m.phase = int64(s.ports.index%20) * slot
+	if s.cfg.Browser {
+		m.phase = rand.Int64N(20) * slot
+	}
 }
 
 // defaultJitterMax is how long a packet may be held when Config does not say.
@@ -85,8 +88,7 @@ const defaultJitterMax = 200 * time.Millisecond
 func (s *Session) attach(now int64) {
 	s.waiting = now
 	s.shard.admit(s)
-	s.listenAt(s.rtp)
-	s.listenAt(s.rtcp)
+	s.eachSocket(s.listenAt)
 }
 
 // listenAt begins to receive from a socket.
@@ -105,6 +107,7 @@ func (s *Session) end(now int64) {
 	s.cut(now)
 	s.sit(nil, now)
 	s.ended = true
+	s.endPath()
 	s.shard.wheel.disarm(&s.pace)
 	s.shard.wheel.disarm(&s.gap)
 	s.unpack()
@@ -124,9 +127,24 @@ func (s *Session) vanish() {
 	s.tap = nil
 	s.dropStray()
 	s.shard.dismiss(s)
-	s.shard.wait.remove(s.rtp)
-	s.shard.wait.remove(s.rtcp)
-	s.engine.ports.release(s.ports, s.engine.now())
+	s.eachSocket(s.shard.wait.remove)
+	s.releasePorts()
+}
+
+// eachSocket does something with each socket that the session has: a browser's has one, or none yet.
+func (s *Session) eachSocket(do func(*socket)) {
+	for _, one := range [...]*socket{s.rtp, s.rtcp} {
+		if one != nil {
+			do(one)
+		}
+	}
+}
+
+// releasePorts gives the pair back, where the session has one of its own.
+func (s *Session) releasePorts() {
+	if !s.cfg.Browser {
+		s.engine.ports.release(s.ports, s.engine.now())
+	}
 }
 
 // tailLength is for how long after its end a tap is told what comes late: the

@@ -21,15 +21,18 @@ type deafWaiter struct {
 }
 
 func (w *deafWaiter) open(a netip.AddrPort) (*socket, error) { return &socket{addr: a}, nil }
-func (w *deafWaiter) discard(*socket)                        {}
-func (w *deafWaiter) add(*socket) error                      { return nil }
-func (w *deafWaiter) remove(*socket)                         {}
-func (w *deafWaiter) yield(*socket, waiter)                  {}
-func (*deafWaiter) blocks() bool                             { return false }
-func (w *deafWaiter) doze()                                  {}
-func (w *deafWaiter) wake()                                  {}
-func (w *deafWaiter) wait(int64)                             {}
-func (w *deafWaiter) close()                                 {}
+func (w *deafWaiter) join(at *iceSocket, _ netip.AddrPort) (*socket, error) {
+	return &socket{addr: at.addr}, nil
+}
+func (w *deafWaiter) discard(*socket)       {}
+func (w *deafWaiter) add(*socket) error     { return nil }
+func (w *deafWaiter) remove(*socket)        {}
+func (w *deafWaiter) yield(*socket, waiter) {}
+func (*deafWaiter) blocks() bool            { return false }
+func (w *deafWaiter) doze()                 {}
+func (w *deafWaiter) wake()                 {}
+func (w *deafWaiter) wait(int64)            {}
+func (w *deafWaiter) close()                {}
 func (w *deafWaiter) receive([]byte) (netip.AddrPort, int, *socket, bool) {
 	return netip.AddrPort{}, 0, nil, false
 }

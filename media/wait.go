@@ -18,6 +18,9 @@ type waiter interface {
 	blocks() bool
 	// open binds a socket that no shard waits for yet.
 	open(addr netip.AddrPort) (*socket, error)
+	// join opens a socket for one peer of a port that many share, from the shard's goroutine: it has
+	// what that peer sends to it, or lends the shared socket for sending alone.
+	join(at *iceSocket, peer netip.AddrPort) (*socket, error)
 	// discard closes a socket that was never added.
 	discard(*socket)
 	// add begins to wait for the socket's packets.
@@ -49,6 +52,7 @@ type socket struct {
 	owner   *Session
 	control bool // RTCP's own port
 	addr    netip.AddrPort
+	door    *iceSocket // whose port it shares; nil: its own
 
 	refusals atomic.Uint32 // ICMP said that nobody listens where we send
 
@@ -67,6 +71,9 @@ type socket struct {
 // kernel counts them (it doubles the figure and charges about 1 KiB each): what a
 // recorder can still use of what came while the machine stood still.
 const socketBuffer = 128 << 10
+
+// sharedBuffer is the same of the port that browsers share, where their ICE and DTLS come.
+const sharedBuffer = 1 << 20
 
 // expedited is the DSCP for speech, EF (RFC 3246), in the place it has in the
 // TOS byte.

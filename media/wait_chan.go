@@ -70,6 +70,18 @@ func (w *channelWaiter) open(addr netip.AddrPort) (*socket, error) {
 	return s, nil
 }
 
+// join: the shared socket's reader brings what the peer sends.
+func (w *channelWaiter) join(at *iceSocket, _ netip.AddrPort) (*socket, error) {
+	s := &socket{conn: lent{at.conn}, addr: at.addr, read: true, over: make(chan struct{})}
+	s.goes.Store(w)
+	return s, nil
+}
+
+// lent is a connection that somebody else closes.
+type lent struct{ net.PacketConn }
+
+func (lent) Close() error { return nil }
+
 func (w *channelWaiter) discard(s *socket) { s.conn.Close() }
 
 func (w *channelWaiter) add(s *socket) error {

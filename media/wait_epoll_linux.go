@@ -1,11 +1,15 @@
 package media
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -61,7 +65,10 @@ func newEpollWaiter() (*epollWaiter, error) {
 
 func (w *epollWaiter) blocks() bool { return true }
 
-func (w *epollWaiter) open(addr netip.AddrPort) (*socket, error) {
+func (w *epollWaiter) open(addr netip.AddrPort) (*socket, error) { return w.bound(addr, false) }
+
+// bound makes a socket at an address; shared: others are bound there too.
+func (w *epollWaiter) bound(addr netip.AddrPort, shared bool) (*socket, error) {
 	a := addr.Addr().Unmap()
 	if !a.IsValid() {
 		return nil, fmt.Errorf("no address to bind")
@@ -87,11 +94,54 @@ func (w *epollWaiter) open(addr netip.AddrPort) (*socket, error) {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_TCLASS, expedited)
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 1)
 	}
+	if shared {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) // else bind fails, and says so
+	}
 	if err := unix.Bind(fd, sa); err != nil {
 		unix.Close(fd)
 		return nil, os.NewSyscallError("bind", err)
 	}
 	return &socket{fd: fd, slot: -1, inet6: !a.Is4(), addr: netip.AddrPortFrom(a, addr.Port())}, nil
+}
+
+// join: the kernel prefers a connected socket to those that share its port. What it was given
+// between bind and connect is of others: isOthers sees to it.
+func (w *epollWaiter) join(at *iceSocket, peer netip.AddrPort) (*socket, error) {
+	s, err := w.bound(at.addr, true)
+	if err != nil {
+		return nil, err
+	}
+	var sa unix.Sockaddr = &unix.SockaddrInet4{Port: int(peer.Port()), Addr: peer.Addr().As4()}
+	if s.inet6 {
+		sa = &unix.SockaddrInet6{Port: int(peer.Port()), Addr: peer.Addr().As16()}
+	}
+	if err := unix.Connect(s.fd, sa); err != nil {
+		unix.Close(s.fd)
+		return nil, os.NewSyscallError("connect", err)
+	}
+	return s, nil
+}
+
+// listenShared opens the port that many browsers share.
+func listenShared(n Network, addr netip.AddrPort) (net.PacketConn, error) {
+	if n != nil {
+		return n.ListenPacket(addr)
+	}
+	// Another program that shares its ports too would not be noticed below.
+	probe, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
+	if err != nil {
+		return nil, err
+	}
+	probe.Close()
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var refused error
+		err := c.Control(func(fd uintptr) {
+			refused = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+			_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, sharedBuffer)
+		})
+		return errors.Join(err, refused)
+	}}
+	return lc.ListenPacket(context.Background(), "udp", addr.String())
 }
 
 func (w *epollWaiter) discard(s *socket) { unix.Close(s.fd) }

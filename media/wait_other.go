@@ -16,6 +16,14 @@ func newWaiter(n Network, log *slog.Logger) (waiter, error) {
 	return newChannelWaiter(n, log), nil
 }
 
+// listenShared opens the port that many browsers share.
+func listenShared(n Network, addr netip.AddrPort) (net.PacketConn, error) {
+	if n == nil {
+		n = kernelNetwork{}
+	}
+	return n.ListenPacket(addr)
+}
+
 // kernelNetwork is the kernel where there is no epoll.
 type kernelNetwork struct{}
 

@@ -211,8 +211,8 @@ func f(c chan int) { go f(c); c <- 1; _ = time.Now(); time.AfterFunc(time.Second
 			t.Errorf("%s importing %s: got %v, want %v", x.file, x.other, got, x.want)
 		}
 	}
-	if _, d, known := find("github.com/pion/rtcp"); !known || !slices.Equal(d.by, []string{"media"}) {
-		t.Errorf("pion/rtcp: got %+v, want it media's", d)
+	if _, d, known := find("github.com/pion/rtcp"); !known || !slices.Equal(d.by, []string{"media", "internal/simbrowser"}) {
+		t.Errorf("pion/rtcp: got %+v, want it media's, and the simulated browser's", d)
 	}
 	if name, _, known := find("github.com/pionx/rtp"); known {
 		t.Errorf("pionx: got %s, want it unknown", name)

@@ -1,0 +1,276 @@
+package media
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/dtls/v3"
+	"github.com/pion/ice/v4"
+)
+
+const (
+	connectWithin   = 15 * time.Second // from a browser's description to its keys
+	datagramsQueued = 64               // for pion; of ICE and DTLS, a flight at most is on its way
+)
+
+// An icePath is one session's way through the mux: ICE and DTLS by pion, on goroutines of its own,
+// until it is known where the browser is and which keys encrypt the sound. The sound itself never
+// passes here, but for what overtakes the shard's socket for it.
+type icePath struct {
+	mux     *iceMux
+	session *Session
+	ufrag   string
+	offer   browserOffer
+
+	agent *ice.Agent
+	conns []*iceConn
+	from  []netip.AddrPort // the mux's: where its requests came from
+
+	remote atomic.Pointer[netip.AddrPort] // where ICE says that the browser is; nil: not yet
+
+	ctx context.Context // of run: it is a task, which Session.Close ends
+	end context.CancelFunc
+}
+
+// A datagram is a packet on its way to pion.
+type datagram struct {
+	b    []byte
+	from netip.AddrPort
+}
+
+// An iceConn is the net.PacketConn of one candidate: the port on one of our addresses, for one path.
+type iceConn struct {
+	path   *icePath
+	at     *iceSocket
+	in     chan datagram
+	closed chan struct{}
+	once   sync.Once
+}
+
+// newIcePath prepares a session's path: its ICE agent and what the browser is told of it.
+func newIcePath(m *iceMux, s *Session) (*icePath, error) {
+	if err := m.listen(); err != nil {
+		return nil, err
+	}
+	p := &icePath{mux: m, session: s}
+	p.ctx, p.end = context.WithCancel(context.Background())
+	never := time.Duration(0) // the switchboard decides when it is over, by the sound
+	var err error
+	p.agent, err = ice.NewAgent(&ice.AgentConfig{
+		Lite: m.engine.cfg.WebRTC.Lite, UDPMux: agentMux{p}, Net: m.net,
+		NetworkTypes: []ice.NetworkType{ice.NetworkTypeUDP4, ice.NetworkTypeUDP6}, CandidateTypes: []ice.CandidateType{ice.CandidateTypeHost},
+		MulticastDNSMode: ice.MulticastDNSModeDisabled, IncludeLoopback: true, LoggerFactory: hushed{},
+		DisconnectedTimeout: &never, FailedTimeout: &never,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("media: ICE: %w", err)
+	}
+	return p, nil
+}
+
+// gather has the agent take our sockets for its candidates, and lets packets come.
+func (p *icePath) gather() (ufrag, pwd string, err error) {
+	all := make(chan struct{})
+	if err = p.agent.OnCandidate(func(c ice.Candidate) {
+		if c == nil {
+			close(all)
+		}
+	}); err == nil {
+		err = p.agent.OnSelectedCandidatePairChange(p.selected)
+	}
+	if err == nil {
+		err = p.agent.GatherCandidates()
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("media: ICE: %w", err)
+	}
+	<-all // they are our own sockets: there is nobody to wait for
+	if ufrag, pwd, err = p.agent.GetLocalUserCredentials(); err != nil {
+		return "", "", fmt.Errorf("media: ICE: %w", err)
+	}
+	p.ufrag = ufrag
+	p.mux.enter(p)
+	return ufrag, pwd, nil
+}
+
+// agentMux is the mux as pion's agent sees it.
+type agentMux struct{ p *icePath }
+
+func (a agentMux) GetListenAddresses() []net.Addr {
+	var all []net.Addr
+	for _, s := range a.p.mux.sockets {
+		all = append(all, net.UDPAddrFromAddrPort(s.addr))
+	}
+	return all
+}
+
+func (a agentMux) GetConn(_ string, addr net.Addr) (net.PacketConn, error) {
+	u, ok := addr.(*net.UDPAddr)
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	at := a.p.mux.socketAt(u.AddrPort().Addr().Unmap())
+	if at == nil {
+		return nil, net.ErrClosed
+	}
+	c := &iceConn{path: a.p, at: at, in: make(chan datagram, datagramsQueued), closed: make(chan struct{})}
+	a.p.conns = append(a.p.conns, c)
+	return c, nil
+}
+
+func (a agentMux) RemoveConnByUfrag(string) {}
+func (a agentMux) Close() error             { return nil }
+
+// control is a STUN or DTLS packet. What pion does not take in time is lost, as on a wire.
+func (p *icePath) control(at *iceSocket, b []byte, from netip.AddrPort) {
+	for _, c := range p.conns {
+		if c.at == at {
+			select {
+			case c.in <- datagram{append([]byte(nil), b...), from}:
+			default:
+				p.mux.garbage.Add(1)
+			}
+			return
+		}
+	}
+}
+
+// sound is a packet of sound that came to the shared socket: before the shard has its own for this
+// browser, or where there is none. It must come from where ICE says that the browser is.
+func (p *icePath) sound(b []byte, from netip.AddrPort) {
+	if r := p.remote.Load(); r == nil || *r != from {
+		p.mux.garbage.Add(1)
+		return
+	}
+	s, b := p.session, append([]byte(nil), b...)
+	s.post(func(now int64) {
+		if s.rtp != nil && from == s.latch.told {
+			s.receive(s.rtp, from, copy(s.shard.in.buf[:], b), now)
+		}
+	})
+}
+
+// selected is ICE having chosen where the browser is, at first or anew.
+func (p *icePath) selected(local, remote ice.Candidate) {
+	to, err := netip.ParseAddr(remote.Address())
+	ours, err2 := netip.ParseAddr(local.Address())
+	if err != nil || err2 != nil {
+		return
+	}
+	at := p.mux.socketAt(ours.Unmap())
+	addr := netip.AddrPortFrom(to.Unmap(), uint16(remote.Port()))
+	if at == nil {
+		return
+	}
+	p.remote.Store(&addr)
+	p.session.post(func(now int64) { p.session.reach(at, addr, now) })
+}
+
+// run connects: ICE finds the browser, DTLS proves that it is the one whose description came and
+// makes the keys. Then it waits for the browser's farewell.
+func (p *icePath) run() {
+	err := p.live()
+	p.mux.leave(p)
+	_ = p.agent.GracefulClose()
+	if p.ctx.Err() == nil {
+		p.session.engine.cfg.Emit(Disconnected{Session: p.session.id, Err: err})
+	}
+	p.end()
+}
+
+func (p *icePath) live() error {
+	ctx, cancel := context.WithTimeout(p.ctx, connectWithin)
+	defer cancel()
+	conn, err := p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	// close_notify: the page need not find out by itself.
+	defer context.AfterFunc(p.ctx, func() { _ = conn.Close() })()
+	defer conn.Close()
+	keys, err := keysOf(conn)
+	if err != nil {
+		return err
+	}
+	p.session.keyed(keys)
+	p.session.engine.cfg.Emit(Connected{Session: p.session.id})
+	return untilFarewell(conn)
+}
+
+func (p *icePath) connect(ctx context.Context) (*dtls.Conn, error) {
+	if !p.mux.engine.cfg.WebRTC.Lite {
+		for _, c := range p.offer.candidates {
+			if remote, err := ice.UnmarshalCandidate(c); err == nil {
+				_ = p.agent.AddRemoteCandidate(remote)
+			}
+		}
+	}
+	found, err := p.agent.Accept(ctx, p.offer.ufrag, p.offer.pwd)
+	if err != nil {
+		return nil, fmt.Errorf("%w: ICE: %w", ErrNoPath, err)
+	}
+	conn, err := dtls.Server(packetConn{found}, found.RemoteAddr(), p.dtls())
+	if err != nil {
+		return nil, fmt.Errorf("%w: DTLS: %w", ErrNoPath, err)
+	}
+	if err := conn.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("%w: DTLS: %w", ErrNoPath, err)
+	}
+	return conn, nil
+}
+
+// untilFarewell waits until the browser has closed: nothing else is to come over DTLS.
+func untilFarewell(conn *dtls.Conn) error {
+	var b [maxDatagram]byte
+	for {
+		if _, err := conn.Read(b[:]); err != nil {
+			return err
+		}
+	}
+}
+
+// packetConn is the agent's connection as DTLS wants it.
+type packetConn struct{ *ice.Conn }
+
+func (c packetConn) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, err := c.Read(b)
+	return n, c.RemoteAddr(), err
+}
+
+func (c packetConn) WriteTo(b []byte, _ net.Addr) (int, error) { return c.Write(b) }
+
+func (c *iceConn) ReadFrom(b []byte) (int, net.Addr, error) {
+	select {
+	case d := <-c.in:
+		return copy(b, d.b), net.UDPAddrFromAddrPort(d.from), nil
+	case <-c.closed:
+		return 0, nil, net.ErrClosed
+	}
+}
+
+func (c *iceConn) WriteTo(b []byte, to net.Addr) (int, error) {
+	select {
+	case <-c.closed:
+		return 0, net.ErrClosed
+	default:
+		return c.at.conn.WriteTo(b, to)
+	}
+}
+
+func (c *iceConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return nil
+}
+
+func (c *iceConn) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(c.at.addr) }
+
+// Deadlines: the agent closes what it reads from instead.
+func (c *iceConn) SetDeadline(time.Time) error      { return nil }
+func (c *iceConn) SetReadDeadline(time.Time) error  { return nil }
+func (c *iceConn) SetWriteDeadline(time.Time) error { return nil }
