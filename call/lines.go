@@ -39,6 +39,8 @@ func (s *Switchboard) legEvent(e sip.Event) {
 		s.probed(l, e)
 	case sip.Transferring:
 		s.carrierTells(l, e)
+	case sip.Unmoved:
+		s.unmoved(l)
 	case sip.Info:
 		s.info(l, e)
 	case sip.Ended:
@@ -67,6 +69,8 @@ func legOf(e sip.Event) (sip.LegID, bool) {
 	case sip.ReofferDone:
 		return e.Leg, true
 	case sip.Info:
+		return e.Leg, true
+	case sip.Unmoved:
 		return e.Leg, true
 	case sip.Referred:
 		return e.Leg, true
@@ -97,7 +101,7 @@ func (s *Switchboard) progressed(l *line, e sip.Progressed) {
 	if e.Code != 180 && e.Code != 183 {
 		return
 	}
-	l.rang = true
+	l.rang, l.talks = true, e.Talks
 	switch l.errand {
 	case called:
 		l.call.record.rang(s.now)

@@ -28,6 +28,7 @@ type Leg interface {
 	NotifyRefer(id uint32, code int, last bool)
 	Probe()
 	Info(contentType string, body []byte)
+	Talk()
 	Refer(user string, by sip.NameAddr)
 	Hangup(code int, why sip.Reason)
 }
@@ -90,6 +91,7 @@ type line struct {
 	// Of an agent's phone that is dialled, see answerAt.
 	shown    sip.NameAddr // who it shows as calling
 	rang     bool
+	talks    bool // can be asked to answer by itself while it rings
 	answers  bool // was asked to answer by itself
 	replaced bool // another INVITE took its place
 

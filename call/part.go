@@ -187,6 +187,19 @@ func (c *liveCall) ringsAt(agent routing.AgentID) []*line {
 	return all
 }
 
+// unmoved is a phone that rings on though it was asked by NOTIFY to answer: it is
+// asked with another INVITE.
+func (s *Switchboard) unmoved(l *line) {
+	if l.state != lineDialled || !l.answers || l.call.ended {
+		return
+	}
+	s.log.Info("a phone does not answer by NOTIFY talk; it is asked with an INVITE", "call", l.call.id, "agent", l.agent)
+	l.talks, l.answers = false, false
+	if err := s.answerAt(l.call, l.call.ringsAt(l.agent)); err != nil {
+		s.log.Warn("an agent's phone could not be asked to answer", "call", l.call.id, "agent", l.agent, "err", err)
+	}
+}
+
 // decline is an agent refusing what rings at their phones.
 func (s *Switchboard) decline(c *liveCall, rings []*line) {
 	why := rings[0].errand
@@ -204,14 +217,20 @@ func (s *Switchboard) decline(c *liveCall, rings []*line) {
 }
 
 // answerAt is an agent answering at the Help Desk what rings at their phones: the
-// phone that rang first is asked to answer by itself, the others stop. A phone
-// is asked so with its INVITE, so it gets another one; for the router it is the
-// same phone of the same offer, whose time goes on.
+// phone that rang first is asked to answer by itself. Where it knows how, it is
+// asked by NOTIFY. Else it is asked with its INVITE, so it gets another one and
+// the others stop; for the router it is the same phone of the same offer, whose
+// time goes on.
 func (s *Switchboard) answerAt(c *liveCall, rings []*line) error {
 	if slices.ContainsFunc(rings, func(l *line) bool { return l.answers }) {
 		return nil // is on its way
 	}
 	old := rings[max(0, slices.IndexFunc(rings, func(l *line) bool { return l.rang }))]
+	if old.talks {
+		old.answers = true
+		old.leg.Talk()
+		return nil
+	}
 	next := &line{
 		role: roleAgent, call: c, offer: old.offer, phone: old.phone, agent: old.agent, team: old.team,
 		errand: old.errand, shown: old.shown, rang: old.rang, answers: true,

@@ -134,12 +134,17 @@ type abilities struct {
 	update   bool // Allow lists UPDATE
 	timer    bool // Supported or Require: timer
 	reliable bool // Supported or Require: 100rel
+	events   bool // it has told its Allow-Events:
+	talk     bool // talk is among them
 }
 
 // learn takes what a message of the peer says; silence changes nothing.
 func (a *abilities) learn(m sip.Message) {
 	if given := m.GetHeaders("allow"); len(given) > 0 {
 		a.update = listed(given, "UPDATE")
+	}
+	if given := append(m.GetHeaders("allow-events"), m.GetHeaders("u")...); len(given) > 0 { // RFC 6665 §8.2.2
+		a.events, a.talk = true, listed(given, "talk")
 	}
 	given := append(m.GetHeaders("supported"), m.GetHeaders("k")...)
 	need := m.GetHeaders("require")

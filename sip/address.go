@@ -224,6 +224,7 @@ type destination struct {
 	way               // how to get there
 	prefer netip.Addr // our address to send from
 	phone  bool
+	talk   bool // a phone that can be asked to answer by itself
 
 	places []spot    // a trunk's, in the order to try them; addr and over are set from the next
 	within           // how long each may take
@@ -293,7 +294,7 @@ func (e *Endpoint) resolvePhone(id ContactID) (destination, error) {
 	if !ok {
 		return destination{}, errNoPhone
 	}
-	d := destination{phone: true, addr: b.Source, way: way{over: transportOf(b.Transport)}}
+	d := destination{phone: true, talk: talks(b.Events, b.UserAgent), addr: b.Source, way: way{over: transportOf(b.Transport)}}
 	if err := sip.ParseUri(b.URI, &d.uri); err != nil {
 		return destination{}, err
 	}

@@ -215,7 +215,7 @@ func (l *Leg) progressed(res *sip.Response) {
 	c.told = true
 	l.emit(Progressed{
 		Leg: l.id, Code: res.StatusCode, SDP: sdp, At: time.Now(),
-		Fork: tagOf(res.To().Params), Offered: k != nil && k.owed,
+		Fork: tagOf(res.To().Params), Offered: k != nil && k.owed, Talks: l.knowsTalk(),
 	})
 	l.tryReoffer()
 }

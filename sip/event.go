@@ -56,6 +56,8 @@ type Progressed struct {
 
 	// Fork is the To tag: which of the phones behind a forking proxy speaks.
 	Fork string
+	// Talks says that the phone can be asked to answer by itself, see Leg.Talk.
+	Talks bool
 	// Offered says that SDP is an offer, to an INVITE that had none, in a
 	// reliable response: AnswerReoffer puts our answer into its PRACK.
 	Offered bool

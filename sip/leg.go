@@ -50,6 +50,7 @@ type Leg struct {
 	refers []*referral
 	asked  *clientTx // our REFER, until its last NOTIFY
 	probe  *clientTx // our OPTIONS in the dialog
+	talk   *clientTx // our NOTIFY that asks a phone to answer
 
 	peer atomic.Pointer[string] // the peer's tag, for who looks for the dialog (RFC 3891)
 }
@@ -79,6 +80,7 @@ const (
 	dueEarly                   // say again that it rings
 	dueSevered                 // the peer's connection broke, and it had time to come back
 	dueProbe                   // our OPTIONS was not answered
+	dueTalk                    // the phone rings on, though it was asked to answer
 	dueGlare                   // send the re-INVITE again after a 491
 	dueBye                     // a BYE was held for an ACK long enough
 	dueReliable                // send the reliable 18x again
@@ -278,6 +280,8 @@ func (l *Leg) tick(now time.Time) {
 			l.doProbe()
 		case dueProbe:
 			l.probeOver()
+		case dueTalk:
+			l.unmoved()
 		case dueBye:
 			l.releaseBye()
 		case dueReliable:
@@ -339,6 +343,9 @@ func (l *Leg) response(t *clientTx, res *sip.Response) {
 	case l.probe != nil && t == l.probe:
 		l.closeTx(t)
 		l.probed(res.StatusCode)
+	case l.talk != nil && t == l.talk:
+		l.closeTx(t)
+		l.talkAnswered(res.StatusCode)
 	default:
 		l.closeTx(t)
 		l.byeResponse(t, res)
@@ -357,6 +364,8 @@ func (l *Leg) failure(t *clientTx, err error) {
 		l.referAnswered(0)
 	case l.probe != nil && t == l.probe:
 		l.probed(0)
+	case l.talk != nil && t == l.talk:
+		l.talkAnswered(0)
 	}
 	l.settle()
 }

@@ -413,6 +413,9 @@ func readRegistration(req *sip.Request, local string) (*registration, error) {
 	if h := req.GetHeader("User-Agent"); h != nil {
 		reg.agent = strings.ToValidUTF8(clip(h.Value(), maxUserAgent), "")
 	}
+	if h := req.GetHeader("allow-events"); h != nil {
+		reg.events = strings.ToValidUTF8(clip(h.Value(), maxUserAgent), "")
+	}
 	if h := req.GetHeader("Expires"); h != nil {
 		reg.expires, reg.timed = strings.TrimSpace(h.Value()), true
 	}

@@ -29,6 +29,7 @@ type registration struct {
 	callID    string
 	cseq      uint32
 	agent     string // User-Agent
+	events    string // Allow-Events
 	source    netip.AddrPort
 	transport string
 	local     string
@@ -200,6 +201,7 @@ func (reg *registration) fill(b *binding, c contact, expires, now time.Time) {
 	b.CSeq = reg.cseq
 	b.Expires = expires
 	b.UserAgent = reg.agent
+	b.Events = reg.events
 	b.Instance = c.instance
 	b.Path = reg.path
 	b.At = now

@@ -156,6 +156,7 @@ type Binding struct {
 	CSeq      uint32
 	Expires   time.Time
 	UserAgent string
+	Events    string // its Allow-Events
 	Instance  string // +sip.instance and reg-id, if the phone has one
 	Path      string // of the proxies between (RFC 3327), as the REGISTER had it
 	At        time.Time

@@ -86,6 +86,7 @@ type Call struct {
 	cancelWant  bool
 	cancelled   bool
 	crossAnswer bool // answers when the CANCEL comes
+	talkAnswer  bool // answers when it is asked to by NOTIFY
 	inviting    bool // our re-INVITE is running
 	ok2xx       *Message
 	repeat      *alarm

@@ -68,6 +68,9 @@ func (c *Call) requested(t *serverTx) {
 		c.reoffered(t)
 	case slices.Contains([]string{"INFO", "OPTIONS", "MESSAGE", "NOTIFY"}, m.Method):
 		t.respond(m.reply(200, "", c.localTag))
+		if c.talkAnswer && m.Method == "NOTIFY" && m.Get("Event") == "talk" {
+			c.answer()
+		}
 	default:
 		t.respond(m.reply(501, "", c.localTag))
 	}

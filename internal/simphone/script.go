@@ -86,6 +86,10 @@ func (s Script) Fork() Script { return s.do((*Call).fork) }
 // CANCEL, as if the two had crossed on the wire.
 func (s Script) AnswerOnCancel() Script { return s.do(func(c *Call) { c.crossAnswer = true }) }
 
+// AnswerOnTalk sends the 200 when the caller asks for it by NOTIFY with Event:
+// talk, as desk phones do.
+func (s Script) AnswerOnTalk() Script { return s.do(func(c *Call) { c.talkAnswer = true }) }
+
 // Decline refuses.
 func (s Script) Decline(code int, opts ...Option) Script {
 	return s.do(func(c *Call) { c.decline(code, opts...) })
