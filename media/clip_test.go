@@ -215,8 +215,18 @@ func TestJoinedClipsAreHeardOneAfterTheOther(t *testing.T) {
 	}
 	narrow := Join(Tone(440, 20*time.Millisecond), Tone(700, 20*time.Millisecond))
 	narrow.Widen()
-	if got := len(narrow.encoded[G722]); got != 2*FrameSamples {
-		t.Errorf("got %d bytes of G722, want both clips encoded", got)
+	for i := range 2 {
+		if got := len(narrow.Encoded(G722, i)); got != FrameSamples {
+			t.Errorf("frame %d: got %d bytes of G722, want both clips encoded", i, got)
+		}
+	}
+	more := Join(both, narrow)
+	var got [FrameSamples * 3 / 2]byte
+	if n := more.read(got[:], PCMU, 7*FrameSamples+80); n != len(got) || !slices.Equal(got[:80], b.Encoded(PCMU, 2)[80:]) || !slices.Equal(got[80:], narrow.Encoded(PCMU, 0)) {
+		t.Errorf("got %d bytes, or other ones than the end of one clip and the next", n)
+	}
+	if n := more.read(got[:], PCMU, 9*FrameSamples+80); n != 80 {
+		t.Errorf("got %d bytes before the end, want 80", n)
 	}
 	if got := Join().Frames(); got != 0 {
 		t.Errorf("got %d frames of nothing, want none", got)

@@ -84,7 +84,7 @@ func (s *Session) tick(due, now int64) {
 		s.counts.skipped.Add(uint64(behind - mostBehind))
 	}
 	s.shard.wheel.arm(&s.pace, due+s.period) // first: a panic costs the frame, not the stream
-	if s.course == playing && s.played >= len(s.clip.pcm) {
+	if s.course == playing && s.played >= s.clip.samples {
 		s.endPlay(false, now)
 	}
 	if !s.pace.set { // what comes next is relayed
@@ -118,13 +118,12 @@ func (s *Session) fill(due int64) []byte {
 	n := 0
 	switch s.course {
 	case playing:
-		n = copy(b, s.clip.encoded[codec][s.played:])
+		n = s.clip.read(b, codec, s.played)
 		s.played += s.frame
 	case looping:
-		loop := s.background.encoded[codec]
-		at := int(due / int64(perSample) % int64(len(loop)))
+		at := int(due / int64(perSample) % int64(s.background.samples))
 		for n < len(b) {
-			n += copy(b[n:], loop[at:])
+			n += s.background.read(b[n:], codec, at)
 			at = 0
 		}
 	case mixed:

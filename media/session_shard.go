@@ -246,7 +246,7 @@ func (s *Session) cede(now int64) {
 // play begins a Play.
 func (s *Session) play(c *Clip, id PlayID, now int64) {
 	s.cut(now)
-	if s.ended || c == nil || len(c.pcm) == 0 {
+	if s.ended || c == nil || c.samples == 0 {
 		s.engine.cfg.Emit(Played{Session: s.id, Play: id, Cut: s.ended})
 		return
 	}
@@ -350,7 +350,7 @@ func (s *Session) choose() (course, *Session) {
 		return mixed, nil
 	case s.table != nil && len(s.table.seats) > 2:
 		return mixed, nil
-	case s.background != nil && len(s.background.pcm) > 0:
+	case s.background != nil && s.background.samples > 0:
 		return looping, nil
 	}
 	return stillness, nil

@@ -29,6 +29,9 @@ type streams struct {
 	Payload func(i int) []byte // what party i says, nil: stamps
 	Expect  func(i int) []byte // what party i must hear
 
+	digit      byte // what every party presses
+	digitEvery int  // frames; 0: never
+
 	ways    uint32
 	began   time.Time
 	payload [][]byte
@@ -233,7 +236,11 @@ func (s *streams) emit(w *way, b []byte, d due) bool {
 		bigEndian.BigEndian.PutUint32(b[rtpHeader:], w.mark)
 		bigEndian.BigEndian.PutUint64(b[stampAt:], uint64(time.Now().UnixNano()))
 	}
-	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fds[d.party]), uintptr(unsafe.Pointer(&b[0])), packetSize,
+	size := packetSize
+	if n := s.key(b, d); n > 0 {
+		size = n
+	}
+	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fds[d.party]), uintptr(unsafe.Pointer(&b[0])), uintptr(size),
 		unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&w.to[d.party])), unix.SizeofSockaddrInet4)
 	return errno == 0
 }
