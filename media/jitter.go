@@ -55,6 +55,14 @@ type jitter struct {
 	owed     bool  // the late one was counted as lost
 	life     int   // numbers since the beginning, as far as that matters
 	gapFrom  int64 // when the first packet behind the last gap that was given up came
+
+	newest  int64  // when the last packet came
+	back    int64  // when the source moved again after it had stood still
+	seq     uint16 // of the last steady packet
+	ts      uint32 // and its timestamp
+	spacing int64  // of packets, by those in sequence
+	paused  int64  // when the source last went on after a pause of its own; 0: never
+	uneven  int64  // when a packet was last late by half a spacing; 0: never
 }
 
 // The wait before anything is known, and when nothing is being reordered.
@@ -64,6 +72,11 @@ const (
 	vainWait  = int64(20 * time.Millisecond) // after vainGaps of which nothing came
 	vainGaps  = 32
 	peakHalf  = int64(20 * time.Second)
+
+	firstSpacing = int64(20 * time.Millisecond)
+	mostSpacing  = int64(120 * time.Millisecond)
+	backWait     = int64(10 * time.Millisecond) // after a standstill
+	long         = int64(time.Minute)           // so long is known how a source goes
 )
 
 // peak is the greatest of what has been measured lately: it is halved each
@@ -94,6 +107,31 @@ func (p *peak) note(v, now int64) {
 func (j *jitter) init(least, most int64) {
 	j.least, j.most = least, most
 	j.patience.value, j.reach.value = firstWait, firstWait
+	j.spacing = firstSpacing
+}
+
+// pulse learns how the source goes: at which spacing its packets come, whether
+// it pauses by itself, and whether it stood still: then they are late, else lost.
+func (j *jitter) pulse(p *packet, excess, now int64) {
+	if now-j.newest >= 2*j.spacing && excess >= j.spacing {
+		j.back = now
+	}
+	if excess >= j.spacing/2 {
+		j.uneven = now
+	}
+	j.newest = now
+	if !p.steady {
+		return
+	}
+	if step := int64(int32(p.ts-j.ts)) * perSampleN; p.seq == j.seq+1 && step > 0 {
+		if step > 2*j.spacing {
+			j.paused = now
+		}
+		if step <= mostSpacing {
+			j.spacing = step
+		}
+	}
+	j.seq, j.ts = p.seq, p.ts
 }
 
 // arrive judges a packet. After leaves, resumes and restarts it has left;
@@ -103,6 +141,7 @@ func (j *jitter) arrive(p *packet, now int64) verdict {
 	if p.steady {
 		excess, anew = j.line.note(p.ts, now)
 	}
+	j.pulse(p, excess, now)
 	if !j.started {
 		j.start(p.seq)
 		return leaves
@@ -245,8 +284,18 @@ func (j *jitter) due(now int64) (int64, bool) {
 		by := j.line.expected(first.ts) + max(j.reach.now(now), calmWait, j.least)
 		at = min(at, max(by, first.came))
 	}
-	return at, true
+	last := came + j.most
+	if j.back >= came { // what is missing may be among what comes now
+		at = max(at, j.back+backWait)
+	}
+	if at-j.newest >= 2*j.spacing && lately(j.uneven, now) && !lately(j.paused, now) {
+		at = last // nothing has come meanwhile, unless it does
+	}
+	return min(at, last), true
 }
+
+// lately says whether something happened, and is still to be reckoned with.
+func lately(at, now int64) bool { return at != 0 && now-at <= long }
 
 // skip gives up the gap before the first held packet and returns how many are
 // missing. pop has the packets behind it.
