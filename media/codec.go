@@ -99,13 +99,9 @@ func (c Codec) Decode(dst []int16, src []byte) int {
 	dst, src = dst[:n], src[:n]
 	switch c {
 	case PCMU:
-		for i, b := range src {
-			dst[i] = g711.DecodeUlawFrame(b)
-		}
+		expand(dst, src, &muToLinear)
 	case PCMA:
-		for i, b := range src {
-			dst[i] = g711.DecodeAlawFrame(b)
-		}
+		expand(dst, src, &aToLinear)
 	default:
 		return 0
 	}
@@ -118,13 +114,9 @@ func (c Codec) Encode(dst []byte, src []int16) int {
 	dst, src = dst[:n], src[:n]
 	switch c {
 	case PCMU:
-		for i, s := range src {
-			dst[i] = g711.EncodeUlawFrame(s)
-		}
+		compress(dst, src, &linearToMu)
 	case PCMA:
-		for i, s := range src {
-			dst[i] = g711.EncodeAlawFrame(s)
-		}
+		compress(dst, src, &linearToA)
 	default:
 		return 0
 	}
@@ -154,15 +146,40 @@ func translate(dst, src []byte, table *[256]byte) {
 	}
 }
 
-// The tables of ITU-T G.711, tables 3 and 4, as the library has them.
+func expand(dst []int16, src []byte, table *[256]int16) {
+	for i, b := range src {
+		dst[i] = table[b]
+	}
+}
+
+// compress: the laws know samples of 14 bits and less.
+func compress(dst []byte, src []int16, table *[1 << 14]byte) {
+	for i, s := range src {
+		dst[i] = table[uint16(s)>>2]
+	}
+}
+
+// The tables of ITU-T G.711, as the library has them: between the laws (tables 3 and 4), and of
+// each.
 var (
-	muToA = tableOf(g711.Ulaw2AlawFrame)
-	aToMu = tableOf(g711.Alaw2UlawFrame)
+	muToA      = tableOf(g711.Ulaw2AlawFrame)
+	aToMu      = tableOf(g711.Alaw2UlawFrame)
+	muToLinear = tableOf(g711.DecodeUlawFrame)
+	aToLinear  = tableOf(g711.DecodeAlawFrame)
+	linearToMu = lawOf(g711.EncodeUlawFrame)
+	linearToA  = lawOf(g711.EncodeAlawFrame)
 )
 
-func tableOf(f func(byte) byte) (t [256]byte) {
+func tableOf[T byte | int16](f func(byte) T) (t [256]T) {
 	for i := range t {
 		t[i] = f(byte(i))
+	}
+	return t
+}
+
+func lawOf(f func(int16) byte) (t [1 << 14]byte) {
+	for i := range t {
+		t[i] = f(int16(uint16(i) << 2))
 	}
 	return t
 }

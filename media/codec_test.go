@@ -3,6 +3,8 @@ package media
 import (
 	"testing"
 
+	"github.com/zaf/g711"
+
 	"trunkline/internal/tone"
 )
 
@@ -50,6 +52,18 @@ func TestCodecsAgreeWithAnIndependentG711(t *testing.T) {
 			// Both are half a step from the sample at most; a step is 1/32 of the sample's size.
 			if d := abs(int(got) - s); d > abs(s)/32+20 && abs(s) < 32000 || abs(int(got)-int(want)) > abs(s)/16+16 {
 				t.Fatalf("%v encodes %d as %d, want %d", c, s, got, want)
+			}
+		}
+	}
+}
+
+// The encoders' tables have an entry for four samples: the laws tell no more apart.
+func TestEncodersAreExactForEverySample(t *testing.T) {
+	for c, encode := range map[Codec]func(int16) byte{PCMU: g711.EncodeUlawFrame, PCMA: g711.EncodeAlawFrame} {
+		var b [1]byte
+		for s := -32768; s <= 32767; s++ {
+			if c.Encode(b[:], []int16{int16(s)}); b[0] != encode(int16(s)) {
+				t.Fatalf("%v encodes %d as %#x, want %#x", c, s, b[0], encode(int16(s)))
 			}
 		}
 	}

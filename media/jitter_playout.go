@@ -27,8 +27,7 @@ type playout struct {
 	at     int64  // and its place
 	seq    uint16 // of the packet that is furthest
 	end    int64  // after the last sample that has come
-	ring   [playoutRing]int16
-	have   [playoutRing / 64]uint64 // a bit for each sample that has come and was not heard
+	strip
 
 	// The engine's line.
 	reading bool
@@ -85,11 +84,8 @@ func (o *playout) write(p *packet, pcm []int16, now int64) bool {
 		}
 	}
 	o.bound(p, pos)
-	for i, v := range pcm {
-		if at := pos + int64(i); at >= o.from {
-			o.put(at, v)
-		}
-	}
+	heard := max(o.from-pos, 0) // of it, already
+	o.put(pos+heard, pcm[heard:])
 	if end := pos + int64(len(pcm)); end > o.end {
 		o.end, o.seq, o.ts, o.at = end, p.seq, p.ts, pos
 	}
@@ -166,34 +162,14 @@ func (o *playout) bound(p *packet, pos int64) {
 
 // rest fills the line up to a place with what a silent source sounds like.
 func (o *playout) rest(to int64) {
-	var pcm [1]int16
-	for at := max(o.end, o.from, to-playoutAhead); at < to; at++ {
+	var pcm [plcFrame]int16
+	for at := max(o.end, o.from, to-playoutAhead); at < to; at += plcFrame {
+		piece := pcm[:min(to-at, plcFrame)]
 		if o.noisy {
-			o.noise.fill(pcm[:])
+			o.noise.fill(piece)
 		}
-		o.put(at, pcm[0])
+		o.put(at, piece)
 	}
-}
-
-func (o *playout) put(at int64, v int16) {
-	i := uint64(at) % playoutRing
-	o.ring[i] = v
-	o.have[i/64] |= 1 << (i % 64)
-}
-
-func (o *playout) has(at int64) bool {
-	i := uint64(at) % playoutRing
-	return o.have[i/64]>>(i%64)&1 == 1
-}
-
-// run is how many samples from a place on have come, at most n.
-func (o *playout) run(at int64, n int) int {
-	for i := range n {
-		if !o.has(at + int64(i)) {
-			return i
-		}
-	}
-	return n
 }
 
 // add adds the samples from at on to sum.
@@ -210,8 +186,14 @@ func (o *playout) add(sum []int32, at int64) {
 	for o.done < to {
 		o.render()
 	}
-	for i := max(at, o.done-playoutOut); i < to; i++ {
-		sum[i-at] += int32(o.out[uint64(i)%playoutOut])
+	from := max(at, o.done-playoutOut)
+	sum = sum[from-at:]
+	for first := uint64(from) % playoutOut; len(sum) > 0; first = 0 {
+		out := o.out[first:min(first+uint64(len(sum)), playoutOut)]
+		for i, v := range out {
+			sum[i] += int32(v)
+		}
+		sum = sum[len(out):]
 	}
 }
 
@@ -228,9 +210,7 @@ func (o *playout) render() {
 		o.starved = 0
 		o.plc.good(piece[:n])
 	case o.from < o.end: // lost
-		for n < plcFrame && o.from+int64(n) < o.end && !o.has(o.from+int64(n)) {
-			n++
-		}
+		n = o.hole(o.from, int(min(o.end-o.from, plcFrame)))
 		o.from += int64(n)
 		o.plc.conceal(piece[:n])
 	case o.noisy:
@@ -246,9 +226,8 @@ func (o *playout) render() {
 		}
 		o.plc.conceal(piece[:])
 	}
-	for i, v := range piece[:n] {
-		o.out[uint64(o.done+int64(i))%playoutOut] = v
-	}
+	k := copy(o.out[uint64(o.done)%playoutOut:], piece[:n])
+	copy(o.out[:], piece[k:n])
 	o.done += int64(n)
 }
 
@@ -258,16 +237,14 @@ func (o *playout) skip(to int64) {
 		clear(o.have[:])
 		o.from = to
 	}
-	for ; o.from < to; o.from++ {
-		j := uint64(o.from) % playoutRing
-		o.have[j/64] &^= 1 << (j % 64)
+	if to > o.from {
+		o.mark(o.from, int(to-o.from), 0)
+		o.from = to
 	}
 }
 
 // take moves on by a piece.
 func (o *playout) take(pcm []int16) {
-	for i := range pcm {
-		pcm[i] = o.ring[uint64(o.from+int64(i))%playoutRing]
-	}
+	o.read(pcm, o.from)
 	o.skip(o.from + int64(len(pcm)))
 }

@@ -25,21 +25,19 @@ func (o *playout) splice(piece []int16, there int) int {
 	if lag == 0 || lag > 0 && o.run(o.from, int(lag)+plcFrame) < int(lag)+plcFrame {
 		return 0
 	}
+	var now, then [plcFrame]float32
+	o.readFloat(now[:], o.from)
+	o.readFloat(then[:], o.from+lag)
 	for i := range piece {
 		in := float32(i+1) / float32(len(piece))
-		a, b := o.sample(o.from+int64(i)), o.sample(o.from+int64(i)+lag)
-		piece[i] = clipped(a*(1-in) + b*in)
+		piece[i] = clipped(now[i]*(1-in) + then[i]*in)
 	}
 	to := o.from + lag + plcFrame
 	o.skip(to)
-	for at := to; at < o.from; at++ { // what was heard is heard again: it has come
-		o.put(at, o.ring[uint64(at)%playoutRing])
-	}
+	o.mark(to, int(max(o.from-to, 0)), ^uint64(0)) // what was heard is heard again: it has come
 	o.from = to
 	return len(piece)
 }
-
-func (o *playout) sample(at int64) float32 { return float32(o.ring[uint64(at)%playoutRing]) }
 
 const (
 	quietLevel = 60  // RMS: -55 dBFS
@@ -48,46 +46,58 @@ const (
 
 // quiet says whether the 20 ms from a place on are silence, so far as they came.
 func (o *playout) quiet(at int64) bool {
-	var energy float64
-	n := o.run(at, 2*plcFrame)
-	for i := range n {
-		v := float64(o.sample(at + int64(i)))
-		energy += v * v
+	var pcm [2 * plcFrame]int16
+	n := o.run(at, len(pcm))
+	o.read(pcm[:n], at)
+	energy, most := int64(0), int64(quietLevel*quietLevel*n)
+	for _, v := range pcm[:n] {
+		if energy += int64(v) * int64(v); energy > most {
+			return false
+		}
 	}
-	return energy <= quietLevel*quietLevel*float64(n)
+	return true
 }
 
 // period is the lag, forwards or backwards, at which the sound is most like
-// what is due now; 0: at none.
+// what is due now; 0: at none. Every other lag is looked at by every other
+// sample first.
 func (o *playout) period(backwards bool) int64 {
-	var now, other [2 * plcFrame]float32
-	n := plcFrame
-	for i := range n {
-		now[i] = o.sample(o.from + int64(i))
+	const n = plcFrame
+	var now [n]float32
+	var other [plcPitchMax + n]float32 // what is up to the longest lag away
+	o.readFloat(now[:], o.from)
+	from, sign, last := o.from, 1, plcPitchMax
+	if backwards {
+		from, sign = o.from-plcPitchMax, -1
+	} else {
+		last = min(last, o.run(o.from, plcPitchMax+n)-n)
 	}
-	best, found := float32(alike), int64(0)
-	for lag := int64(plcPitchMin); lag <= plcPitchMax; lag++ {
-		at := o.from + lag
+	o.readFloat(other[:], from)
+	at := func(lag int) []float32 {
 		if backwards {
-			at = o.from - lag
-		} else if o.run(at, n) < n {
-			break
+			lag = plcPitchMax - lag
 		}
-		var sum, a, b float32
-		for i := range n {
-			other[i] = o.sample(at + int64(i))
-			sum += now[i] * other[i]
-			a += now[i] * now[i]
-			b += other[i] * other[i]
-		}
-		if r := sum / float32(math.Sqrt(float64(max(a*b, 1)))); r > best {
+		return other[lag:][:n]
+	}
+	best, found := float32(math.Inf(-1)), 0
+	for lag := plcPitchMin; lag <= last; lag += plcCoarse {
+		if r := likeness(now[:], at(lag), plcCoarse); r > best {
 			best, found = r, lag
 		}
 	}
-	if backwards {
-		return -found
+	coarse := found
+	best, found = alike, 0
+	energy := float32(1)
+	for _, v := range now {
+		energy += v * v
 	}
-	return found
+	energy = float32(math.Sqrt(float64(energy)))
+	for lag := max(coarse-plcCoarse+1, plcPitchMin); lag <= min(coarse+plcCoarse-1, last); lag++ {
+		if r := likeness(now[:], at(lag), 1) / energy; r > best {
+			best, found = r, lag
+		}
+	}
+	return int64(sign * found)
 }
 
 // mixer adds several playouts up.
@@ -98,8 +108,9 @@ type mixer struct {
 
 // saturated returns the first n sums as 16-bit samples, clipped.
 func (m *mixer) saturated(n int) []int16 {
-	for i, v := range m.sum[:n] {
-		m.pcm[i] = int16(min(max(v, -32768), 32767))
+	sum, pcm := m.sum[:n], m.pcm[:n]
+	for i := range pcm {
+		pcm[i] = int16(min(max(sum[i], -32768), 32767))
 	}
-	return m.pcm[:n]
+	return pcm
 }

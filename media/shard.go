@@ -41,6 +41,10 @@ type shard struct {
 // goroutine that is locked to its thread would pay two futexes for each time.
 const yieldEvery = int64(5 * time.Millisecond)
 
+// slack is how long what is due may wait for a packet that wakes the shard anyway:
+// a wait that ends costs as much as a packet. Timestamps are of what was due.
+const slack = slot
+
 // choresEvery is how often timeouts and RTCP are looked at.
 const choresEvery = int64(100 * time.Millisecond)
 
@@ -102,6 +106,9 @@ func (s *shard) until() int64 {
 	}
 	at := s.chores
 	if due, ok := s.wheel.next(); ok {
+		if s.wait.blocks() {
+			due += slack
+		}
 		at = min(at, due)
 	} else if len(s.sessions) == 0 {
 		return -1 // nothing to do until an order comes
