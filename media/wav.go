@@ -44,6 +44,22 @@ var wavRates = []int{8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 9600
 // MaxClip is refused. An error that wraps ErrWAV says what is wrong and what would be right.
 func ReadWAV(r io.Reader) (*Clip, error) {
 	w := wavReader{r: bufio.NewReaderSize(r, 32<<10)}
+	pcm, err := w.read()
+	if err != nil {
+		return nil, err
+	}
+	return NewClip(pcm), nil
+}
+
+// CheckWAV returns the error that ReadWAV would, without making sound of what it reads.
+func CheckWAV(r io.Reader) error {
+	w := wavReader{r: bufio.NewReaderSize(r, 32<<10), only: true}
+	_, err := w.read()
+	return err
+}
+
+// read reads the chunks up to the sound, and that.
+func (w *wavReader) read() ([]int16, error) {
 	if err := w.header(); err != nil {
 		return nil, err
 	}
@@ -56,11 +72,7 @@ func ReadWAV(r io.Reader) (*Clip, error) {
 		case "fmt ":
 			err = w.format(size)
 		case "data":
-			pcm, err := w.sound(size)
-			if err != nil {
-				return nil, err
-			}
-			return NewClip(pcm), nil
+			return w.sound(size)
 		default:
 			err = w.skip(int64(size))
 		}
@@ -81,6 +93,7 @@ func wavError(format string, args ...any) error {
 // A wavReader reads one file from front to back.
 type wavReader struct {
 	r       *bufio.Reader
+	only    bool // its sound is not wanted, but whether it can be had
 	skipped int64
 
 	// From the fmt chunk; channels is 0 before it.
@@ -210,7 +223,11 @@ func (w *wavReader) sound(size uint32) ([]int16, error) {
 		}
 		from = io.LimitReader(w.r, int64(size))
 	}
-	pcm, n, err := w.decode(io.LimitReader(from, most+1), width)
+	decode := w.decode
+	if w.only {
+		decode = w.count
+	}
+	pcm, n, err := decode(io.LimitReader(from, most+1), width)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("read WAV file: %w", err)
@@ -218,10 +235,16 @@ func (w *wavReader) sound(size uint32) ([]int16, error) {
 		return nil, wavError("it is longer than %v", MaxClip)
 	case known && n < int64(size):
 		return nil, wavError("it is cut off: its data chunk has %d bytes of %d", n, size)
-	case len(pcm) == 0:
+	case n < int64(width):
 		return nil, wavError("there is no sound in it")
 	}
 	return pcm, nil
+}
+
+// count is decode for who does not want the sound.
+func (w *wavReader) count(r io.Reader, _ int) ([]int16, int64, error) {
+	n, err := io.Copy(io.Discard, r)
+	return nil, n, err
 }
 
 // decode reads r to its end and returns its sound at 8 kHz, and how many bytes there were.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"strings"
@@ -299,9 +300,22 @@ func TestUnusableWAVSaysWhatWouldBeRight(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := ReadWAV(bytes.NewReader(c.file))
 			if !errors.Is(err, ErrWAV) || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("got %v, want ErrWAV saying %q", err, c.says)
+				t.Fatalf("got %v, want ErrWAV saying %q", err, c.says)
+			}
+			if checked := CheckWAV(bytes.NewReader(c.file)); checked == nil || checked.Error() != err.Error() {
+				t.Errorf("got %v of CheckWAV, want what ReadWAV says: %v", checked, err)
 			}
 		})
+	}
+}
+
+func TestCheckedWAVIsRead(t *testing.T) {
+	for _, n := range []int{1, 2, 5, 6, 11, 12, 13, 100} {
+		file := wavFile{rate: 96000, data: make([]byte, 2*n)}.bytes()
+		_, err := ReadWAV(bytes.NewReader(file))
+		if checked := CheckWAV(bytes.NewReader(file)); fmt.Sprint(checked) != fmt.Sprint(err) {
+			t.Errorf("%d samples at 96 kHz: got %v of CheckWAV, and %v of ReadWAV", n, checked, err)
+		}
 	}
 }
 
@@ -339,6 +353,9 @@ func FuzzReadWAV(f *testing.F) {
 	f.Add(wavFile{encoding: formatULaw, size: 0xFFFFFFFF, before: wavChunk("LIST", []byte("odd")), data: []byte("sound")}.bytes())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := ReadWAV(bytes.NewReader(b))
+		if checked := CheckWAV(bytes.NewReader(b)); fmt.Sprint(checked) != fmt.Sprint(err) {
+			t.Fatalf("got %v of CheckWAV, and %v of ReadWAV", checked, err)
+		}
 		if err != nil {
 			if !errors.Is(err, ErrWAV) {
 				t.Fatalf("got %v, want ErrWAV", err)

@@ -26,10 +26,20 @@ func checks() config.Checks {
 	return config.Checks{
 		Prompts:     media.PromptNames("en"),
 		Languages:   media.Languages(),
-		Sound:       func(path string) error { _, err := readClip(path); return err },
+		Sound:       checkClip,
 		CallingCode: desk.CallingCode,
 		Class:       func(number, country string) string { return desk.Number(number).Class(country).String() },
 	}
+}
+
+// checkClip says whether readClip can read a file.
+func checkClip(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return media.CheckWAV(f)
 }
 
 func readClip(path string) (*media.Clip, error) {
