@@ -62,13 +62,25 @@ func (c *codes) expire(now int64) (late string) {
 	return late
 }
 
+// become changes what is kept back, and returns what was and is the beginning of
+// nothing any more. A number that is being typed goes on if one may follow any code.
+func (c *codes) become(whole, numbers []string) (late string) {
+	c.whole, c.numbers = whole, numbers
+	c.number = c.number && len(numbers) > 0
+	if !slices.ContainsFunc(whole, func(code string) bool { return strings.HasPrefix(code, c.typed) }) {
+		late, c.typed = c.typed, ""
+	}
+	return late
+}
+
 // Codes names what the peer may type for the house: codes such as "*1", and those
 // of them that a number follows, up to #, to * or to 4 s of nothing. Whoever it
 // talks to is not told of these digits; Digit tells of them as of all. What begins
 // like a code and is none within 2 s goes on, late and complete. Sound in which a
-// phone makes tones is passed as it is.
+// phone makes tones is passed as it is. It may be called again at any time: what is
+// kept back and begins no code any more goes on.
 func (s *Session) Codes(whole, numbers []string) {
-	s.post(func(int64) { s.codes = codes{whole: whole, numbers: numbers} })
+	s.post(func(now int64) { s.release(s.codes.become(whole, numbers), s.codes.event, now) })
 }
 
 // Inform takes a digit of the peer's that came by SIP INFO, as one that comes in

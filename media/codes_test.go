@@ -57,6 +57,45 @@ func TestCodesAreKeptAndWhatIsNoneIsNot(t *testing.T) {
 	}
 }
 
+// Other codes while one is being typed: its beginning goes on, unless it begins one
+// of theirs too.
+func TestWhatWasKeptIsNotLostWhenTheCodesChange(t *testing.T) {
+	for _, c := range []struct {
+		whole, numbers []string
+		late           string
+		next           rune
+		kept           bool
+	}{
+		{nil, nil, "*", '2', false},
+		{[]string{"#1"}, nil, "*", '1', false},
+		{[]string{"*2"}, nil, "", '2', true},
+	} {
+		k := codes{whole: []string{"*1"}}
+		k.take('*', true, 1)
+		if late := k.become(c.whole, c.numbers); late != c.late {
+			t.Errorf("%v: got %q for the others, want %q", c.whole, late, c.late)
+		}
+		if kept, late := k.take(c.next, true, 2); kept != c.kept || late != "" {
+			t.Errorf("%v: got %c kept %v and %q late, want %v", c.whole, c.next, kept, late, c.kept)
+		}
+	}
+}
+
+func TestANumberGoesOnWhenTheCodesChange(t *testing.T) {
+	k := codes{whole: []string{"*2"}, numbers: []string{"*2"}}
+	for i, d := range "*21" {
+		k.take(d, true, int64(i))
+	}
+	k.become([]string{"*2", "*3"}, []string{"*2", "*3"})
+	if kept, _ := k.take('0', true, 5); !kept {
+		t.Error("got a digit of a number passed on after the codes changed, want it kept")
+	}
+	k.become([]string{"*2"}, nil)
+	if kept, _ := k.take('0', true, 6); kept {
+		t.Error("got a digit kept that belongs to no number any more")
+	}
+}
+
 func TestWithoutCodesNothingIsKept(t *testing.T) {
 	var k codes
 	for _, d := range keys {

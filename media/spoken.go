@@ -11,12 +11,11 @@ type tongue struct {
 	number func(n int) []string
 	clock  func(hour, minute int) []string
 	date   func(t time.Time) []string
-	gender func(n int, noun string) []string // a number before a noun
 }
 
 var tongues = map[string]tongue{
-	"en": {englishNumber, englishClock, englishDate, func(n int, _ string) []string { return englishNumber(n) }},
-	"es": {spanishNumber, spanishClock, spanishDate, spanishCount},
+	"en": {englishNumber, englishClock, englishDate},
+	"es": {spanishNumber, spanishClock, spanishDate},
 }
 
 // tongueOf is the language's, or one that spells: the prompts of a language that the operator has added.
@@ -29,7 +28,6 @@ func tongueOf(language string) tongue {
 		number: spell,
 		clock:  func(h, m int) []string { return append(spell(h), spell(m)...) },
 		date:   func(t time.Time) []string { return append(spell(t.Day()), spell(int(t.Month()))...) },
-		gender: func(n int, _ string) []string { return spell(n) },
 	}
 }
 
@@ -42,19 +40,6 @@ func SpokenNumber(language string, n int) []string {
 		return nil
 	}
 	return tongueOf(language).number(n)
-}
-
-// SpokenCount is the prompts that say so many of a noun, which has a prompt of its own for one and for more: minute and
-// minutes, new-message and new-messages.
-func SpokenCount(language string, n int, one, more string) []string {
-	if n < 0 || n > MostSpoken {
-		return nil
-	}
-	noun := more
-	if n == 1 {
-		noun = one
-	}
-	return append(tongueOf(language).gender(n, noun), noun)
 }
 
 // SpokenDigits is the prompts that say the keys in a text one by one; what is none is passed over.
@@ -179,7 +164,7 @@ func spanishNumber(n int) []string {
 	return append(out, spanishNumber(n%1000)...)
 }
 
-// beforeNoun shortens uno: un minuto, veintiún minutos, treinta y un mil.
+// beforeNoun shortens uno: veintiún mil, treinta y un mil.
 func beforeNoun(out []string) []string {
 	switch last := len(out) - 1; out[last] {
 	case "num-1":
@@ -188,16 +173,6 @@ func beforeNoun(out []string) []string {
 		out[last] = "twenty-one-before-noun"
 	}
 	return out
-}
-
-// spanishCount is a number before a noun; hora is the one of ours that is feminine.
-func spanishCount(n int, noun string) []string {
-	out := spanishNumber(n)
-	if last := len(out) - 1; noun == "hour" && out[last] == "num-1" {
-		out[last] = "one-feminine"
-		return out
-	}
-	return beforeNoun(out)
 }
 
 // spanishClock is of twelve hours: la una y cinco de la tarde.
