@@ -18,6 +18,7 @@ func widely(t *testing.T, test func(*rig)) {
 }
 
 func TestEveryCodecHearsEveryOtherAtEveryPtime(t *testing.T) {
+	t.Parallel()
 	for _, pair := range [][2]Codec{{PCMU, PCMA}, {G722, PCMU}, {G722, PCMA}, {G722, G722}} {
 		for _, ptimes := range [][2]time.Duration{{20 * ms, 20 * ms}, {20 * ms, 30 * ms}, {10 * ms, 60 * ms}, {40 * ms, 30 * ms}} {
 			t.Run(fmt.Sprint(pair, ptimes), func(t *testing.T) {

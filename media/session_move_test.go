@@ -13,10 +13,13 @@ import (
 
 // onManyShards runs a test on both seams with one, two and five shards.
 func onManyShards(t *testing.T, test func(*rig)) {
+	t.Parallel()
 	for _, shards := range []int{1, 2, 5} {
 		t.Run(fmt.Sprintf("%d shards", shards), func(t *testing.T) {
+			t.Parallel()
 			t.Run("bubble", func(t *testing.T) { inBubbleWith(t, Config{Shards: shards}, test) })
 			t.Run("kernel", func(t *testing.T) {
+				t.Parallel()
 				test(newRig(t, Config{Shards: shards}, loopback{}, nil, netip.MustParseAddr("127.0.0.1")))
 			})
 		})

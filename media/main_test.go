@@ -1,0 +1,19 @@
+package media
+
+import (
+	"flag"
+	"os"
+	"testing"
+
+	"trunkline/internal/raced"
+)
+
+// TestMain lets more of the tests run at once than there are CPUs: those on the kernel's seam wait
+// for sound in real time. Under the race detector they have enough to do.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set(raced.Or(f.DefValue, "6"))
+	}
+	os.Exit(m.Run())
+}
