@@ -57,3 +57,39 @@ func (c *comfort) white() float32 {
 	c.seed = c.seed*1664525 + 1013904223
 	return float32(int32(c.seed)) * (1.7320508 / (1 << 31))
 }
+
+// background is how loud a voice's background is: what is heard between its words,
+// for a peer that sends nothing in its pauses. It falls with what is quieter within
+// 100 ms, and rises by 6 dB in 3.5 s.
+type background struct {
+	power float32
+	noise comfort
+}
+
+const (
+	backgroundMost = 330  // RMS, -40 dBFS: what is louder is no background
+	backgroundFall = 8    // pieces
+	backgroundRise = .004 // a piece
+)
+
+// learn takes a piece of the voice.
+func (g *background) learn(pcm []int16) {
+	sum := int64(0)
+	for _, v := range pcm {
+		sum += int64(v) * int64(v)
+	}
+	if power := float32(sum) / float32(len(pcm)); power < g.power || g.power == 0 {
+		g.power += (power - g.power) / backgroundFall
+	} else {
+		g.power += g.power*backgroundRise + .01
+	}
+}
+
+// fill makes noise as loud as the background; silence where that is not known: a
+// voice without a pause has shown none.
+func (g *background) fill(pcm []int16) {
+	if g.noise.gain = float32(math.Sqrt(float64(g.power))); g.noise.gain > backgroundMost {
+		g.noise.gain = 0
+	}
+	g.noise.fill(pcm)
+}

@@ -66,7 +66,8 @@
 // to jitter_buffer.max), and not longer than the most delayed of them were.
 // Decoded sound is delayed by what all but one in a hundred of the peer's
 // packets have needed in the last seconds, and 10 ms more; losses in it are
-// concealed (ITU-T G.711 Appendix I), comfort noise is generated (RFC 3389).
+// concealed (ITU-T G.711 Appendix I), comfort noise is generated (RFC 3389), and a
+// peer that sends nothing in its pauses is given noise as loud as its own background.
 // A relay passes comfort noise on to who takes it, and says it again each second
 // of a pause; for others it closes the hole that it leaves. Of G.722, in which silence has no byte of its own, only
 // payloads of one byte repeated are known as digital silence; a mix of three

@@ -40,6 +40,9 @@ type playout struct {
 	plc   concealer
 	noise comfort
 	noisy bool // the peer has said that it is silent, and how it sounds
+
+	pauses bool       // the peer sends nothing in its pauses, and does not say how they sound
+	ground background // that of its voice
 }
 
 const (
@@ -62,13 +65,16 @@ func newPlayout(c Config) *playout {
 }
 
 // renew forgets the source's line: the packets to come have another.
-func (o *playout) renew() { o.placed, o.line.known, o.noisy = false, false, false }
+func (o *playout) renew() { o.placed, o.line.known, o.noisy, o.pauses = false, false, false, false }
 
 // write takes a packet with its samples. It returns false when all of them
 // came too late to be heard.
 func (o *playout) write(p *packet, pcm []int16, now int64) bool {
 	o.measure(p, now)
 	pos := o.at + int64(int32(p.ts-o.ts))
+	if o.placed && p.seq == o.seq+1 && !o.noisy && pos-o.end >= starvedMost {
+		o.pauses = true
+	}
 	if !o.placed || pos > o.from+playoutAhead-int64(len(pcm)) || pos < o.from-playoutAhead {
 		pos = o.anchor(p, now)
 	}
@@ -165,8 +171,11 @@ func (o *playout) rest(to int64) {
 	var pcm [plcFrame]int16
 	for at := max(o.end, o.from, to-playoutAhead); at < to; at += plcFrame {
 		piece := pcm[:min(to-at, plcFrame)]
-		if o.noisy {
+		switch {
+		case o.noisy:
 			o.noise.fill(piece)
+		case o.pauses:
+			o.ground.fill(piece)
 		}
 		o.put(at, piece)
 	}
@@ -208,6 +217,7 @@ func (o *playout) render() {
 			o.take(piece[:n])
 		}
 		o.starved = 0
+		o.ground.learn(piece[:n])
 		o.plc.good(piece[:n])
 	case o.from < o.end: // lost
 		n = o.hole(o.from, int(min(o.end-o.from, plcFrame)))
@@ -217,6 +227,10 @@ func (o *playout) render() {
 		n = plcFrame
 		o.noise.fill(piece[:])
 		o.starved = starvedMost
+		o.plc.good(piece[:])
+	case o.pauses && o.starved >= starvedMost:
+		n = plcFrame
+		o.ground.fill(piece[:])
 		o.plc.good(piece[:])
 	default: // late, lost or a pause
 		n = plcFrame

@@ -302,3 +302,46 @@ func TestMixIsSaturated(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// A peer that sends nothing in its pauses, and says nothing of how they sound, is
+// given its own background there; one whose packets are lost is not.
+func TestPausesOfAPeerSoundLikeItsBackground(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		pauses bool
+		level  float64 // RMS of the background
+	}{{"pauses", true, 60}, {"pauses of a quiet place", true, 8}, {"losses", false, 60}} {
+		l := newListener()
+		rng := rand.New(rand.NewPCG(1, 2))
+		seq, ts, now := uint16(0), uint32(0), int64(time.Second)
+		var quiet []int16 // of the last pause
+		for spurt := range 6 {
+			for i := range 60 { // 1 s of a voice, and 200 ms of what is behind it
+				pcm := make([]int16, FrameSamples)
+				if i < 50 {
+					tone.Sine(pcm, SampleRate, 440, -12, i*FrameSamples)
+				}
+				for k := range pcm {
+					pcm[k] += int16(math.Round(rng.NormFloat64() * c.level))
+				}
+				l.hears(&packet{seq: seq, ts: ts, came: now, steady: true}, pcm)
+				seq, ts, now = seq+1, ts+FrameSamples, now+int64(20*ms)
+			}
+			if now += int64(2 * time.Second); !c.pauses {
+				seq += 100
+			}
+			ts += 2 * SampleRate
+			if l.until(now); spurt == 5 {
+				quiet = l.pcm[len(l.pcm)-12000 : len(l.pcm)-1000]
+			}
+		}
+		sum := 0.0
+		for _, v := range quiet {
+			sum += float64(v) * float64(v)
+		}
+		got := math.Sqrt(sum / float64(len(quiet)))
+		if c.pauses && (got < c.level*.6 || got > c.level*1.5) || !c.pauses && got != 0 {
+			t.Errorf("%s: got a level of %.0f in the pause, want %.0f, or nothing where packets are lost", c.name, got, c.level)
+		}
+	}
+}
