@@ -54,7 +54,7 @@ func (s *Switchboard) follow(c *liveCall, cmd routing.FlowCommand) {
 	case routing.FlowStopPlay:
 		s.stopPlay(c)
 	case routing.FlowChose:
-		s.chose(c, cmd.Choice)
+		s.chose(c, cmd)
 	case routing.FlowSet:
 		c.record.Attributes = c.flow.Attributes
 		s.keep(c)
@@ -166,9 +166,13 @@ func (s *Switchboard) comfort(c *liveCall) {
 }
 
 // chose keeps what the caller has chosen in a menu.
-func (s *Switchboard) chose(c *liveCall, choice routing.Choice) {
-	c.record.Choices = append(c.record.Choices, Chosen{At: s.now, Choice: choice})
-	s.callFact(c, Fact{Kind: FactChose, Flow: c.flow.Flow, Reason: choice.Menu})
+func (s *Switchboard) chose(c *liveCall, cmd routing.FlowChose) {
+	if all := append(c.record.Choices, Chosen{At: s.now, Choice: cmd.Choice}); len(all) > routing.MostChosen {
+		c.record.Choices = all[1:]
+	} else {
+		c.record.Choices = all
+	}
+	s.callFact(c, Fact{Kind: FactChose, Flow: cmd.Flow, Reason: cmd.Choice.Menu})
 	s.keep(c)
 }
 

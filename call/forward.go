@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"time"
 
 	"trunkline/desk"
@@ -9,7 +10,7 @@ import (
 	"trunkline/sip"
 )
 
-// forwardRings is how long a forward may ring: RFC 3261 §16.6, Timer C.
+// forwardRings is how long a forward may ring whose step does not say: RFC 3261 §16.6, Timer C.
 const forwardRings = 3 * time.Minute
 
 // beginForward dials an outside number over the step's trunks in their order.
@@ -20,7 +21,7 @@ func (s *Switchboard) beginForward(c *liveCall, cmd routing.FlowForward) {
 		s.flow(c, routing.FlowForwardFailed{Code: 500})
 		return
 	}
-	c.forward = &outside{number: number, callerID: cmd.CallerID, role: roleForward, rings: forwardRings, code: 503}
+	c.forward = &outside{number: number, callerID: cmd.CallerID, role: roleForward, rings: cmp.Or(cmd.Ring, forwardRings), code: 503}
 	for _, id := range cmd.Trunks {
 		c.forward.trunks = append(c.forward.trunks, sip.TrunkID(id))
 	}
@@ -59,6 +60,7 @@ func (s *Switchboard) forwardTries(c *liveCall) {
 // without a description does not end early media: who was told of it keeps it.
 func (s *Switchboard) forwardProgressed(l *line, e sip.Progressed) {
 	c := l.call
+	l.rang = l.rang || e.Code == 180 || e.Code == 183
 	if c.caller == nil { // a customer who is dialled first
 		if e.Code == 180 || e.Code == 183 {
 			c.record.rang(s.now)

@@ -120,7 +120,7 @@ func furtherHistory(history []string, user, domain string) []string {
 }
 
 // outsideFailed moves on to the next trunk where the trunk was at fault
-// (503, 408, transport), not where the called party said no.
+// (503, 408, transport), not where the called party said no, or let it ring.
 func (s *Switchboard) outsideFailed(l *line, f failure) {
 	c, o, code := l.call, l.outside, f.code
 	if o.line != l {
@@ -131,7 +131,11 @@ func (s *Switchboard) outsideFailed(l *line, f failure) {
 		o.code, o.cause = code, f.cause
 	}
 	switch code {
-	case 0, 408, 500, 502, 503, 504:
+	case 0, 500, 502, 503, 504:
+	case 408:
+		if l.rang {
+			o.next = len(o.trunks)
+		}
 	default:
 		o.next = len(o.trunks)
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // checkFlows checks every flow.
@@ -77,6 +78,8 @@ func (s *Step) GoesOn() bool {
 			}
 		}
 		return (s.MaxWait > 0 || s.turnsAway()) && s.Unanswered.goesOn()
+	case Forward:
+		return s.Unanswered.goesOn()
 	case Menu, ByHours, Match:
 		for _, w := range s.ways() {
 			if w.path.goesOn() {
@@ -136,6 +139,8 @@ func (s *Step) ways() []way {
 			all = append(all, way{join("cases", c.Value), c.To})
 		}
 		all = append(all, way{"otherwise", s.Otherwise})
+	case Forward:
+		all = append(all, way{"unanswered", s.Unanswered})
 	case Goto:
 		all = append(all, way{"goto", Path{Flow: s.Goto}})
 	}
@@ -258,6 +263,9 @@ func (r *reader) checkForward(c *Config, key string, s *Step) {
 		r.fail(at, "there is no trunk to send the call over: define one under trunks:")
 	}
 	r.checkTrunkNames(c, join(key, "trunks"), s.Trunks)
+	if s.Ring < time.Second || s.Ring > 3*time.Minute {
+		r.fail(join(key, "ring"), "%s is out of range: write a time from 1s to 3m", written(s.Ring))
+	}
 }
 
 // forbidden says why the dial rules surely refuse a number. Whether a number

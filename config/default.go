@@ -128,7 +128,7 @@ func DefaultTeam() Team {
 func DefaultStep() Step {
 	return Step{
 		BargeIn: true,
-		Timeout: 5 * time.Second, DigitTimeout: 2 * time.Second, Retries: 2, Invalid: Sounds{{Prompt: "invalid-choice"}},
+		Timeout: 5 * time.Second, DigitTimeout: 2 * time.Second, Retries: 2, Ring: 3 * time.Minute, Invalid: Sounds{{Prompt: "invalid-choice"}},
 		Trunks: []string{}, CallerID: "trunk",
 		Announce:      Announce{First: 10 * time.Second, Every: time.Minute},
 		CallbackOffer: CallbackOffer{Prompt: Sounds{{Prompt: "callback-offer"}}},

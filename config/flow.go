@@ -16,10 +16,10 @@ var options = map[string][]Verb{
 	"choices":  {Menu}, "timeout": {Menu}, "digit_timeout": {Menu}, "retries": {Menu}, "invalid": {Menu}, "extensions": {Menu},
 	"open": {ByHours}, "closed": {ByHours}, "holiday": {ByHours},
 	"cases": {Match}, "otherwise": {Menu, Match},
-	"priority": {Queue}, "max_wait": {Queue}, "unanswered": {Queue}, "music": {Queue}, "announce": {Queue}, "exit": {Queue},
+	"priority": {Queue}, "max_wait": {Queue}, "unanswered": {Queue, Forward}, "music": {Queue}, "announce": {Queue}, "exit": {Queue},
 	"callback_offer": {Queue}, "max_queue": {Queue}, "full": {Queue}, "nobody": {Queue}, "skills": {Queue}, "relax": {Queue},
 	"overflow": {Queue}, "sticky": {Queue},
-	"trunks": {Forward}, "caller_id": {Forward},
+	"trunks": {Forward}, "caller_id": {Forward}, "ring": {Forward},
 }
 
 // step reads one step: exactly one verb, and only options of that verb.
@@ -94,6 +94,7 @@ func (r *reader) path(n *yaml.Node, key string, v reflect.Value) {
 	p := v.Addr().Interface().(*Path)
 	switch n.Kind {
 	case yaml.SequenceNode:
+		p.Flow = "" // the default's
 		r.decode(n, key, v.FieldByName("Steps"))
 	case yaml.ScalarNode:
 		if isNull(n) {

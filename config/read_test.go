@@ -174,6 +174,20 @@ func TestEveryVerbIsReadWithItsOptions(t *testing.T) {
 	}
 }
 
+// A default that is a flow's name gives way to steps.
+func TestStepsOnTheSpotReplaceADefaultPath(t *testing.T) {
+	nobody := "trunks: {acme: {host: a.example}}\nagents: {ann: {password: correct horse battery}}\nteams: {all: {agents: [ann]}}\n" +
+		"flows: {main: [{queue: all, nobody: [{voicemail: all}]}]}\n"
+	c, err := Parse("t.yaml", []byte(nobody), testChecks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, led := c.Flow("main").Steps[0].NobodyPath()
+	if !led || to.Flow != "" || len(to.Steps) != 1 || to.Steps[0].Voicemail != "all" {
+		t.Errorf("nobody: got %+v, led %v, want the voicemail", to, led)
+	}
+}
+
 func TestValuesAreExpandedOnce(t *testing.T) {
 	c := readGood(t, "expansion.yaml")
 	if got, want := c.Trunk("acme").Host, "sip.pbx.example.com"; got != want {

@@ -51,6 +51,7 @@ func TestTheReferencesEntriesShowTheDefaults(t *testing.T) {
 	team.ID, team.Name, team.Agents = "support", "support", []string{"ann"}
 	forward := DefaultStep()
 	forward.Verb, forward.Forward = Forward, "+14155550199"
+	forward.Unanswered = c.Flow("overflow").Steps[0].Unanswered
 	menu := c.Flow("choice").Steps[1]
 	for _, x := range []struct{ got, want any }{
 		{c.Trunks, []Trunk{trunk}},

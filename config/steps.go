@@ -90,7 +90,7 @@ type Step struct {
 	Priority int `yaml:"priority"`
 	// Longest wait; 0s: no limit.
 	MaxWait time.Duration `yaml:"max_wait"`
-	// What follows the longest wait, and where callers of a closed queue go: a flow's name or steps; without it, the next step.
+	// What follows the longest wait, a closed queue, or a forward that nobody takes: a flow's name or steps; without it, the next step.
 	Unanswered Path `yaml:"unanswered"`
 	// What is heard while waiting, one after the other: prompts or WAV files; empty: the shipped music.
 	Music []string `yaml:"music"`
@@ -127,6 +127,8 @@ type Step struct {
 	Trunks []string `yaml:"trunks"`
 	// trunk: our number in From, the caller in Diversion. caller: the caller's number.
 	CallerID string `yaml:"caller_id" jsonschema:"enum=trunk,enum=caller"`
+	// How long a forward may ring, on each trunk; one that rang is not tried over the next.
+	Ring time.Duration `yaml:"ring"`
 
 	// SIP code for a call that was not answered yet; without a value 480.
 	Hangup int `yaml:"hangup"`

@@ -149,6 +149,9 @@ type ForwardStep struct {
 	Number   string   `json:"number"`
 	Trunks   []string `json:"trunks,omitempty"`
 	CallerID string   `json:"caller_id,omitempty"` // "trunk" or "caller"
+
+	Ring       time.Duration `json:"ring,omitempty"`      // how long it may ring; 0: the switchboard's
+	Unanswered FlowPath      `json:"unanswered,omitzero"` // where it goes on when nobody takes it; empty: the next step
 }
 
 // CallbackStep offers the caller to be rung back by a team. It answers the call.

@@ -161,6 +161,8 @@ func (s *flowStory) writes(verb string, args []string, options map[string]string
 			p = &s.last.Menu.Otherwise
 		case s.last.Match != nil:
 			p = &s.last.Match.Otherwise
+		case s.last.Forward != nil:
+			p = &s.last.Forward.Unanswered
 		}
 		s.path(p, args, options)
 	case "choice":
@@ -229,6 +231,7 @@ func (s *flowStory) step(args []string, options map[string]string) FlowStep {
 		return FlowStep{Queue: s.queueStep(args[1], args[2:], options)}
 	case "forward":
 		f := &ForwardStep{Number: args[1], CallerID: options["caller_id"]}
+		f.Ring, _ = time.ParseDuration(options["ring"])
 		if t := options["trunks"]; t != "" {
 			f.Trunks = strings.Split(t, ",")
 		}
@@ -321,7 +324,11 @@ func flowInWords(c FlowCommand) string {
 	case FlowUnqueue:
 		return "take out of the queue"
 	case FlowForward:
-		return fmt.Sprintf("forward to %s over %v, caller id %q", c.Number, c.Trunks, c.CallerID)
+		text := fmt.Sprintf("forward to %s over %v, caller id %q", c.Number, c.Trunks, c.CallerID)
+		if c.Ring > 0 {
+			text += fmt.Sprintf(", for %v", c.Ring)
+		}
+		return text
 	case FlowEnd:
 		return fmt.Sprintf("end: %s, %d if not answered", c.Cause, c.Code)
 	}

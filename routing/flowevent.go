@@ -85,7 +85,10 @@ type FlowPlay struct {
 type FlowStopPlay struct{}
 
 // FlowChose says what the caller has chosen in a menu, once it is certain.
-type FlowChose struct{ Choice Choice }
+type FlowChose struct {
+	Choice Choice
+	Flow   FlowID // where the menu is
+}
 
 // FlowSet says which attributes the call was given.
 type FlowSet struct{ Attributes map[string]string }
@@ -121,6 +124,7 @@ type FlowForward struct {
 	Number   string
 	Trunks   []string
 	CallerID string
+	Ring     time.Duration // 0: the switchboard's
 }
 
 // FlowEnd ends the call. It comes at most once, last.

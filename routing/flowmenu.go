@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// menuMark is a menu that a caller went through, and the steps after it.
+// menuMark is a menu that a caller went through, the flow it is in, and the steps after it.
 type menuMark struct {
+	Flow FlowID     `json:"flow,omitempty"`
 	Menu *MenuStep  `json:"menu"`
 	Rest []FlowStep `json:"rest,omitempty"`
 }
@@ -80,9 +81,11 @@ func (f *FlowRun) choose(now time.Time, out []FlowCommand, whole bool) []FlowCom
 	f.Digits = f.Digits[used:]
 	f.Until = time.Time{}
 	choice := Choice{Menu: f.Menu.ID, Digits: c.Digits, Name: c.Name}
-	f.Chosen = append(slices.Clip(f.Chosen), choice)
-	out = append(out, FlowChose{Choice: choice})
-	menu := menuMark{Menu: f.Menu, Rest: f.Rest}
+	if f.Chosen = append(slices.Clip(f.Chosen), choice); len(f.Chosen) > MostChosen {
+		f.Chosen = slices.Clone(f.Chosen[1:])
+	}
+	out = append(out, FlowChose{Choice: choice, Flow: f.Flow})
+	menu := menuMark{Flow: f.Flow, Menu: f.Menu, Rest: f.Rest}
 	switch c.Path.Flow {
 	case PathRepeat:
 		return f.ask(now, out, f.Menu)
@@ -90,7 +93,10 @@ func (f *FlowRun) choose(now time.Time, out []FlowCommand, whole bool) []FlowCom
 		if n := len(f.Before); n > 0 {
 			menu, f.Before = f.Before[n-1], f.Before[:n-1]
 		}
-		f.Rest = menu.Rest
+		if f.Rest = menu.Rest; f.Flow != menu.Flow {
+			f.Flow = menu.Flow
+			out = append(out, FlowEntered{Flow: menu.Flow})
+		}
 		return f.ask(now, out, menu.Menu)
 	}
 	f.Before = append(slices.Clip(f.Before), menu)

@@ -25,13 +25,14 @@ type FlowRun struct {
 	Tries  int        `json:"tries,omitempty"`  // of Menu that came to nothing
 	Whole  bool       `json:"whole,omitempty"`  // no digit stops what plays
 
-	Queue    *QueueStep `json:"queue,omitempty"`    // the last one entered: where a lost agent's caller returns to
-	Stay     Stay       `json:"stay,omitzero"`      // in it
-	Answered bool       `json:"answered,omitempty"` // the carrier's call
-	Rung     bool       `json:"rung,omitempty"`     // FlowRing was given
-	Failure  int        `json:"failure,omitempty"`  // what the last forward's failure means to the carrier
-	Hops     int        `json:"hops,omitempty"`     // flows entered since the caller did something or waited
-	Until    time.Time  `json:"until,omitzero"`     // of choosing and waiting
+	Queue    *QueueStep   `json:"queue,omitempty"`    // the last one entered: where a lost agent's caller returns to
+	Stay     Stay         `json:"stay,omitzero"`      // in it
+	Forward  *ForwardStep `json:"forward,omitempty"`  // the one being dialled, or the last one
+	Answered bool         `json:"answered,omitempty"` // the carrier's call
+	Rung     bool         `json:"rung,omitempty"`     // FlowRing was given
+	Failure  int          `json:"failure,omitempty"`  // what the last forward's failure means to the carrier
+	Hops     int          `json:"hops,omitempty"`     // flows entered since the caller did something or waited
+	Until    time.Time    `json:"until,omitzero"`     // of choosing and waiting
 }
 
 // FlowCaller is who calls, as far as a flow asks.
@@ -73,6 +74,7 @@ const (
 const (
 	MostHops   = 100 // flows entered in a row without a digit, an agent or a wait
 	MostDigits = 32  // typed ahead; further ones are dropped
+	MostChosen = 100 // choices that are kept, the last ones: a caller may press keys for hours
 )
 
 // StartFlow returns a run at the start of a flow, which can lead to any of all; FlowBegin sets it going. The run keeps all,
@@ -105,12 +107,12 @@ func (f *FlowRun) Step(now time.Time, ev FlowEvent) []FlowCommand {
 		case FlowAnswered:
 			return f.react(now, ev)
 		case FlowStranded: // it spoke of the queue that is left now
-			return f.leaveQueue(now, nil, false)
+			return f.leaveQueue(now, f.Queue.Unanswered, true)
 		}
 		if f.Until.IsZero() || f.Until.After(now) {
 			return append(f.waitDue(now), f.react(now, ev)...)
 		}
-		return append(f.leaveQueue(now, nil, true), f.react(now, ev)...)
+		return append(f.leaveQueue(now, f.Queue.Unanswered, false), f.react(now, ev)...)
 	case FlowChoosing:
 		return append(f.chooseLate(now), f.react(now, ev)...)
 	}
@@ -142,7 +144,7 @@ func (f *FlowRun) react(now time.Time, ev FlowEvent) []FlowCommand {
 		return f.returned(now)
 	case FlowStranded:
 		if f.State == FlowWaiting {
-			return f.leaveQueue(now, nil, false)
+			return f.leaveQueue(now, f.Queue.Unanswered, true)
 		}
 	case FlowSeen:
 		return f.seen(now, ev)
@@ -153,7 +155,7 @@ func (f *FlowRun) react(now time.Time, ev FlowEvent) []FlowCommand {
 			f.Stay.Look = now.Add(desertedFor)
 		}
 	case FlowMoved:
-		f.moved(now, ev)
+		f.moved(ev)
 	case FlowForwardAnswered:
 		if f.State == FlowForwarding {
 			f.State = FlowForwarded
@@ -162,6 +164,9 @@ func (f *FlowRun) react(now time.Time, ev FlowEvent) []FlowCommand {
 	case FlowForwardFailed:
 		if f.State == FlowForwarding {
 			f.Failure = FailureCode(ev.Code)
+			if f.Forward != nil {
+				return f.follow(now, nil, f.Forward.Unanswered)
+			}
 			return f.advance(now, nil)
 		}
 	case FlowForwardEnded:
@@ -229,9 +234,9 @@ func (f *FlowRun) enter(now time.Time, out []FlowCommand, step FlowStep) (_ []Fl
 	case step.Queue != nil:
 		return f.knock(out, step.Queue), true
 	case step.Forward != nil:
-		f.State = FlowForwarding
+		f.State, f.Forward = FlowForwarding, step.Forward
 		return append(out, FlowForward{
-			Number: step.Forward.Number, Trunks: slices.Clone(step.Forward.Trunks), CallerID: step.Forward.CallerID,
+			Number: step.Forward.Number, Trunks: slices.Clone(step.Forward.Trunks), CallerID: step.Forward.CallerID, Ring: step.Forward.Ring,
 		}), true
 	case step.Callback != nil:
 		f.State = FlowServed
@@ -284,17 +289,18 @@ func (f *FlowRun) Set(now time.Time, attributes map[string]string) map[string]st
 	return given
 }
 
-// leaveQueue goes on without an agent: the unanswered path, or the next step.
-func (f *FlowRun) leaveQueue(now time.Time, out []FlowCommand, unqueue bool) []FlowCommand {
+// leaveQueue leaves the queue by a way; stranded: the router has let go of the caller already.
+func (f *FlowRun) leaveQueue(now time.Time, p FlowPath, stranded bool) []FlowCommand {
+	var out []FlowCommand
 	if f.Stay.Saying {
 		out = append(out, FlowStopPlay{})
 	}
-	if unqueue {
+	if !stranded {
 		f.Hops = 0 // there was a wait
 		out = append(out, FlowUnqueue{})
 	}
 	f.Until, f.Stay = time.Time{}, Stay{}
-	return f.follow(now, out, f.Queue.Unanswered)
+	return f.follow(now, out, p)
 }
 
 // returned puts the caller back into the queue that an agent was taken from; the time to wait there starts anew.

@@ -81,7 +81,6 @@ func (q *QueueStep) onlyOne() bool { return q.Agent != "" }
 
 // Stay is one wait in a queue.
 type Stay struct {
-	Since   time.Time `json:"since,omitzero"`
 	Say     time.Time `json:"say,omitzero"`   // the next announcement; zero: one plays, or none is planned
 	Turn    int       `json:"turn,omitempty"` // of Announcements.Sounds
 	Saying  bool      `json:"saying,omitempty"`
@@ -147,7 +146,7 @@ func (f *FlowRun) lookedAround(now time.Time, ev FlowSeen) []FlowCommand {
 	switch q := f.Queue; {
 	case q.Nobody == nil:
 	case ev.Present == 0:
-		return f.quit(now, *q.Nobody)
+		return f.leaveQueue(now, *q.Nobody, false)
 	case q.onlyOne():
 		f.Stay.Look = now.Add(lookEvery)
 	}
@@ -166,7 +165,7 @@ func (f *FlowRun) enterQueue(now time.Time, out []FlowCommand, q *QueueStep, ret
 		f.Rung = true
 		out = append(out, FlowRing{})
 	}
-	f.Stay = Stay{Since: now}
+	f.Stay = Stay{}
 	if f.Answered {
 		f.plan(now)
 	}
@@ -288,34 +287,24 @@ func (f *FlowRun) pressed(now time.Time, digit string) []FlowCommand {
 	q := f.Queue
 	for _, x := range q.Exits {
 		if x.Digit == digit {
-			return f.quit(now, x.Path)
+			return f.leaveQueue(now, x.Path, false)
 		}
 	}
 	if q.offers() && f.Stay.Offered && digit == q.Offer.Digit {
 		step := q.Offer.Step
-		return f.quit(now, FlowPath{Steps: []FlowStep{{Callback: &step}, {Hangup: &HangupStep{}}}})
+		return f.leaveQueue(now, FlowPath{Steps: []FlowStep{{Callback: &step}, {Hangup: &HangupStep{}}}}, false)
 	}
 	return nil
 }
 
-// quit leaves the queue by a way.
-func (f *FlowRun) quit(now time.Time, p FlowPath) []FlowCommand {
-	var out []FlowCommand
-	if f.Stay.Saying {
-		out = append(out, FlowStopPlay{})
-	}
-	f.Hops, f.Until, f.Stay = 0, time.Time{}, Stay{} // there was a wait
-	return f.follow(now, append(out, FlowUnqueue{}), p)
-}
-
 // moved has the caller wait in another team's queue, by the same rules.
-func (f *FlowRun) moved(now time.Time, ev FlowMoved) {
+func (f *FlowRun) moved(ev FlowMoved) {
 	if f.State != FlowWaiting {
 		return
 	}
 	q := *f.Queue
 	q.Team, q.Agent = ev.Team, ""
-	f.Queue, f.Stay.Since = &q, now
+	f.Queue = &q
 }
 
 // nextOfStay is the earliest deadline of a wait that is not its end.

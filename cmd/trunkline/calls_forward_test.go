@@ -87,12 +87,12 @@ func TestTrunkThatIsTryingIsNotSilent(t *testing.T) {
 	})
 }
 
-// RFC 3261 §16.6: Timer C.
+// RFC 3261 §16.6: Timer C. A number that rang is not tried over the next trunk: it would ring there again.
 func TestForwardThatRingsForEverMovesOnAfter3Minutes(t *testing.T) {
 	then := "flows:\n  main: [{forward: \"+14155550199\", trunks: [spare, acme]}, {queue: support}]\n"
 	narrate(t, "forward-rings-on", supportTeam+then, func(s *story) {
-		far := s.far(simphone.Ring())
-		s.carrier.OnCall(simphone.Decline(486)) // the number is busy over the other trunk
+		far := s.far(simphone.After(time.Second).Ring()) // else its end and the repeated 180 fall on one instant
+		s.carrier.OnCall(simphone.Decline(486))          // not asked
 		ann := s.agent("ann", annTone, simphone.Ring().Answer())
 		c := s.dial()
 		s.ended(s.rings(far))
@@ -123,6 +123,24 @@ func TestAnsweredCallerHearsRingbackWhileTheForwardRingsAndThenTheNextStep(t *te
 		if r := s.card(); r.Ended.Sub(r.Answered) < 3*time.Minute {
 			t.Errorf("the call: got %v, want the forward's 3 minutes at least", r.Ended.Sub(r.Answered))
 		}
+	})
+}
+
+func TestForwardHasItsOwnRingAndItsOwnPath(t *testing.T) {
+	then := "flows:\n  main: [{forward: \"+14155550199\", trunks: [spare], ring: 20s, unanswered: [{queue: support}]}]\n"
+	narrate(t, "forward-own-ring", supportTeam+then, func(s *story) {
+		far := s.far(simphone.Ring())
+		ann := s.agent("ann", annTone, simphone.Ring().Answer())
+		began := time.Now()
+		c := s.dial()
+		s.ended(s.rings(far))
+		if lasted := time.Since(began); lasted < 20*time.Second || lasted > 21*time.Second {
+			t.Errorf("the forward rang: got %v, want 20 s", lasted)
+		}
+		a := s.gets(ann)
+		s.hear(c, annTone)
+		s.bye(c)
+		s.ended(a)
 	})
 }
 

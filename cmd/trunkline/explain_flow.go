@@ -107,8 +107,7 @@ func (x *explainer) step(s *config.Step, depth int) (end string, on bool, err er
 	case config.Voicemail:
 		x.add(depth, "take a message for "+s.Voicemail)
 	case config.Forward:
-		x.add(depth, fmt.Sprintf("forward to %s over %s, showing %s", s.Forward, strings.Join(forwardTrunks(x.cfg, *s), ", then "), shown(*s)))
-		return "as the forward ends; if nobody takes it, the flow goes on, and at its end the call is refused or hung up", true, nil
+		return x.forward(s, depth)
 	case config.Hangup:
 		x.add(depth, fmt.Sprintf("hang up (%d if not answered yet)", s.Hangup))
 		return "hung up by the flow", false, nil
@@ -224,12 +223,19 @@ func (x *explainer) menu(s *config.Step, depth int) (end string, on bool, err er
 			pressed = &s.Choices[i]
 		}
 	}
+	if x.extension(s, pressed, depth) {
+		return endOfFlow, true, nil
+	}
 	if pressed != nil {
 		x.press = x.press[len(pressed.Digits):]
 		return x.path(pressed.To, depth, choiceText(*pressed))
 	}
 	if x.choose {
-		return x.path(s.Otherwise, depth, "nothing else is pressed")
+		words := "nothing else is pressed"
+		if x.press != "" {
+			words, x.press = "press "+x.press+", which is no choice", ""
+		}
+		return x.path(s.Otherwise, depth, words)
 	}
 	for _, c := range s.Choices {
 		_, goes, err := x.path(c.To, depth, choiceText(c))
@@ -303,6 +309,9 @@ func (x *explainer) queue(s *config.Step, depth int) (end string, err error) {
 		for i, c := range order.Considered {
 			step.Agents = append(step.Agents, explained(order, i, c))
 		}
+	}
+	if err := x.waiting(s, depth); err != nil {
+		return "", err
 	}
 	if s.MaxWait == 0 {
 		return "waits until an agent takes the call or the caller gives up", nil

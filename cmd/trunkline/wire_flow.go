@@ -75,7 +75,7 @@ func (w *flowWiring) step(key string, st *config.Step) (step routing.FlowStep) {
 		team, agent := w.target(st.Voicemail)
 		step.Voicemail = &routing.VoicemailStep{Team: team, Agent: agent}
 	case config.Forward:
-		step.Forward = &routing.ForwardStep{Number: st.Forward, Trunks: forwardTrunks(w.cfg, *st), CallerID: st.CallerID}
+		step.Forward = &routing.ForwardStep{Number: st.Forward, Trunks: forwardTrunks(w.cfg, *st), CallerID: st.CallerID, Ring: st.Ring, Unanswered: w.path(key+".unanswered", st.Unanswered)}
 	case config.Hangup:
 		step.Hangup = &routing.HangupStep{Code: st.Hangup}
 	default:
