@@ -31,7 +31,7 @@ func (r DialRules) Judge(text string) Dialled {
 	if plain == "" || strings.Trim(strings.TrimPrefix(plain, "+"), "0123456789*#") != "" {
 		return Dialled{Code: 484, Rule: "it is neither a number nor the name of an agent"}
 	}
-	if slices.Contains(r.Emergency, plain) || len(r.Emergency) == 0 && desk.Number(plain).Class(r.Country) == desk.ClassEmergency {
+	if slices.Contains(r.Emergency, plain) || len(r.Emergency) == 0 && !desk.Number(plain).IsE164() && desk.Number(plain).Class(r.Country) == desk.ClassEmergency {
 		return Dialled{Number: desk.Number(plain), Emergency: true, Rule: "emergency numbers are dialled as they are"}
 	}
 	n, err := desk.Parse(plain, r.Country, desk.FormatAuto)

@@ -118,7 +118,7 @@ var dependencies = map[string]dependency{
 	"github.com/chromedp":                   {by: []string{"cmd/trunkline", "internal/realpeer"}, tests: true, why: "the Help Desk is tested in a browser, and not shipped with one"},
 	"github.com/alecthomas/kong":            {by: []string{"cmd/trunkline"}, why: "the command line is the binary's"},
 	"github.com/oklog/ulid":                 {by: []string{"sip", "call", "recorder", "desk", "store", "store/storetest"}, why: "identifiers that sort by time are made by who owns what they name"},
-	"golang.org/x/sys":                      {by: []string{"media", "internal/barerelay", "internal/bench"}, why: "epoll and eventfd are the media shards' seam and what it is compared with"},
+	"golang.org/x/sys":                      {by: []string{"media", "internal/barerelay", "internal/bench", "internal/load"}, why: "epoll and eventfd are the media shards' seam and what it is compared with; what comes to a bench is stamped by the kernel"},
 	"pgregory.net/rapid":                    {by: []string{"routing", "call", "media", "sip", "recorder", "desk", "store"}, tests: true, why: "properties are tested, not shipped"},
 }
 

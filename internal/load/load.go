@@ -73,7 +73,8 @@ type Load struct {
 	// OnDone is told of every call that ended, with the lock not held.
 	OnDone func()
 
-	// OnRequest is told of every request as it comes to a phone; nil: nobody is.
+	// OnRequest is told of every request that comes to a phone, and when it came
+	// by the kernel's clock, so that our own scheduling does not count; nil: nobody is.
 	OnRequest func(method string, at time.Time)
 
 	mu      sync.Mutex
@@ -126,6 +127,7 @@ func listen(addr netip.AddrPort) (*net.UDPConn, error) {
 		return nil, err
 	}
 	_ = c.SetReadBuffer(4 << 20)
+	stamp(c)
 	return c, nil
 }
 
@@ -227,13 +229,14 @@ func (l *Load) Progress() (begun, connected, done, failed int) {
 }
 
 func (l *Load) read(c *net.UDPConn, handle func(m *message, out []byte)) {
-	in, out := make([]byte, 8192), make([]byte, 0, 4096)
+	in, out, control := make([]byte, 8192), make([]byte, 0, 4096), make([]byte, 128)
 	for {
-		n, _, err := c.ReadFromUDPAddrPort(in)
+		n, told, _, _, err := c.ReadMsgUDPAddrPort(in, control)
 		if err != nil {
 			return
 		}
 		if m, ok := parse(in[:n]); ok {
+			m.at = stamped(control[:told])
 			handle(&m, out)
 		}
 	}
@@ -334,7 +337,7 @@ func (l *Load) over(c *leg, well bool, why string) {
 func (l *Load) atPhone(m *message, out []byte) {
 	at := l.PhonesAddr()
 	if l.OnRequest != nil && m.method != nil {
-		l.OnRequest(string(m.method), time.Now())
+		l.OnRequest(string(m.method), m.at)
 	}
 	switch string(m.method) {
 	case "INVITE":

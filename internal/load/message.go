@@ -3,6 +3,7 @@ package load
 import (
 	"bytes"
 	"strconv"
+	"time"
 )
 
 // message is a received SIP message, cut into what the load needs.
@@ -18,6 +19,8 @@ type message struct {
 	cseq    []byte // "1 INVITE"
 	contact []byte // the URI alone
 	body    []byte
+
+	at time.Time // when it came
 }
 
 // parse cuts b, which must outlive the message. It trusts the switch: it is
