@@ -7,8 +7,8 @@ import (
 
 // attended joins the two calls of an agent who has asked somebody by phone and
 // now leaves the customer with them: REFER with Replaces (RFC 3891), on either
-// of the calls. It gives the code that refuses it, or 0.
-func (s *Switchboard) attended(l *line, e sip.Referred) int {
+// of the calls, or outside of both. It gives the code that refuses it, or 0.
+func (s *Switchboard) attended(l *line, e sip.Referred, told *referral) int {
 	m := s.lines[e.Replaces]
 	if m == nil || m.agent != l.agent || m.role != roleAgent || m.state != lineUp || m.call == l.call {
 		return 403
@@ -34,9 +34,8 @@ func (s *Switchboard) attended(l *line, e sip.Referred) int {
 		s.log.Error("two calls cannot be joined", "call", c.id, "err", err)
 		return 500
 	}
-	told := referral{leg: s.lines[e.Leg].leg, id: e.ID}
-	told.leg.AnswerRefer(e.ID, 202)
-	s.joinCalls(c, with, l, third, &told)
+	told.leg.AnswerRefer(told.id, 202)
+	s.joinCalls(c, with, l, third, told)
 	return 0
 }
 

@@ -20,7 +20,7 @@ func (s *Switchboard) Dial(ctx context.Context, agent routing.AgentID, number st
 		err error
 	}
 	a, err := ask(ctx, s, func(time.Time) answer {
-		id, err := s.click(agent, number)
+		id, err := s.click(agent, number, "", nil)
 		return answer{id, err}
 	})
 	return a.id, errors.Join(a.err, err)
@@ -57,8 +57,8 @@ func (s *Switchboard) mayRing(agent routing.AgentID, emergency bool) error {
 }
 
 // ringFirst rings the phones of the agent who asked for a call.
-func (s *Switchboard) ringFirst(c *liveCall, from sip.NameAddr) error {
-	if !s.ringAll(c, c.out.agent, clicking, from, autoAnswer) {
+func (s *Switchboard) ringFirst(c *liveCall, phones []sip.ContactID, from sip.NameAddr) error {
+	if !s.ringAll(c, c.out.agent, phones, clicking, from, autoAnswer) {
 		s.end(c, Ending{By: BySystem, Cause: CauseNoPorts, Code: 503}, reasonNormal)
 		return fmt.Errorf("%w: media.ports is exhausted", ErrNotNow)
 	}
@@ -68,7 +68,9 @@ func (s *Switchboard) ringFirst(c *liveCall, from sip.NameAddr) error {
 	return nil
 }
 
-func (s *Switchboard) click(agent routing.AgentID, number string) (ID, error) {
+// click is Dial on the loop; asker is the phone that is to be rung, "" all of the
+// agent's, and told hears how it fares, nil nobody.
+func (s *Switchboard) click(agent routing.AgentID, number string, asker sip.ContactID, told *referral) (ID, error) {
 	if _, known := s.agentView(agent); !known {
 		return "", ErrNoAgent
 	}
@@ -86,10 +88,18 @@ func (s *Switchboard) click(agent routing.AgentID, number string) (ID, error) {
 	if err != nil {
 		return "", err
 	}
+	phones, err := byPhone(s.contacts(agent), asker)
+	if err != nil {
+		return "", err
+	}
 	c := s.newOwn(agent, to, d)
+	if told != nil {
+		c.out.told = told
+		told.leg.AnswerRefer(told.id, 202)
+	}
 	s.engage(c)
 	s.callFact(c, Fact{Kind: FactArrived, Agent: agent})
-	return c.id, s.ringFirst(c, sip.NameAddr{Display: "Calling " + number, User: number, Host: s.setup.Domain})
+	return c.id, s.ringFirst(c, phones, sip.NameAddr{Display: "Calling " + number, User: number, Host: s.setup.Domain})
 }
 
 // newOwn makes a call that an agent asked for. Nobody is in it yet.

@@ -99,6 +99,9 @@ func (s *Switchboard) close(c *liveCall, e Ending) {
 		s.trunkOf(c.trunk).calls--
 	}
 	s.log.Info("call ended", "call", c.id, "trunk", c.trunk, "ending", e.String(), "count", int(c.record.Duration(s.now).Seconds()))
+	if c.out != nil {
+		c.out.told.tell(clickCode(e), true) // unless somebody answered
+	}
 	s.callFact(c, Fact{Kind: FactEnded, Ending: &e})
 	s.append(Closed{c.record.clone()})
 	s.settled(c)

@@ -77,6 +77,7 @@ func (s *Switchboard) forwardProgressed(l *line, e sip.Progressed) {
 	case 180, 181, 182, 183:
 		if c.out != nil && e.Code != 181 && e.Code != 182 {
 			c.record.rang(s.now)
+			c.out.told.tell(180, false)
 		}
 		s.ringCaller(c, e.Code)
 	}

@@ -105,7 +105,10 @@ func (s *Switchboard) progressed(l *line, e sip.Progressed) {
 	switch l.errand {
 	case called:
 		l.call.record.rang(s.now)
+		l.call.out.told.tell(180, false)
 		s.ringCaller(l.call, 180)
+	case moves:
+		l.told.tell(180, false)
 	case offered:
 		s.route(routing.PhoneRang{Offer: l.offer, Phone: l.phone})
 	}
@@ -141,6 +144,9 @@ func (s *Switchboard) lineAnswered(l *line, e sip.Answered) {
 		return
 	case clicking:
 		s.clicked(l.call, l)
+		return
+	case moves:
+		s.moved(l.call, l)
 		return
 	}
 	switch l.role {
@@ -228,6 +234,9 @@ func (s *Switchboard) failed(l *line, f failure) {
 	case called, clicking:
 		s.calleeFailed(l.call, f.code)
 		return
+	case moves:
+		l.notMoved(f.code)
+		return
 	}
 	s.route(routing.PhoneFailed{Offer: l.offer, Phone: l.phone, Code: f.code, Misfit: f.misfit})
 }
@@ -254,6 +263,7 @@ func (s *Switchboard) lineEnded(l *line, e sip.Ended) {
 	l.state = lineLeaving
 	s.forget(l)
 	defer s.settled(c)
+	defer l.told.tell(487, true) // unless it was told otherwise
 	if was == lineLeaving || c.ended {
 		return
 	}

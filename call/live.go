@@ -91,9 +91,10 @@ type line struct {
 	// Of an agent's phone that is dialled, see answerAt.
 	shown    sip.NameAddr // who it shows as calling
 	rang     bool
-	talks    bool // can be asked to answer by itself while it rings
-	answers  bool // was asked to answer by itself
-	replaced bool // another INVITE took its place
+	talks    bool      // can be asked to answer by itself while it rings
+	answers  bool      // was asked to answer by itself
+	replaced bool      // another INVITE took its place
+	told     *referral // of one that is to take another's place: hears whether it did
 
 	// Early media, behind a proxy that forks: the phone that is heard, and all that were.
 	fork  string

@@ -28,6 +28,7 @@ const (
 	returns                // to bring a lost agent back
 	called                 // another agent calls
 	clicking               // its agent asked for a call and is rung first
+	moves                  // it takes the place of another phone of its agent
 )
 
 // outgoing is what an agent's own call is made with.
@@ -38,6 +39,8 @@ type outgoing struct {
 	consult   bool            // a word about a customer who is on hold
 	callee    routing.AgentID // of an internal call
 	number    string          // as it was dialled
+
+	told *referral // the phone that asked for it by REFER; nil: none
 
 	// Of a call that was asked for, until its agent is at the phone.
 	to     Destination
@@ -177,6 +180,7 @@ func (s *Switchboard) connected(c *liveCall, l *line) {
 	s.callFact(c, Fact{Kind: FactConnected, Agent: l.agent, Team: l.team, Leg: l.id})
 	if c.out != nil {
 		c.out.consult = s.asks(c)
+		c.out.told.tell(200, true)
 	}
 	if s.setup.Teams[l.team].Recording && c.record.Direction != Internal && !c.consult() {
 		s.startTape(c, l)
@@ -243,7 +247,7 @@ func (s *Switchboard) callAgent(c *liveCall, callee routing.AgentID) *refusal {
 	s.log.Info("an agent calls another", "call", c.id, "agent", c.out.agent)
 	s.callFact(c, Fact{Kind: FactDialled, By: c.out.agent, Agent: callee})
 	from := sip.NameAddr{Display: c.record.Name, User: string(c.out.agent), Host: s.setup.Domain}
-	if !s.ringAll(c, callee, called, from, nil) {
+	if !s.ringAll(c, callee, s.contacts(callee), called, from, nil) {
 		return &refusal{CauseNoPorts, 503, "No Media Ports"}
 	}
 	c.giveUp = s.now.Add(s.transferRing())
@@ -251,9 +255,9 @@ func (s *Switchboard) callAgent(c *liveCall, callee routing.AgentID) *refusal {
 	return nil
 }
 
-// ringAll rings all live phones of an agent on an errand; false: none could be.
-func (s *Switchboard) ringAll(c *liveCall, agent routing.AgentID, why errand, from sip.NameAddr, headers map[string]string) bool {
-	for _, id := range s.contacts(agent) {
+// ringAll rings phones of an agent on an errand, all at once; false: none could be.
+func (s *Switchboard) ringAll(c *liveCall, agent routing.AgentID, phones []sip.ContactID, why errand, from sip.NameAddr, headers map[string]string) bool {
+	for _, id := range phones {
 		l := &line{role: roleAgent, call: c, phone: routing.PhoneID(id), agent: agent, team: s.firstTeam(agent), errand: why}
 		d := sip.Dial{To: sip.Target{Contact: id}, From: from, Headers: headers}
 		if err := s.dial(l, d, media.SessionConfig{Trust: s.trusted(agent, id)}); err != nil {

@@ -129,6 +129,8 @@ func (c *liveCall) roleOf(agent routing.AgentID) (Part, bool) {
 			p.Role, p.By = RoleCalled, c.out.agent
 		case clicking:
 			p.Role = RoleDialing
+		case moves:
+			p.Role = RoleOffered
 		case returns:
 			p.Role, p.Until = RoleLost, c.reclaim.until
 		}

@@ -167,6 +167,11 @@ func (s *Switchboard) replaces(in sip.Invited) {
 		s.reclaimed(c, l)
 		return
 	}
+	s.takePlace(c, old, l)
+}
+
+// takePlace puts a phone of an agent in another's place.
+func (s *Switchboard) takePlace(c *liveCall, old, l *line) {
 	l.team, l.offer, l.holding, l.muted = old.team, old.offer, old.holding, old.muted
 	l.state = lineUp
 	l.session.Begin()

@@ -14,32 +14,32 @@ type referral struct {
 	by  string // its Referred-By
 }
 
-// referred is a phone's transfer key (RFC 3515): the same transfer as by
-// order, with true NOTIFYs.
+// referred is a phone's transfer key (RFC 3515), in the dialog of its call.
 func (s *Switchboard) referred(l *line, e sip.Referred) {
+	if code := s.refers(l, e, &referral{leg: l.leg, id: e.ID, by: e.ReferredBy}); code != 0 {
+		l.leg.AnswerRefer(e.ID, code)
+	}
+}
+
+// refers is the same transfer as by order, with true NOTIFYs to told. It gives
+// the code that refuses it, or 0.
+func (s *Switchboard) refers(l *line, e sip.Referred, told *referral) int {
 	c := l.call
-	refuse := func(code int) { l.leg.AnswerRefer(e.ID, code) }
 	switch {
 	case c.ended || l.role != roleAgent || l.state != lineUp:
-		refuse(491)
-		return
+		return 491
 	case e.Unknown:
-		refuse(481)
-		return
+		return 481
 	case e.Replaces != "":
-		if code := s.attended(l, e); code != 0 {
-			refuse(code)
-		}
-		return
+		return s.attended(l, e, told)
 	case c.far != l:
-		refuse(491)
-		return
+		return 491
 	}
-	err := s.transferBy(c, l, s.destination(e.To.User), false, &referral{leg: l.leg, id: e.ID, by: e.ReferredBy})
+	err := s.transferBy(c, l, s.destination(e.To.User), false, told)
 	if err != nil {
 		s.log.Info("a phone's transfer is refused", "call", c.id, "agent", l.agent, "err", err)
-		refuse(codeOf(err))
 	}
+	return codeOf(err)
 }
 
 // referredBy is who transfers, as the phone says it, else as we know it.
@@ -53,6 +53,8 @@ func (t *transfer) referredBy(domain string) string {
 // codeOf is what a phone is told of an order that is refused.
 func codeOf(err error) int {
 	switch {
+	case err == nil:
+		return 0
 	case errors.Is(err, ErrOffline):
 		return 480
 	case errors.Is(err, ErrNoTarget):

@@ -234,6 +234,8 @@ func (s *Switchboard) fromSip(l *letter) {
 		s.devices(e)
 	case sip.TrunkState:
 		s.trunkState(e)
+	case sip.ReferredOutside:
+		s.referredOutside(e)
 	default:
 		s.legEvent(e)
 	}

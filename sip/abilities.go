@@ -10,12 +10,13 @@ import (
 // Supported, Require and Unsupported of every message come from this file, so
 // that what is promised is what is done.
 
-// Option tags of ours: RFC 3262, RFC 4028; towards phones RFC 3891 and RFC 4488.
+// Option tags of ours: RFC 3262, RFC 4028; towards phones RFC 3891, RFC 4488 and RFC 4538.
 const (
 	tagReliable = "100rel"
 	tagTimer    = "timer"
 	tagReplaces = "replaces"
 	tagNoSub    = "norefersub"
+	tagDialog   = "tdialog"
 
 	tagPath     = "path"     // of REGISTER alone: RFC 3327
 	tagOutbound = "outbound" // likewise: RFC 5626
@@ -94,7 +95,7 @@ func (p policy) supported() string {
 		tags = append(tags, tagTimer)
 	}
 	if p.phone {
-		tags = append(tags, tagReplaces, tagNoSub)
+		tags = append(tags, tagReplaces, tagNoSub, tagDialog)
 	}
 	return strings.Join(tags, ", ")
 }
@@ -102,7 +103,7 @@ func (p policy) supported() string {
 // understood reports an option tag that some policy of ours supports.
 func understood(tag string) bool {
 	switch strings.ToLower(tag) {
-	case tagReliable, tagTimer, tagReplaces, tagNoSub:
+	case tagReliable, tagTimer, tagReplaces, tagNoSub, tagDialog:
 		return true
 	}
 	return false

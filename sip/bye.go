@@ -96,6 +96,10 @@ func (l *Leg) onRequest(req *sip.Request, f *flow, key string) {
 	if !early {
 		l.follow(&flow{udp: f.udp, tcp: f.tcp, remote: f.source, source: f.source})
 	}
+	if l.listens {
+		l.onListened(req, f, key)
+		return
+	}
 	switch req.Method {
 	case sip.BYE:
 		l.onBye(req, f, key)

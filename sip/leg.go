@@ -44,13 +44,14 @@ type Leg struct {
 	acked   *sent         // our last ACK of a 2xx
 	behind  []*clientTx   // INVITEs to places that we moved on from
 
-	ours   *reoffer // our re-INVITE on its way
-	queue  [][]byte // our offers behind it
-	theirs *theirs  // the peer's offer that we have not answered
-	refers []*referral
-	asked  *clientTx // our REFER, until its last NOTIFY
-	probe  *clientTx // our OPTIONS in the dialog
-	talk   *clientTx // our NOTIFY that asks a phone to answer
+	ours    *reoffer // our re-INVITE on its way
+	queue   [][]byte // our offers behind it
+	theirs  *theirs  // the peer's offer that we have not answered
+	refers  []*referral
+	listens bool      // a subscription alone, see refer_outside.go
+	asked   *clientTx // our REFER, until its last NOTIFY
+	probe   *clientTx // our OPTIONS in the dialog
+	talk    *clientTx // our NOTIFY that asks a phone to answer
 
 	peer atomic.Pointer[string] // the peer's tag, for who looks for the dialog (RFC 3891)
 }
@@ -87,6 +88,7 @@ const (
 	dueNoPrack                 // it was never acknowledged
 	dueRefresh                 // of the session, by us
 	dueExpired                 // the session was not refreshed by the peer
+	dueDeaf                    // a subscription alone is over
 	dueLinger                  // transactions left on the wire have had their time
 	dueKinds
 )
@@ -192,6 +194,10 @@ func (l *Leg) quit(ev Ended) {
 			l.sendCancel(Reason{Cause: ev.Code, Text: ev.Text})
 		}
 	case answered, up:
+		if l.listens {
+			l.deafen("noresource")
+			return
+		}
 		l.sendBye(Reason{Cause: ev.Code, Text: ev.Text})
 	}
 }
@@ -292,6 +298,8 @@ func (l *Leg) tick(now time.Time) {
 			l.refreshSession()
 		case dueExpired:
 			l.expired()
+		case dueDeaf:
+			l.deafen("timeout")
 		case dueLinger:
 			l.linger()
 		}
@@ -349,6 +357,7 @@ func (l *Leg) response(t *clientTx, res *sip.Response) {
 	default:
 		l.closeTx(t)
 		l.byeResponse(t, res)
+		l.unheard(t, res.StatusCode)
 	}
 	l.settle()
 }
@@ -366,6 +375,8 @@ func (l *Leg) failure(t *clientTx, err error) {
 		l.probed(0)
 	case l.talk != nil && t == l.talk:
 		l.talkAnswered(0)
+	default:
+		l.unheard(t, 0)
 	}
 	l.settle()
 }

@@ -45,7 +45,6 @@ const referExpires = 180 * time.Second
 
 // onRefer is a REFER of the peer.
 func (l *Leg) onRefer(req *sip.Request, f *flow, key string) {
-	target := req.GetHeaders("refer-to")
 	switch {
 	case !l.phone:
 		l.respond(key, f, req, 403) // product §5: a caller does not transfer us
@@ -53,36 +52,49 @@ func (l *Leg) onRefer(req *sip.Request, f *flow, key string) {
 	case l.phase != up && l.phase != answered:
 		l.respond(key, f, req, 491)
 		return
-	case len(target) != 1: // RFC 3515 §2.4.1
-		l.respond(key, f, req, 400)
+	}
+	ev, code := l.e.readRefer(req)
+	if code != 0 {
+		l.respond(key, f, req, code)
 		return
+	}
+	ev.Leg = l.id
+	l.refers = append(l.refers, newReferral(ev.ID, req, f, key))
+	l.emit(ev)
+}
+
+func newReferral(id uint32, req *sip.Request, f *flow, key string) *referral {
+	r := &referral{id: id, req: req, flow: f, key: key, expire: time.Now().Add(referExpires)}
+	if h := req.GetHeader("refer-sub"); h != nil && strings.EqualFold(strings.TrimSpace(h.Value()), "false") {
+		r.quiet = true
+	}
+	return r
+}
+
+// readRefer reads what a REFER asks for, or gives the code that refuses it.
+func (e *Endpoint) readRefer(req *sip.Request) (Referred, int) {
+	target := req.GetHeaders("refer-to")
+	if len(target) != 1 { // RFC 3515 §2.4.1
+		return Referred{}, 400
 	}
 	to, uri, ok := referTo(target[0].Value())
-	if !ok {
-		l.respond(key, f, req, 400)
-		return
-	}
-	if uri.Scheme != "sip" && uri.Scheme != "sips" && uri.Scheme != "tel" {
-		l.respond(key, f, req, 416)
-		return
+	switch {
+	case !ok:
+		return Referred{}, 400
+	case uri.Scheme != "sip" && uri.Scheme != "sips" && uri.Scheme != "tel":
+		return Referred{}, 416
 	}
 	if m, there := uri.UriParams.Get("method"); there && !strings.EqualFold(m, "INVITE") { // RFC 3515 §2.1: calls alone are made
-		l.respond(key, f, req, 403)
-		return
+		return Referred{}, 403
 	}
-	ev := Referred{Leg: l.id, ID: req.CSeq().SeqNo, To: to}
+	ev := Referred{ID: req.CSeq().SeqNo, To: to}
 	if h := req.GetHeader("referred-by"); h != nil {
 		ev.ReferredBy = clean(h.Value())
 	}
 	if r, there := uri.Headers.Get("Replaces"); there {
-		ev.Replaces, ev.Unknown = l.e.replaced(unescaped(r))
+		ev.Replaces, ev.Unknown = e.replaced(unescaped(r))
 	}
-	r := &referral{id: ev.ID, req: req, flow: f, key: key, expire: time.Now().Add(referExpires)}
-	if h := req.GetHeader("refer-sub"); h != nil && strings.EqualFold(strings.TrimSpace(h.Value()), "false") {
-		r.quiet = true
-	}
-	l.refers = append(l.refers, r)
-	l.emit(ev)
+	return ev, 0
 }
 
 // referTo reads a Refer-To: its address, whose headers may hold a Replaces.
@@ -206,6 +218,7 @@ func (l *Leg) doAnswerRefer(id uint32, code int) {
 	if code >= 300 {
 		l.respond(r.key, r.flow, r.req, code)
 		l.forgetRefer(r)
+		l.heardOut()
 		return
 	}
 	r.taken = true
@@ -220,6 +233,7 @@ func (l *Leg) doAnswerRefer(id uint32, code int) {
 func (l *Leg) doNotifyRefer(id uint32, code int, last bool) {
 	if r := l.referral(id); r != nil && r.taken && !r.ended {
 		l.notify(r, code, last)
+		l.heardOut()
 	}
 }
 
@@ -232,13 +246,18 @@ func (l *Leg) notify(r *referral, code int, last bool) {
 	if r.quiet || l.phase != up && l.phase != answered {
 		return
 	}
-	req, f := l.request(sip.NOTIFY)
-	req.AppendHeader(l.contact)
-	req.AppendHeader(sip.NewHeader("Event", "refer;id="+strconv.FormatUint(uint64(r.id), 10)))
 	state := fmt.Sprintf("active;expires=%d", max(1, int(time.Until(r.expire).Seconds())))
 	if last {
 		state = "terminated;reason=noresource"
 	}
+	l.tell(r, code, state)
+}
+
+// tell is one NOTIFY: a status line, and the state of the subscription.
+func (l *Leg) tell(r *referral, code int, state string) {
+	req, f := l.request(sip.NOTIFY)
+	req.AppendHeader(l.contact)
+	req.AppendHeader(sip.NewHeader("Event", "refer;id="+strconv.FormatUint(uint64(r.id), 10)))
 	req.AppendHeader(sip.NewHeader("Subscription-State", state))
 	req.AppendHeader(sip.NewHeader("Content-Type", "message/sipfrag;version=2.0"))
 	req.SetBody([]byte(fmt.Sprintf("SIP/2.0 %d %s\r\n", code, phrase(code))))

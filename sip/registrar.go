@@ -185,6 +185,24 @@ func (r *registrar) contacts(id AccountID) []Contact {
 	return nil
 }
 
+// which is the phone of an account that a request came from: by its Contact,
+// else by where it registered from. False: it is not registered.
+func (r *registrar) which(id AccountID, c *sip.ContactHeader, source netip.AddrPort) (ContactID, bool) {
+	all := r.contacts(id)
+	for _, one := range all {
+		var uri sip.Uri
+		if u, ok := targetOf(c); ok && sip.ParseUri(one.URI, &uri) == nil && u.User == uri.User && u.Port == uri.Port && strings.EqualFold(u.Host, uri.Host) {
+			return one.ID, true
+		}
+	}
+	for _, one := range all {
+		if one.Source == source {
+			return one.ID, true
+		}
+	}
+	return "", false
+}
+
 // binding is what a Dial to a phone needs. A static phone has one too, with a
 // zero Source if its host is a name. A phone that does not answer OPTIONS is
 // still found: only its presence is in doubt.

@@ -174,7 +174,7 @@ func (e *Endpoint) inDialog(req *sip.Request, f *flow, key string, known bool) {
 		return
 	}
 	var posted bool
-	if req.Method == sip.INVITE {
+	if req.Method == sip.INVITE && !l.listens {
 		i := e.servers.open(e, req, f, key, l)
 		if posted = l.post(func() { l.onReinvite(i) }); !posted {
 			i.respond(e.makeReply(req, 481, "Call/Transaction Does Not Exist"))
@@ -216,7 +216,9 @@ func (e *Endpoint) outside(req *sip.Request, f *flow, key string, known bool) {
 			return
 		}
 		e.subscribe(req, f, key)
-	case sip.REFER, sip.MESSAGE, sip.PUBLISH:
+	case sip.REFER:
+		e.referred(req, f, key)
+	case sip.MESSAGE, sip.PUBLISH:
 		e.turnDown(req, f, key, 405, "Method Not Allowed")
 	default:
 		e.turnDown(req, f, key, 501, "Not Implemented")

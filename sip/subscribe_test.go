@@ -20,27 +20,32 @@ type lamp struct {
 	auth string
 }
 
-// send writes a SUBSCRIBE to an account; more are header lines.
-func (l *lamp) subscribe(whom, more string) {
+// subscribe writes a SUBSCRIBE to an account; more are header lines.
+func (l *lamp) subscribe(whom, more string) { l.write("SUBSCRIBE", whom, more) }
+
+// write writes a request that begins a subscription, or is within one.
+func (l *lamp) write(method, whom, more string) {
 	l.seq++
 	to := "<sip:" + whom + "@pbx.example.com>"
 	if l.to != "" {
 		to += ";tag=" + l.to
 	}
-	l.send(fmt.Sprintf("SUBSCRIBE sip:%s@pbx.example.com SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK%s%d;rport\r\nMax-Forwards: 70\r\nFrom: <sip:%s@pbx.example.com>;tag=%[3]s\r\nTo: %[6]s\r\nCall-ID: %[3]s\r\nCSeq: %[4]d SUBSCRIBE\r\nContact: <sip:%[5]s@%[2]s>\r\n%[7]s%[8]sContent-Length: 0\r\n\r\n",
-		whom, l.at, l.id, l.seq, l.user, to, l.auth, more))
+	l.send(fmt.Sprintf("%[9]s sip:%[1]s@pbx.example.com SIP/2.0\r\nVia: SIP/2.0/UDP %[2]s;branch=z9hG4bK%[3]s%[4]d;rport\r\nMax-Forwards: 70\r\nFrom: <sip:%[5]s@pbx.example.com>;tag=%[3]s\r\nTo: %[6]s\r\nCall-ID: %[3]s\r\nCSeq: %[4]d %[9]s\r\nContact: <sip:%[5]s@%[2]s>\r\n%[7]s%[8]sContent-Length: 0\r\n\r\n",
+		whom, l.at, l.id, l.seq, l.user, to, l.auth, more, method))
 }
 
 // prove subscribes with the credentials that the 401 asks for.
-func (l *lamp) prove(whom, more string) {
+func (l *lamp) prove(whom, more string) { l.proves("SUBSCRIBE", whom, more) }
+
+func (l *lamp) proves(method, whom, more string) {
 	l.r.t.Helper()
-	l.subscribe(whom, more)
+	l.write(method, whom, more)
 	_, rest, _ := strings.Cut(l.expect("SIP/2.0 401").hdr("WWW-Authenticate"), `nonce="`)
 	nonce, _, _ := strings.Cut(rest, `"`)
 	c := &credentials{user: l.user, uri: "sip:" + whom + "@pbx.example.com", nonce: nonce, nc: "00000001", cnonce: "c", qop: "auth"}
 	l.auth = fmt.Sprintf("Authorization: Digest username=%q, realm=\"pbx.example.com\", nonce=%q, uri=%q, response=%q, algorithm=MD5, qop=auth, nc=%s, cnonce=%q\r\n",
-		l.user, nonce, c.uri, newSecret(l.user, "pbx.example.com", annPass).expected(algMD5, "SUBSCRIBE", c), c.nc, c.cnonce)
-	l.subscribe(whom, more)
+		l.user, nonce, c.uri, newSecret(l.user, "pbx.example.com", annPass).expected(algMD5, method, c), c.nc, c.cnonce)
+	l.write(method, whom, more)
 	l.auth = ""
 }
 
