@@ -95,7 +95,7 @@ func running(t *testing.T, change func(*Config)) (c *Client, health string) {
 		Card: func(id call.ID) (call.Record, bool, error) {
 			return record(id), id == older, nil
 		},
-		Reload: func(context.Context) (Changes, error) {
+		Reload: func(context.Context, string) (Changes, error) {
 			return Changes{Applied: []string{"a: 1 → 2"}, NeedsRestart: []string{}, Warnings: []string{}}, nil
 		},
 		TestCall: func(_ context.Context, number string) (TestCall, error) {
@@ -250,7 +250,7 @@ func TestOrdersReachTheHouse(t *testing.T) {
 
 func TestARefusalCarriesItsDetails(t *testing.T) {
 	c, _ := running(t, func(cfg *Config) {
-		cfg.Reload = func(context.Context) (Changes, error) {
+		cfg.Reload = func(context.Context, string) (Changes, error) {
 			return Changes{}, &Error{Status: 422, What: "the file has problems", Cure: "mend it", Details: []string{"x.yaml:1:1: a", "x.yaml:2:1: b"}}
 		}
 		cfg.TestCall = func(context.Context, string) (TestCall, error) { return TestCall{}, errors.New("no listener") }
@@ -269,7 +269,7 @@ func TestARefusalCarriesItsDetails(t *testing.T) {
 // A defect in one request costs that request.
 func TestAPanicCostsOneRequest(t *testing.T) {
 	c, _ := running(t, func(cfg *Config) {
-		cfg.Reload = func(context.Context) (Changes, error) { panic("a defect") }
+		cfg.Reload = func(context.Context, string) (Changes, error) { panic("a defect") }
 	})
 	_, err := c.Reload(t.Context())
 	var refused *Error

@@ -37,7 +37,7 @@ func (s *Server) control() http.Handler {
 	handle(mux, "GET /calls/{id}/ladder", s.ladder)
 	handle(mux, "POST /agents/{name}/status", s.setAgent)
 	handle(mux, "DELETE /bans/{address}", s.unban)
-	handle(mux, "POST /reload", func(r *http.Request) (Changes, error) { return s.cfg.Reload(r.Context()) })
+	handle(mux, "POST /reload", func(r *http.Request) (Changes, error) { return s.cfg.Reload(r.Context(), operator.name) })
 	handle(mux, "POST /test-call", s.testCall)
 	mux.HandleFunc("POST /trunks/{id}/test", s.examine)
 	handle(mux, "GET /explain", s.explain)
@@ -288,12 +288,17 @@ func (s *Server) examine(w http.ResponseWriter, r *http.Request) {
 		answer(w, nil, err)
 		return
 	}
+	q := TrunkQuestion{Trunk: r.PathValue("id"), Number: body.Number, NoCall: body.NoCall}
+	s.examined(w, r, q, func(w http.ResponseWriter, err error) { answer(w, nil, err) })
+}
+
+// examined streams an examination; refuse answers where nothing can be tried.
+func (s *Server) examined(w http.ResponseWriter, r *http.Request, q TrunkQuestion, refuse func(http.ResponseWriter, error)) {
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Now().Add(examineWithin))
 	_ = control.SetReadDeadline(time.Time{})
 	ctx, cancel := context.WithTimeout(r.Context(), examineWithin)
 	defer cancel()
-	q := TrunkQuestion{Trunk: r.PathValue("id"), Number: body.Number, NoCall: body.NoCall}
 	began, out := false, json.NewEncoder(w)
 	write := func(f TrunkFinding) {
 		if !began {
@@ -304,7 +309,7 @@ func (s *Server) examine(w http.ResponseWriter, r *http.Request) {
 		_ = control.Flush()
 	}
 	if err := s.cfg.Examine(ctx, q, write); err != nil && !began {
-		answer(w, nil, err)
+		refuse(w, err)
 		return
 	}
 	write(TrunkFinding{Done: true, OK: ctx.Err() == nil})

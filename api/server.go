@@ -75,8 +75,12 @@ type Config struct {
 	Card func(call.ID) (call.Record, bool, error)
 	// Ladder gives what is kept of a recent call's messages, and whether any is.
 	Ladder func(call string) (flight.Call, bool)
-	// Reload reads the configuration again; an *Error of it is shown as it is.
-	Reload func(ctx context.Context) (Changes, error)
+	// Reload reads the configuration again, for who asked; an *Error of it is shown as it is.
+	Reload func(ctx context.Context, by string) (Changes, error)
+	// CheckFile reads the configuration's file and changes nothing.
+	CheckFile func(ctx context.Context) (FileCheck, error)
+	// Storage says what recordings take, counted lately.
+	Storage func() (Storage, error)
 	// TestCall admits one test call to a number; "" is the first configured.
 	TestCall func(ctx context.Context, number string) (TestCall, error)
 	// Examine tries a trunk and tells each step as it is done; an error where

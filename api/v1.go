@@ -77,6 +77,7 @@ func (s *Server) v1(known func(*http.Request) (who, bool)) (http.Handler, huma.A
 	s.contactRoutes(api)
 	s.reportRoutes(api)
 	s.houseRoutes(api)
+	s.adminRoutes(api)
 	s.recordingRoutes(api)
 	s.transcriptRoutes(api)
 	s.callbackRoutes(api)

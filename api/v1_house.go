@@ -173,7 +173,7 @@ func (s *Server) houseRoutes(api huma.API) {
 		})
 	route(api, ScopeAdmin, "POST /v1/reload", "Read the configuration again",
 		func(ctx context.Context, _ *struct{}) (*body[Changes], error) {
-			c, err := s.cfg.Reload(ctx)
+			c, err := s.cfg.Reload(ctx, asker(ctx).name)
 			return answerOf(c, err)
 		})
 	route(api, ScopeSupervisor, "GET /v1/facts", "What happens, as server-sent events; Last-Event-ID resumes without loss",

@@ -113,7 +113,9 @@ func newHouse(t *testing.T) *house {
 			return routing.Callback{}, call.ErrNoCallback
 		},
 		RemoveRecording: func(id string) error { h.gone = append(h.gone, id); return os.Remove(wav) },
-		Reload:          func(context.Context) (Changes, error) { return Changes{}, nil },
+		Reload:          func(context.Context, string) (Changes, error) { return Changes{}, nil },
+		CheckFile:       func(context.Context) (FileCheck, error) { return FileCheck{}, nil },
+		Storage:         func() (Storage, error) { return Storage{}, nil },
 		Explain:         func(context.Context, Question) (Explanation, error) { return Explanation{}, nil },
 		Stream:          NewStream(0, func(uint64, int) ([]call.Fact, error) { return nil, nil }, nil),
 	})
@@ -378,7 +380,7 @@ func TestRecordingsAreServedInRangesAndDeletedWithAnAuditLine(t *testing.T) {
 func TestAnOrderWithAKeyIsDoneOnce(t *testing.T) {
 	h := newHouse(t)
 	reloads := 0
-	h.server.cfg.Reload = func(context.Context) (Changes, error) {
+	h.server.cfg.Reload = func(context.Context, string) (Changes, error) {
 		if reloads++; reloads == 1 {
 			return Changes{}, context.DeadlineExceeded // ours: it may be tried again
 		}

@@ -81,6 +81,7 @@ type Agent struct {
 type Phone struct {
 	URI       string    `json:"uri"`
 	UserAgent string    `json:"user_agent,omitempty"`
+	Address   string    `json:"address,omitempty"` // where it registered from
 	Static    bool      `json:"static"`
 	Since     time.Time `json:"since,omitzero"`
 }
@@ -264,7 +265,7 @@ func agentView(a call.AgentStatus) Agent {
 		}
 	}
 	for _, p := range a.Phones {
-		out.Phones = append(out.Phones, Phone{URI: p.URI, UserAgent: p.UserAgent, Static: p.Static, Since: p.Since})
+		out.Phones = append(out.Phones, Phone{URI: p.URI, UserAgent: p.UserAgent, Address: p.Address, Static: p.Static, Since: p.Since})
 	}
 	return out
 }

@@ -140,7 +140,7 @@ func (b *bench) reload(agents int) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := b.board.Reload(ctx, benchSetup(agents)); err != nil {
+	if err := b.board.Reload(ctx, benchSetup(agents), ""); err != nil {
 		b.Error(err)
 	}
 }

@@ -99,7 +99,7 @@ type Fact struct {
 	Flow      routing.FlowID  `json:"flow,omitempty"`
 	Team      routing.TeamID  `json:"team,omitempty"`
 	Agent     routing.AgentID `json:"agent,omitempty"`
-	By        routing.AgentID `json:"by,omitempty"` // who ordered it, where Agent is somebody else
+	By        routing.AgentID `json:"by,omitempty"` // who ordered it, where Agent is somebody else; of a reload, whoever asked
 	Offer     routing.OfferID `json:"offer,omitempty"`
 	Outcome   routing.Outcome `json:"outcome,omitempty"`
 	Contact   desk.ContactID  `json:"contact,omitempty"`

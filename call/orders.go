@@ -66,12 +66,12 @@ func (s *Switchboard) kept(ctx context.Context) error {
 }
 
 // Reload replaces the setup. Calls in progress keep the flow they arrived
-// under and are not touched.
-func (s *Switchboard) Reload(ctx context.Context, next Setup) error {
+// under and are not touched. by is who asked for it; empty: nobody by name.
+func (s *Switchboard) Reload(ctx context.Context, next Setup, by string) error {
 	_, err := ask(ctx, s, func(time.Time) struct{} {
 		next.keepTeams(s.setup, s.inOrder())
 		s.setup = next
-		s.fact(Fact{Kind: FactReloaded, Reason: next.Hash})
+		s.fact(Fact{Kind: FactReloaded, Reason: next.Hash, By: routing.AgentID(by)})
 		s.route(routing.Configured{Config: next.Router})
 		s.shifts()
 		return struct{}{}
@@ -209,6 +209,9 @@ func phoneStatus(contacts []sip.Contact) []PhoneStatus {
 	out := make([]PhoneStatus, len(contacts))
 	for i, c := range contacts {
 		out[i] = PhoneStatus{URI: c.URI, UserAgent: c.UserAgent, Static: c.Static, Since: c.Since}
+		if c.Source.IsValid() {
+			out[i].Address = c.Source.String()
+		}
 	}
 	return out
 }

@@ -43,6 +43,7 @@ type AgentStatus struct {
 type PhoneStatus struct {
 	URI       string    `json:"uri"`
 	UserAgent string    `json:"user_agent,omitempty"`
+	Address   string    `json:"address,omitempty"` // where it registered from
 	Static    bool      `json:"static,omitempty"`
 	Since     time.Time `json:"since,omitzero"`
 }

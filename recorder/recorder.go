@@ -80,6 +80,9 @@ type Recorder struct {
 	mu      sync.Mutex
 	started []*Recording // not yet seen by the collector
 	next    int          // counts recordings, to spread them over the disks
+
+	usage sync.Mutex // guards used
+	used  Usage      // the last count of the folder
 }
 
 // file is the part of os.File that the disk goroutines use.

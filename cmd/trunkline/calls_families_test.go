@@ -31,7 +31,7 @@ func (s *story) trunkAt(at string) {
 	cfg := *s.house.config()
 	cfg.Trunks = append(cfg.Trunks[:0:0], cfg.Trunks...)
 	cfg.Trunks[0].Host, cfg.Trunks[0].AcceptFrom = netip.AddrPortFrom(a, 5060).String(), []netip.Prefix{netip.PrefixFrom(a, a.BitLen())}
-	_, err := s.house.reload(s.within(5*time.Second), &cfg)
+	_, err := s.house.reload(s.within(5*time.Second), &cfg, "")
 	s.does(err)
 }
 

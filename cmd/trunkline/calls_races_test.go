@@ -101,7 +101,7 @@ func TestReloadInTheMiddleOfATransfer(t *testing.T) {
 		cfg.Agents = append(cfg.Agents[:0:0], cfg.Agents[0], cfg.Agents[2])
 		cfg.Teams = append(cfg.Teams[:0:0], cfg.Teams...)
 		cfg.Teams[0].Agents = []string{"ann", "carol"}
-		_, err := s.house.reload(s.within(5*time.Second), &cfg)
+		_, err := s.house.reload(s.within(5*time.Second), &cfg, "")
 		s.does(err)
 		s.ended(b)
 		s.hear(c, annTone)

@@ -94,6 +94,6 @@ func (s *story) trunkRefers() {
 	cfg := *s.house.config()
 	cfg.Trunks = append(cfg.Trunks[:0:0], cfg.Trunks...)
 	cfg.Trunks[0].Transfer = "refer"
-	_, err := s.house.reload(s.within(5*time.Second), &cfg)
+	_, err := s.house.reload(s.within(5*time.Second), &cfg, "")
 	s.does(err)
 }

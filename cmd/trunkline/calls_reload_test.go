@@ -39,7 +39,7 @@ func (s *story) reload(yaml string, changes ...string) config.Changes {
 	if err != nil {
 		s.Fatal(err)
 	}
-	done, err := s.house.reload(s.ctx, cfg)
+	done, err := s.house.reload(s.ctx, cfg, "")
 	if err != nil {
 		s.Fatal(err)
 	}

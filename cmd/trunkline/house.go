@@ -270,8 +270,8 @@ func (h *house) rest() {
 	}
 }
 
-// reload swaps in a new configuration: calls in progress are not touched.
-func (h *house) reload(ctx context.Context, next *config.Config) (config.Changes, error) {
+// reload swaps in a new configuration, for who asked: calls in progress are not touched.
+func (h *house) reload(ctx context.Context, next *config.Config, by string) (config.Changes, error) {
 	h.reloading.Lock()
 	defer h.reloading.Unlock()
 	changes := config.Diff(h.config(), next)
@@ -288,7 +288,7 @@ func (h *house) reload(ctx context.Context, next *config.Config) (config.Changes
 	// From here on it is all or nothing, whoever asked and left.
 	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
 	defer cancel()
-	if err := h.board.Reload(whole, set); err != nil {
+	if err := h.board.Reload(whole, set, by); err != nil {
 		return config.Changes{}, err
 	}
 	trusted()

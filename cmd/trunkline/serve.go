@@ -148,14 +148,16 @@ func (p *switchProcess) server() *api.Server {
 		Transcripts:     h.recorder,
 		Tokens:          p.tokens, Stream: p.stream,
 		Sessions: p.signed, SignIns: h.signIns(), Desks: p.desks,
-		Ladder:   h.flight.Call,
-		Metrics:  h.meter.Handler(),
-		Ready:    h.ready,
-		Edge:     h.edgeView,
-		Unban:    h.sip.Pardon,
-		Reload:   p.reload,
-		TestCall: p.admit,
-		Examine:  h.doctor.examine,
+		Ladder:    h.flight.Call,
+		Metrics:   h.meter.Handler(),
+		Ready:     h.ready,
+		Edge:      h.edgeView,
+		Unban:     h.sip.Pardon,
+		Reload:    p.reload,
+		TestCall:  p.admit,
+		Examine:   h.doctor.examine,
+		CheckFile: p.checkFile,
+		Storage:   h.storage,
 		Explain: func(ctx context.Context, q api.Question) (api.Explanation, error) {
 			return explainLive(ctx, h.config(), h.board, q)
 		},
@@ -165,13 +167,14 @@ func (p *switchProcess) server() *api.Server {
 	})
 }
 
-// reload reads the configuration file again. A bad file changes nothing.
-func (p *switchProcess) reload(ctx context.Context) (api.Changes, error) {
+// reload reads the configuration file again, for who asked. A bad file changes
+// nothing.
+func (p *switchProcess) reload(ctx context.Context, by string) (api.Changes, error) {
 	next, err := config.Read(p.house.config().File, checks())
 	if err != nil {
 		return api.Changes{}, notReloaded(err)
 	}
-	changes, err := p.house.reload(ctx, next)
+	changes, err := p.house.reload(ctx, next, by)
 	if err != nil {
 		return api.Changes{}, err
 	}
@@ -180,7 +183,7 @@ func (p *switchProcess) reload(ctx context.Context) (api.Changes, error) {
 		p.log.Warn(w.Error())
 		out.Warnings = append(out.Warnings, w.Error())
 	}
-	p.log.Info("configuration reloaded", "file", next.File, "count", len(changes.Applied))
+	p.log.Info("configuration reloaded", "file", next.File, "count", len(changes.Applied), "reason", "by "+by)
 	for _, c := range changes.NeedsRestart {
 		p.log.Warn("this change waits for a restart", "reason", c)
 	}
@@ -285,7 +288,7 @@ func (c *serveCmd) Run(t *terminal) error {
 
 // hup is what SIGHUP asks for.
 func (p *switchProcess) hup(ctx context.Context) {
-	_, err := p.reload(ctx)
+	_, err := p.reload(ctx, "signal")
 	var refused *api.Error
 	if errors.As(err, &refused) && len(refused.Details) > 0 {
 		for _, line := range refused.Details {
