@@ -70,7 +70,6 @@ type Switchboard struct {
 	recording  map[recorder.ID]*Record       // until sealed
 	trunks     map[sip.TrunkID]*trunkState
 	phones     map[routing.AgentID][]sip.Contact
-	tabs       map[routing.AgentID]tab       // Help Desks
 	fresh      map[routing.AgentID]time.Time // the last new registration
 	book       *desk.Book
 	counts     Counts
@@ -137,7 +136,6 @@ func New(cfg Config) *Switchboard {
 		trunks:     map[sip.TrunkID]*trunkState{},
 		phones:     map[routing.AgentID][]sip.Contact{},
 		fresh:      map[routing.AgentID]time.Time{},
-		tabs:       map[routing.AgentID]tab{},
 		book:       desk.NewBook(cfg.Boot.Contacts),
 		factSeq:    cfg.Boot.FactSeq,
 		promises:   newPromises(cfg.Boot.Callbacks),

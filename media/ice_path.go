@@ -11,7 +11,6 @@ import (
 
 	"github.com/pion/dtls/v3"
 	"github.com/pion/ice/v4"
-	"github.com/pion/stun/v4"
 )
 
 const (
@@ -32,7 +31,6 @@ type icePath struct {
 	conns []*iceConn
 	from  []netip.AddrPort // the mux's: where its requests came from
 
-	at     *iceSocket                     // selected's: the last that it chose
 	remote atomic.Pointer[netip.AddrPort] // where ICE says that the browser is; nil: not yet
 
 	ctx context.Context // of run: it is a task, which Session.Close ends
@@ -68,11 +66,6 @@ func newIcePath(m *iceMux, s *Session) (*icePath, error) {
 		NetworkTypes: []ice.NetworkType{ice.NetworkTypeUDP4, ice.NetworkTypeUDP6}, CandidateTypes: []ice.CandidateType{ice.CandidateTypeHost},
 		MulticastDNSMode: ice.MulticastDNSModeDisabled, IncludeLoopback: true, LoggerFactory: hushed{},
 		DisconnectedTimeout: &never, FailedTimeout: &never,
-		// The browser decides, and may change its mind (Chromium does, within a second of the first
-		// nomination): its sound comes from where it nominated last, whatever the priorities say.
-		BindingRequestHandler: func(m *stun.Message, _, _ ice.Candidate, _ *ice.CandidatePair) bool {
-			return m.Contains(stun.AttrUseCandidate)
-		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("media: ICE: %w", err)
@@ -174,10 +167,7 @@ func (p *icePath) selected(local, remote ice.Candidate) {
 	if at == nil {
 		return
 	}
-	if was := p.remote.Swap(&addr); was != nil && *was == addr && p.at == at {
-		return
-	}
-	p.at = at
+	p.remote.Store(&addr)
 	p.session.post(func(now int64) { p.session.reach(at, addr, now) })
 }
 
