@@ -257,13 +257,30 @@ Referred-By: <sip:ann@pbx.example.com>
 Content-Length: 0
 
 ]]></send>
+<recv request="BYE" optional="true" next="10"/>
+<recv response="202" next="11"/>
+<label id="10"/>
+<send><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
 <recv response="202"/>
-%[2]s<pause milliseconds="500"/>
+%[2]s<nop next="12"/>
+<label id="11"/>
+%[3]s<label id="12"/>
+<pause milliseconds="500"/>
 </scenario>
 `
 
-// toldOrEnded answers n NOTIFYs and BYEs, in whatever order they come.
-func toldOrEnded(n int) string {
+// toldOrEnded answers n NOTIFYs and BYEs, in whatever order they come; its labels begin with
+// first. A BYE of the other dialog may even come before REFER's 202.
+func toldOrEnded(first, n int) string {
 	var all strings.Builder
 	for i := range n {
 		fmt.Fprintf(&all, `<recv request="NOTIFY" optional="true" next="%[1]d"/>
@@ -279,7 +296,7 @@ SIP/2.0 200 OK
 Content-Length: 0
 
 ]]></send>
-`, i+1)
+`, first+i)
 	}
 	return all.String()
 }
@@ -288,7 +305,7 @@ Content-Length: 0
 func TestPeersSippPhoneJoinsItsTwoCalls(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, siteTeam+siteFlow)
-	phone := s.sipp(realpeer.SippConfig{IP: s.host(5), Listen: true, Calls: 1, Hz: annTone, AuthURI: "bob@" + s.sip.String(), Scenario: fmt.Sprintf(asksByPhone, s.sip, toldOrEnded(4))})
+	phone := s.sipp(realpeer.SippConfig{IP: s.host(5), Listen: true, Calls: 1, Hz: annTone, AuthURI: "bob@" + s.sip.String(), Scenario: fmt.Sprintf(asksByPhone, s.sip, toldOrEnded(20, 3), toldOrEnded(30, 4))})
 	s.edit("password: ann-password-1}", fmt.Sprintf("password: ann-password-1, phones: [\"sip:ann@%s\"]}", phone.Addr()))
 	s.serve()
 	ear := s.ear(customerTone)

@@ -3,7 +3,9 @@
 package realpeer
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"net/netip"
@@ -115,12 +117,16 @@ func (cfg SippConfig) args(rtp, control uint16) []string {
 	return args
 }
 
-// listening blocks until the port is bound, which sipp does not say.
+// listening blocks until the port is bound, which sipp does not say. The kernel is asked: to
+// try the port would take it from sipp for that moment.
 func (s *Sipp) listening() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	ip := s.addr.Addr().As4()
+	local := fmt.Appendf(nil, ": %08X:%04X ", binary.NativeEndian.Uint32(ip[:]), s.addr.Port())
 	return s.poll(ctx, "bound its port", func() bool {
-		return !allFree(s.addr.Addr(), s.addr.Port(), 1)
+		all, err := os.ReadFile("/proc/net/udp")
+		return err == nil && bytes.Contains(all, local)
 	})
 }
 
