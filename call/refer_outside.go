@@ -2,6 +2,7 @@ package call
 
 import (
 	"fmt"
+	"slices"
 
 	"trunkline/media"
 	"trunkline/routing"
@@ -60,7 +61,10 @@ func (s *Switchboard) refersTo(agent routing.AgentID, e sip.ReferredOutside, tol
 	case 0:
 		return s.movesTo(m, e.Contact, told)
 	case 1:
-		return s.attended(others[0], e.Referred, told)
+		l := others[0]
+		code := s.attended(l, e.Referred, told)
+		s.rearm(l.call)
+		return code
 	}
 	return 491 // which of them is meant
 }
@@ -120,10 +124,8 @@ func byPhone(all []sip.ContactID, only sip.ContactID) ([]sip.ContactID, error) {
 	if only == "" {
 		return all, nil
 	}
-	for _, id := range all {
-		if id == only {
-			return []sip.ContactID{id}, nil
-		}
+	if slices.Contains(all, only) {
+		return []sip.ContactID{only}, nil
 	}
 	return nil, fmt.Errorf("%w: the phone that asks is not there", ErrOffline)
 }

@@ -84,16 +84,16 @@ var suiteOf = map[dtls.SRTPProtectionProfile]Suite{
 
 // dtls is our side of the handshake: the server's, as our answers say (a=setup:passive), so that it
 // begins when the browser has found us.
-func (p *icePath) dtls() *dtls.Config {
-	return &dtls.Config{
-		Certificates:           []tls.Certificate{p.mux.identity},
-		SRTPProtectionProfiles: []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80},
-		ClientAuth:             dtls.RequireAnyClientCert, ExtendedMasterSecret: dtls.RequireExtendedMasterSecret,
+func (p *icePath) dtls() []dtls.ServerOption {
+	return []dtls.ServerOption{
+		dtls.WithCertificates(p.mux.identity),
+		dtls.WithSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80),
+		dtls.WithClientAuth(dtls.RequireAnyClientCert), dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret),
 		// No authority signs browsers' certificates: the fingerprint in the description, which came
 		// from somebody who is signed in, is what is compared.
-		InsecureSkipVerify: true, VerifyPeerCertificate: p.verify,
-		InsecureSkipVerifyHello: true, // ICE has proven the address already
-		LoggerFactory:           hushed{}, MTU: 1200,
+		dtls.WithInsecureSkipVerify(true), dtls.WithVerifyPeerCertificate(p.verify),
+		dtls.WithInsecureSkipVerifyHello(true), // ICE has proven the address already
+		dtls.WithLoggerFactory(hushed{}), dtls.WithMTU(1200),
 	}
 }
 

@@ -59,14 +59,13 @@ func newIcePath(m *iceMux, s *Session) (*icePath, error) {
 	}
 	p := &icePath{mux: m, session: s}
 	p.ctx, p.end = context.WithCancel(context.Background())
-	never := time.Duration(0) // the switchboard decides when it is over, by the sound
 	var err error
-	p.agent, err = ice.NewAgent(&ice.AgentConfig{
-		Lite: m.engine.cfg.WebRTC.Lite, UDPMux: agentMux{p}, Net: m.net,
-		NetworkTypes: []ice.NetworkType{ice.NetworkTypeUDP4, ice.NetworkTypeUDP6}, CandidateTypes: []ice.CandidateType{ice.CandidateTypeHost},
-		MulticastDNSMode: ice.MulticastDNSModeDisabled, IncludeLoopback: true, LoggerFactory: hushed{},
-		DisconnectedTimeout: &never, FailedTimeout: &never,
-	})
+	p.agent, err = ice.NewAgentWithOptions(
+		ice.WithICELite(m.engine.cfg.WebRTC.Lite), ice.WithUDPMux(agentMux{p}), ice.WithNet(m.net),
+		ice.WithNetworkTypes([]ice.NetworkType{ice.NetworkTypeUDP4, ice.NetworkTypeUDP6}), ice.WithCandidateTypes([]ice.CandidateType{ice.CandidateTypeHost}),
+		ice.WithMulticastDNSMode(ice.MulticastDNSModeDisabled), ice.WithIncludeLoopback(), ice.WithLoggerFactory(hushed{}),
+		ice.WithDisconnectedTimeout(0), ice.WithFailedTimeout(0), // the switchboard decides when it is over, by the sound
+	)
 	if err != nil {
 		return nil, fmt.Errorf("media: ICE: %w", err)
 	}
@@ -214,7 +213,7 @@ func (p *icePath) connect(ctx context.Context) (*dtls.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: ICE: %w", ErrNoPath, err)
 	}
-	conn, err := dtls.Server(packetConn{found}, found.RemoteAddr(), p.dtls())
+	conn, err := dtls.ServerWithOptions(packetConn{found}, found.RemoteAddr(), p.dtls()...)
 	if err != nil {
 		return nil, fmt.Errorf("%w: DTLS: %w", ErrNoPath, err)
 	}

@@ -1,5 +1,7 @@
 package media
 
+import "slices"
+
 // An observer has a place beside a table: it hears who sits there, and is heard
 // by one of them at most. It has no part in who is relayed to whom, so that
 // those whom it does not whisper to are sent the very packets that they would
@@ -128,10 +130,8 @@ func (s *Session) addWhispers(sum []int32, from int64) {
 }
 
 func without(all []*Session, s *Session) []*Session {
-	for i, one := range all {
-		if one == s {
-			return append(all[:i], all[i+1:]...)
-		}
+	if i := slices.Index(all, s); i >= 0 {
+		return slices.Delete(all, i, i+1)
 	}
 	return all
 }

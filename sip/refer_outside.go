@@ -34,14 +34,15 @@ func (e *Endpoint) referred(req *sip.Request, f *flow, key string) {
 		e.turnAway(req, f, key, v.response)
 		return
 	}
+	beyond := policy{phone: true}.unsupported(req)
 	ev, code := e.readRefer(req)
 	contact, there := e.phones.which(v.account, req.Contact(), f.source)
 	switch {
 	case e.draining.Load():
 		e.unavailable(req, f, key)
 		return
-	case policy{phone: true}.unsupported(req) != "":
-		e.turnDown(req, f, key, 420, "Bad Extension", sip.NewHeader("Unsupported", policy{phone: true}.unsupported(req)))
+	case beyond != "":
+		e.turnDown(req, f, key, 420, "Bad Extension", sip.NewHeader("Unsupported", beyond))
 		return
 	case code != 0:
 		e.turnDown(req, f, key, code, phrase(code))

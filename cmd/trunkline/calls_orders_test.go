@@ -85,13 +85,7 @@ func TestAgentHangsUpWhileTheNumberRings(t *testing.T) {
 func TestMovedCallStaysMuted(t *testing.T) {
 	live(t, supportTeam+queueFlow, func(s *story) {
 		s.muteCustomer = false
-		ann := s.agent("ann", annTone, simphone.Ring().Answer())
-		second := s.spare("ann", carolTone)
-		s.registers(second)
-		second.OnCall(simphone.Ignore())
-		c := s.dial()
-		a := s.gets(ann)
-		s.hear(c, annTone)
+		second, c, a := s.atTwoPhones()
 		s.order(call.Order{Verb: call.Mute, By: "ann"})
 		own, peer := a.Tags()
 		replaces := a.ID() + ";to-tag=" + peer + ";from-tag=" + own

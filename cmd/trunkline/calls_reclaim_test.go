@@ -73,16 +73,23 @@ func TestLostAgentWhoDoesNotComeBack(t *testing.T) {
 	})
 }
 
+// atTwoPhones is a call that ann has at the first of her two phones.
+func (s *story) atTwoPhones() (second *simphone.Phone, c, a *simphone.Call) {
+	s.Helper()
+	ann := s.agent("ann", annTone, simphone.Ring().Answer())
+	second = s.spare("ann", carolTone)
+	s.registers(second)
+	second.OnCall(simphone.Ignore())
+	c = s.dial()
+	a = s.gets(ann)
+	s.hear(c, annTone)
+	return second, c, a
+}
+
 // A call moves to another phone of the same agent (RFC 3891).
 func TestInviteWithReplacesMovesTheCall(t *testing.T) {
 	narrate(t, "replaces", supportTeam+queueFlow, func(s *story) {
-		ann := s.agent("ann", annTone, simphone.Ring().Answer())
-		second := s.spare("ann", carolTone)
-		s.registers(second)
-		second.OnCall(simphone.Ignore())
-		c := s.dial()
-		a := s.gets(ann)
-		s.hear(c, annTone)
+		second, c, a := s.atTwoPhones()
 		own, peer := a.Tags()
 		bad := second.Dial("trunkline", simphone.WithHeader("Replaces", a.ID()+";to-tag=none;from-tag="+own))
 		if e := s.ended(bad); e.Code != 481 {

@@ -174,13 +174,7 @@ func TestReferOutsideADialogJoinsTwoCalls(t *testing.T) {
 // A call of the agent moves to the phone that asks.
 func TestReferOutsideADialogMovesTheCall(t *testing.T) {
 	live(t, supportTeam+queueFlow, func(s *story) {
-		ann := s.agent("ann", annTone, simphone.Ring().Answer())
-		second := s.spare("ann", carolTone)
-		s.registers(second)
-		second.OnCall(simphone.Ignore())
-		c := s.dial()
-		a := s.gets(ann)
-		s.hear(c, annTone)
+		second, c, a := s.atTwoPhones()
 		second.OnCall(simphone.Ring().After(time.Second).Decline(486))
 		s.asked(second, inPlaceOf(a))
 		time.Sleep(2 * time.Second)
