@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +17,7 @@ import (
 
 // scripted is a Driver that answers from a list, and then always with its last.
 type scripted struct {
+	mu      sync.Mutex    // guards answers and asked
 	answers []any         // string: the reply; error: of the try
 	takes   time.Duration // for each side
 	asked   []string      // base names of the files, with the language
@@ -23,12 +26,16 @@ type scripted struct {
 func (d *scripted) Name() string { return "scripted" }
 
 func (d *scripted) Transcribe(ctx context.Context, wav, language string) ([]byte, error) {
+	d.mu.Lock()
 	d.asked = append(d.asked, filepath.Base(wav)+" "+language)
+	d.mu.Unlock()
 	select {
 	case <-time.After(d.takes):
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	a := d.answers[0]
 	if len(d.answers) > 1 {
 		d.answers = d.answers[1:]
@@ -37,6 +44,13 @@ func (d *scripted) Transcribe(ctx context.Context, wav, language string) ([]byte
 		return nil, err
 	}
 	return []byte(a.(string)), nil
+}
+
+// said is what it was asked so far.
+func (d *scripted) said() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.asked)
 }
 
 // tape makes a sealed recording of two seconds; loud sides are heard.
@@ -97,8 +111,8 @@ func TestEachHeardSideIsTranscribedApart(t *testing.T) {
 		if words.Of != "call" || words.Language != "en" || words.By != "scripted" || words.Duration < 1.9 || words.Duration > 2.1 {
 			t.Errorf("transcript: got %+v", words)
 		}
-		if want := []string{string(id) + ".0.wav en", string(id) + ".1.wav en"}; strings.Join(d.asked, ";") != strings.Join(want, ";") {
-			t.Errorf("asked: got %q, want %q", d.asked, want)
+		if want := []string{string(id) + ".0.wav en", string(id) + ".1.wav en"}; strings.Join(d.said(), ";") != strings.Join(want, ";") {
+			t.Errorf("asked: got %q, want %q", d.said(), want)
 		}
 		left, _ := os.ReadDir(filepath.Join(h.dir, transcribingDir))
 		if len(left) != 0 {
@@ -115,8 +129,8 @@ func TestASideWithoutSoundIsNotSent(t *testing.T) {
 		_ = h.Transcribe(Task{ID: id})
 		h.settled()
 		words, err := h.Transcript(id)
-		if err != nil || len(d.asked) != 1 || len(words.Said) != 1 || words.Said[0].Side != 1 || words.Said[0].Text != "only me" {
-			t.Errorf("got %+v, %v after asking %q, want the agent's words alone", words.Said, err, d.asked)
+		if err != nil || len(d.said()) != 1 || len(words.Said) != 1 || words.Said[0].Side != 1 || words.Said[0].Text != "only me" {
+			t.Errorf("got %+v, %v after asking %q, want the agent's words alone", words.Said, err, d.said())
 		}
 	})
 }
@@ -133,8 +147,8 @@ func TestATranscriptIsTriedAgainAndThenFails(t *testing.T) {
 		}
 		time.Sleep(firstWait + 4*firstWait - time.Second)
 		synctest.Wait()
-		if len(d.asked) != 2 {
-			t.Errorf("tries before the third is due: got %d, want 2", len(d.asked))
+		if len(d.said()) != 2 {
+			t.Errorf("tries before the third is due: got %d, want 2", len(d.said()))
 		}
 		time.Sleep(2 * time.Second)
 		if got := h.settled(); len(got) != 1 || got[0].State != TranscriptFailed {
@@ -143,7 +157,9 @@ func TestATranscriptIsTriedAgainAndThenFails(t *testing.T) {
 		if got := h.TranscriptStatus(id); got.State != TranscriptFailed || got.Tries != 3 {
 			t.Errorf("at last: got %+v, want failed after 3", got)
 		}
+		d.mu.Lock()
 		d.answers = []any{"words"}
+		d.mu.Unlock()
 		_ = h.Transcribe(Task{ID: id, Of: "c"}) // by hand
 		if got := h.settled(); len(got) != 2 || got[1].State != TranscriptDone {
 			t.Errorf("asked for again: got %+v, want done", got)
@@ -220,8 +236,8 @@ func TestAtMostSoManyAtOnce(t *testing.T) {
 			_ = h.Transcribe(Task{ID: h.tape(0)})
 		}
 		synctest.Wait()
-		if len(d.asked) != 2 {
-			t.Errorf("at once: got %d, want 2", len(d.asked))
+		if len(d.said()) != 2 {
+			t.Errorf("at once: got %d, want 2", len(d.said()))
 		}
 		time.Sleep(3*time.Minute + time.Second)
 		if got := h.settled(); len(got) != 5 {
