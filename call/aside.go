@@ -14,6 +14,9 @@ type aside struct {
 	run      routing.Aside
 	team     routing.TeamID // of a callback
 	box      Box            // of a message
+	guarded  Box            // whose code is asked for; the zero Box: none is
+	boxes    []Box          // that are heard, and whose greetings can be recorded
+	by       string         // who hears messages
 	take     *taking        // nil: nothing was recorded
 	waiting  []routing.AsideEvent
 	stepping bool
@@ -88,9 +91,21 @@ func (s *Switchboard) obeyAside(c *liveCall, a *aside, cmd routing.AsideCommand)
 			s.asideStep(c, routing.AsidePlayed{})
 		}
 	case routing.AsideHeard:
-		s.messageHeard(recorder.ID(cmd.ID), string(c.out.agent))
+		s.messageHeard(recorder.ID(cmd.ID), a.by)
 	case routing.AsideDelete:
-		s.deleteMessage(recorder.ID(cmd.ID), string(c.out.agent))
+		s.deleteMessage(recorder.ID(cmd.ID), a.by)
+	case routing.AsideCheck:
+		s.boxCode(c, cmd.Code)
+	case routing.AsideGreeting:
+		s.stopPlay(c)
+		s.playGreeting(c, a.boxes[cmd.Box])
+	case routing.AsideAccept:
+		if a.take != nil {
+			a.take.accepts = &a.boxes[cmd.Box]
+			s.acceptGreeting(c)
+		}
+	case routing.AsideStandard:
+		s.changeGreeting(c, a.boxes[cmd.Box], "")
 	case routing.AsideOver:
 		c.aside = nil
 		s.stopPlay(c)

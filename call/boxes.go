@@ -9,16 +9,50 @@ import (
 	"trunkline/sip"
 )
 
-// openBox lets an agent hear the messages of their own box and of their teams'.
+// openBox lets an agent hear the messages of their own box and of their teams'; those of another agent, once that box's code
+// is typed.
 func (s *Switchboard) openBox(c *liveCall, agent routing.AgentID) {
-	run := &routing.MailboxRun{}
-	for _, m := range s.messagesFor(agent) {
-		run.Messages = append(run.Messages, routing.MailboxItem{ID: string(m.ID), New: m.Heard.IsZero(), Number: string(m.Caller)})
+	a := &aside{boxes: s.boxesOf(agent), by: string(agent), over: func() {
+		s.end(c, Ending{By: BySystem, Cause: CauseServed}, reasonNormal)
+	}}
+	if agent != c.out.agent {
+		a.guarded = Box{Agent: agent}
 	}
 	c.service = false
-	s.beginAside(c, &aside{run: routing.Aside{Mailbox: run}, over: func() {
-		s.end(c, Ending{By: BySystem, Cause: CauseServed}, reasonNormal)
-	}})
+	s.beginMailbox(c, a)
+}
+
+// hearMessages is a flow's mailbox step: an agent hears what *97 plays, a team's box is heard alone.
+func (s *Switchboard) hearMessages(c *liveCall, step routing.MailboxStep) {
+	a := &aside{guarded: Box{Team: step.Team, Agent: step.Agent}, by: string(step.Agent), over: func() {
+		s.flow(c, routing.FlowDone{})
+	}}
+	if a.boxes = []Box{a.guarded}; step.Agent != "" {
+		a.boxes = s.boxesOf(step.Agent)
+	} else {
+		a.by = "the code of " + string(step.Team)
+	}
+	c.record.enter(s.now, Segment{Kind: SegmentFlow})
+	s.keep(c)
+	s.beginMailbox(c, a)
+}
+
+// beginMailbox begins with the code where one is asked for.
+func (s *Switchboard) beginMailbox(c *liveCall, a *aside) {
+	a.run.Mailbox = &routing.MailboxRun{Boxes: len(a.boxes), Guarded: a.guarded != Box{}}
+	c.aside = a
+	if a.guarded == (Box{}) {
+		s.fillBox(c)
+	}
+	s.beginAside(c, a)
+}
+
+// fillBox puts in what is heard.
+func (s *Switchboard) fillBox(c *liveCall) {
+	run := c.aside.run.Mailbox
+	for _, m := range s.messagesIn(c.aside.boxes) {
+		run.Messages = append(run.Messages, routing.MailboxItem{ID: string(m.ID), New: m.Heard.IsZero(), Number: string(m.Caller)})
+	}
 }
 
 // boxed are the messages of a box, oldest first.
@@ -44,10 +78,10 @@ func (s *Switchboard) boxesOf(agent routing.AgentID) []Box {
 	return boxes
 }
 
-// messagesFor are the messages that an agent hears, the new ones first.
-func (s *Switchboard) messagesFor(agent routing.AgentID) []*Message {
+// messagesIn are the messages of these boxes, the new ones first.
+func (s *Switchboard) messagesIn(boxes []Box) []*Message {
 	var all []*Message
-	for _, box := range s.boxesOf(agent) {
+	for _, box := range boxes {
 		all = append(all, s.boxed(box)...)
 	}
 	slices.SortStableFunc(all, func(a, b *Message) int {

@@ -1,6 +1,8 @@
 package call
 
 import (
+	"strings"
+
 	"trunkline/media"
 	"trunkline/routing"
 	"trunkline/sip"
@@ -15,7 +17,15 @@ func (s *Switchboard) isCode(text string) bool {
 	case k.Active, k.Away, k.WrapUp, k.Pickup, k.Reclaim, k.Echo, k.Voicemail:
 		return true
 	}
-	return false
+	return s.otherBox(text) != ""
+}
+
+// otherBox is whose messages a phone asks for by the code and an extension; "": it asks for none.
+func (s *Switchboard) otherBox(text string) routing.AgentID {
+	if k := s.setup.Codes.Voicemail; k != "" && strings.HasPrefix(text, k) {
+		return s.setup.Extensions[text[len(k):]]
+	}
+	return ""
 }
 
 // code obeys a code that an agent dialled. Those that change a status answer
@@ -35,6 +45,14 @@ func (s *Switchboard) code(c *liveCall, text string) *refusal {
 	case k.Voicemail:
 		s.answer(c)
 		s.openBox(c, agent)
+		return nil
+	}
+	if of := s.otherBox(text); of != "" {
+		if of != agent && !s.setup.Voicemail.PINs[Box{Agent: of}].Set() {
+			return &refusal{CauseNotAllowed, 403, "Mailbox Has No Code"}
+		}
+		s.answer(c)
+		s.openBox(c, of)
 		return nil
 	}
 	s.answer(c)

@@ -83,6 +83,9 @@ const (
 	FactVoicemailLeft    FactKind = "voicemail.left" // in the box of Team or Agent
 	FactVoicemailHeard   FactKind = "voicemail.heard"
 	FactVoicemailDeleted FactKind = "voicemail.deleted"
+	FactVoicemailFailed  FactKind = "voicemail.failed"   // a message or a greeting could not be kept: Reason
+	FactVoicemailClosed  FactKind = "voicemail.closed"   // after wrong codes: to other phones, Until
+	FactGreeting         FactKind = "voicemail.greeting" // was changed: State says into what, By is who
 )
 
 // Fact is one thing that happened: numbered without gaps, timed, journalled.

@@ -68,6 +68,8 @@ func (s *Switchboard) follow(c *liveCall, cmd routing.FlowCommand) {
 		s.offerCallback(c, cmd.Step)
 	case routing.FlowRecord:
 		s.takeMessage(c, cmd.Step)
+	case routing.FlowOpenMailbox:
+		s.hearMessages(c, cmd.Step)
 	case routing.FlowQueue:
 		s.queue(c, cmd)
 	case routing.FlowUnqueue:

@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 
@@ -73,6 +74,7 @@ func (s *Switchboard) interrupted() {
 		r := s.interruptedCalls[i]
 		e := Ending{By: BySystem, Cause: CauseInterrupted}
 		s.repaired(&r)
+		s.rescue(&r)
 		at := r.lastKnown()
 		if s.seen.After(at) { // it was open then: it would have been closed in the journal
 			at = s.seen
@@ -123,6 +125,11 @@ func (s *Switchboard) repaired(r *Record) {
 		}
 		s.fact(Fact{Kind: FactRecordingSealed, Call: r.ID, Recording: rec.ID, Reason: rec.Note})
 		s.transcribe(r, rec)
+		if m := s.messages[rec.ID]; m != nil {
+			if m.Duration = rec.Duration; m.Duration == 0 && s.unrepaired(m.ID) == nil {
+				s.failedMessage(m, errors.New(rec.Note))
+			}
+		}
 	}
 }
 

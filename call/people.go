@@ -308,12 +308,15 @@ func (s *Switchboard) holds(id ID) *Record {
 	return nil
 }
 
+// noteDeleted begins the note on a recording whose sound was deleted.
+const noteDeleted = "deleted "
+
 // RecordingDeleted puts it on the card of an ended call that a recording's
 // sound was deleted, and by whom: an audit line that stays.
 func (s *Switchboard) RecordingDeleted(ctx context.Context, id ID, read func(ID) (Record, bool, error), recording recorder.ID, by string) error {
 	_, err := s.Amend(ctx, id, read, func(r *Record, now time.Time) error {
 		if one := r.recorded(recording); one != nil {
-			one.Note = "deleted " + now.UTC().Format(time.RFC3339) + " by " + by
+			one.Note = noteDeleted + now.UTC().Format(time.RFC3339) + " by " + by
 		}
 		s.log.Info("a recording was deleted", "call", r.ID, "reason", "by "+by)
 		return nil

@@ -76,7 +76,9 @@ func (s *Switchboard) clips(c *liveCall, all []routing.Sound, language string) (
 			missing = missing || len(names) == 0
 		}
 		for _, name := range names {
-			if clip := c.prompts.Clip(language, name); clip != nil {
+			if clip := s.recordedGreeting(name); clip != nil {
+				clips = append(clips, clip)
+			} else if clip := c.prompts.Clip(language, name); clip != nil {
 				clips = append(clips, clip)
 			} else {
 				missing = true

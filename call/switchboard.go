@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -83,9 +84,11 @@ type Switchboard struct {
 	// The router and its journal, see router.go.
 	brain brain
 	// What was promised to customers, see callback.go.
-	promises promises
-	messages map[recorder.ID]*Message // in the voicemail boxes
-	doomed   map[recorder.ID]ID       // recordings that are to be deleted once they are sealed, and whose calls they are of
+	promises  promises
+	messages  map[recorder.ID]*Message // in the voicemail boxes
+	greetings map[Box]*media.Clip      // recorded by phone
+	wrong     map[Box]wrongs           // codes typed for boxes; a restart forgets them
+	doomed    map[recorder.ID]ID       // recordings that are to be deleted once they are sealed, and whose calls they are of
 
 	// The journal: what this turn of the loop has to say, see journal.go.
 	factSeq          uint64
@@ -141,6 +144,8 @@ func New(cfg Config) *Switchboard {
 		promises:   newPromises(cfg.Boot.Callbacks),
 		messages:   map[recorder.ID]*Message{},
 		doomed:     map[recorder.ID]ID{},
+		greetings:  map[Box]*media.Clip{},
+		wrong:      map[Box]wrongs{},
 	}
 	for i := range cfg.Boot.Messages {
 		m := cfg.Boot.Messages[i]
@@ -168,6 +173,7 @@ func (s *Switchboard) FromRecorder(e recorder.Event) { s.box.post(letter{recorde
 func (s *Switchboard) Run(ctx context.Context, hands Hands) error {
 	defer close(s.done)
 	s.hands = hands
+	maps.Copy(s.greetings, hands.Voice.Greetings)
 	s.begin(s.clock(time.Now()))
 	timer := time.NewTimer(0)
 	defer timer.Stop()

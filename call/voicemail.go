@@ -20,6 +20,7 @@ type Voicemail struct {
 
 	Greetings map[Box]string // prompts, by box; missing: the shipped one
 	Mail      map[Box][]string
+	PINs      map[Box]PIN // that open boxes from elsewhere
 }
 
 func (v Voicemail) most() time.Duration    { return orDuration(v.Most, 3*time.Minute) }
@@ -45,6 +46,7 @@ type taking struct {
 	quietAt time.Time // nothing has been said for so long
 	sealed  bool
 	replay  bool // to be heard once it is sealed
+	accepts *Box // whose greeting it is to be once it is sealed
 }
 
 // ear passes sound on to a recording and remembers when something was said last. It is called on a media shard's thread.
@@ -83,7 +85,7 @@ func (s *Switchboard) takeMessage(c *liveCall, step routing.VoicemailStep) {
 	c.record.enter(s.now, Segment{Kind: SegmentVoicemail, Team: step.Team, Agent: step.Agent})
 	s.keep(c)
 	run := &routing.VoicemailRun{
-		Greeting: s.setup.Voicemail.Greetings[box], Most: s.setup.Voicemail.most(),
+		Greeting: s.greeting(box), Most: s.setup.Voicemail.most(),
 		Full: len(s.boxed(box)) >= full,
 	}
 	s.beginAside(c, &aside{box: box, run: routing.Aside{Voicemail: run}, over: func() {
@@ -181,17 +183,18 @@ func (s *Switchboard) sendTaking(c *liveCall) {
 	}
 }
 
-// abandonAside is the end of a call within an aside: a message that was begun is sent if it is one.
+// abandonAside is the end of a call within an aside: a message that was begun is sent if it is one; a greeting is dropped.
 func (s *Switchboard) abandonAside(c *liveCall) {
 	a := c.aside
 	if a == nil {
 		return
 	}
-	if v := a.run.Voicemail; v != nil && a.take != nil && v.Recording() {
-		if s.stopTaking(c); s.tooShort(a.take) {
-			s.dropTaking(c)
-		} else {
+	if a.take != nil {
+		s.stopTaking(c)
+		if v := a.run.Voicemail; v != nil && v.Recording() && !s.tooShort(a.take) {
 			s.sendTaking(c)
+		} else {
+			s.dropTaking(c)
 		}
 	}
 	c.aside = nil
@@ -205,10 +208,14 @@ func (s *Switchboard) voiceSealed(e recorder.Sealed) {
 		return
 	}
 	if m := s.messages[e.ID]; m != nil {
-		if e.Duration > 0 {
+		if e.Duration > 0 || e.Err != nil {
 			m.Duration = e.Duration
 		}
 		m.Sealed = true
+		if e.Err != nil {
+			s.failedMessage(m, e.Err)
+			return
+		}
 		s.append(MessageKept{*m})
 		s.mail(m)
 		return
@@ -219,13 +226,35 @@ func (s *Switchboard) voiceSealed(e recorder.Sealed) {
 		}
 		s.handling = c
 		c.aside.take.sealed = true
-		if e.Err != nil {
+		switch {
+		case e.Err != nil:
+			box := c.aside.box
+			s.log.Error("a voicemail recording failed: the caller is told, nothing of it is kept", "call", c.id, "team", box.Team, "agent", box.Agent, "err", e.Err)
+			s.callFact(c, Fact{Kind: FactVoicemailFailed, Team: box.Team, Agent: box.Agent, Recording: e.ID, Reason: e.Err.Error()})
 			s.asideStep(c, routing.AsideFailed{})
-		} else if c.aside.take.replay {
+		case c.aside.take.replay:
 			s.hearOwn(c)
+		default:
+			s.acceptGreeting(c)
 		}
 		return
 	}
+}
+
+// failedMessage is a message whose caller has gone when its recording failed: what there is of it stays in the box, unless it
+// is no message.
+func (s *Switchboard) failedMessage(m *Message, err error) {
+	s.log.Error("a voicemail message is not whole", "call", m.Call, "team", m.Box.Team, "agent", m.Box.Agent, "file", m.Path, "err", err)
+	s.fact(Fact{Kind: FactVoicemailFailed, Call: m.Call, Team: m.Box.Team, Agent: m.Box.Agent, Recording: m.ID, Reason: err.Error()})
+	if m.Duration >= s.setup.Voicemail.least() {
+		s.append(MessageKept{*m})
+		s.mail(m)
+		return
+	}
+	delete(s.messages, m.ID)
+	s.append(MessageDropped{m.ID})
+	s.lamps(m.Box)
+	s.erase(m.Call, m.ID, "")
 }
 
 // hearOwn plays what the caller has recorded, once it is on disk.

@@ -20,6 +20,11 @@ type Voice struct {
 	Erase func(of ID, id recorder.ID, by string)
 	// Mail sends a message to these addresses.
 	Mail func(m Message, to []string)
+	// Greet makes a recording the greeting of a box, or with an empty path takes the recorded one away (the clip is nil then);
+	// it is on disk when it calls back, from another goroutine.
+	Greet func(box Box, path string, then func(*media.Clip, error))
+	// Greetings are those that were recorded before the start.
+	Greetings map[Box]*media.Clip
 }
 
 // ErrNoMessage answers an order that names a message which is not there.

@@ -189,6 +189,8 @@ func (r *reader) checkStep(c *Config, key string, s *Step, follows bool) {
 		r.checkTarget(c, join(key, "callback"), s.Callback, false)
 	case Voicemail:
 		r.checkTarget(c, join(key, "voicemail"), s.Voicemail, true)
+	case OpenMailbox:
+		r.checkMailboxStep(c, join(key, "mailbox"), s.Mailbox)
 	case Forward:
 		r.checkForward(c, key, s)
 	case Hangup:

@@ -54,7 +54,7 @@ func exit(steps []Step, out map[string]bool, end bool) bool {
 	for i := range steps {
 		s := &steps[i]
 		switch s.Verb {
-		case Queue, Callback, Voicemail, Forward, Hangup:
+		case Queue, Callback, Voicemail, OpenMailbox, Forward, Hangup:
 			return true
 		}
 		for _, w := range s.ways() {

@@ -3,9 +3,13 @@ package config
 import (
 	"net"
 	"net/mail"
+	"regexp"
 	"strings"
 	"time"
 )
+
+// pinOf is what a phone can type.
+var pinOf = regexp.MustCompile(`^[0-9]{4,10}$`)
 
 func (r *reader) checkVoicemail(c *Config) {
 	v := c.Voicemail
@@ -40,11 +44,30 @@ func (r *reader) checkMailbox(c *Config, key string, m Mailbox) {
 	if m.Greeting != "" {
 		r.checkPrompt(c, join(key, "voicemail.greeting"), m.Greeting)
 	}
+	if !m.PIN.Empty() && !pinOf.MatchString(m.PIN.Reveal()) {
+		r.fail(join(key, "voicemail.pin"), "is no pin: write four to ten digits, in quotes")
+	}
 	for i, a := range m.Email {
 		r.mailAddress(index(join(key, "voicemail.email"), i), a)
 	}
 	if len(m.Email) > 0 && c.Voicemail.Mail.Server == "" {
 		r.fail(join(key, "voicemail.email"), "there is no mail server to send by: write voicemail.mail.server")
+	}
+}
+
+// checkMailboxStep wants a box that has a pin: whoever calls can come there.
+func (r *reader) checkMailboxStep(c *Config, key, name string) {
+	r.checkTarget(c, key, name, true)
+	box, what := Mailbox{}, "agents"
+	if a := c.Agent(name); a != nil {
+		box = a.Voicemail
+	} else if t := c.Team(name); t != nil {
+		box, what = t.Voicemail, "teams"
+	} else {
+		return
+	}
+	if box.PIN.Empty() {
+		r.fail(key, "would let every caller hear the messages of %s: write %s.%s.voicemail.pin", name, what, name)
 	}
 }
 

@@ -358,8 +358,10 @@ type MailServer struct {
 
 // Mailbox is the voicemail box of a team or an agent.
 type Mailbox struct {
-	// The greeting: a shipped prompt or a WAV file; empty: the shipped one.
+	// The greeting: a shipped prompt or a WAV file; empty: the shipped one. One recorded by phone takes its place.
 	Greeting string `yaml:"greeting"`
+	// Digits that open the box from other phones and from outside; empty: it opens to its own agents' phones alone.
+	PIN Secret `yaml:"pin"`
 	// Addresses that messages are mailed to.
 	Email []string `yaml:"email"`
 }

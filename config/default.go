@@ -96,7 +96,7 @@ func DefaultTrunk() Trunk {
 
 // DefaultAgent is an agent of whom nothing but the name is written.
 func DefaultAgent() Agent {
-	return Agent{Voicemail: Mailbox{Email: []string{}}, CallLimit: 1, Phones: []string{}, SRTP: "auto", Dial: Caps{MaxCalls: 5, MaxMinutesPerDay: 720}, Options: true, Login: NewSecret(""), Role: "agent"}
+	return Agent{Voicemail: Mailbox{Email: []string{}, PIN: NewSecret("")}, CallLimit: 1, Phones: []string{}, SRTP: "auto", Dial: Caps{MaxCalls: 5, MaxMinutesPerDay: 720}, Options: true, Login: NewSecret(""), Role: "agent"}
 }
 
 // DefaultUser is a user of whom nothing but the name is written.
@@ -116,7 +116,7 @@ func DefaultTeam() Team {
 		Recording:  true,
 
 		Transcripts:      true,
-		Voicemail:        Mailbox{Email: []string{}},
+		Voicemail:        Mailbox{Email: []string{}, PIN: NewSecret("")},
 		CallbackFirst:    "agent",
 		ManualAssignment: "offer",
 

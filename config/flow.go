@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-var verbs = []Verb{Play, Say, Menu, ByHours, Set, Match, Goto, Queue, Callback, Voicemail, Forward, Hangup}
+var verbs = []Verb{Play, Say, Menu, ByHours, Set, Match, Goto, Queue, Callback, Voicemail, OpenMailbox, Forward, Hangup}
 
 // options are the keys beside a verb, by the verbs they belong to.
 var options = map[string][]Verb{

@@ -46,6 +46,7 @@ func TestTheReferencesEntriesShowTheDefaults(t *testing.T) {
 	trunk.ID, trunk.Host, trunk.Username, trunk.Password = "acme", "sip.acme.example", "100200", c.Trunks[0].Password
 	agent := DefaultAgent()
 	agent.ID, agent.Name, agent.Password = "ann", "ann", c.Agents[0].Password
+	agent.Voicemail.PIN = c.Agents[0].Voicemail.PIN
 	agent.Skills, agent.Hours = c.Agents[0].Skills, c.Agents[0].Hours
 	team := DefaultTeam()
 	team.ID, team.Name, team.Agents = "support", "support", []string{"ann"}

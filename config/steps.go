@@ -20,18 +20,19 @@ type Verb string
 
 // The verbs.
 const (
-	Play      Verb = "play"
-	Say       Verb = "say"
-	Menu      Verb = "menu"
-	ByHours   Verb = "hours"
-	Set       Verb = "set"
-	Match     Verb = "match"
-	Goto      Verb = "goto"
-	Queue     Verb = "queue"
-	Callback  Verb = "callback"
-	Voicemail Verb = "voicemail"
-	Forward   Verb = "forward"
-	Hangup    Verb = "hangup"
+	Play        Verb = "play"
+	Say         Verb = "say"
+	Menu        Verb = "menu"
+	ByHours     Verb = "hours"
+	Set         Verb = "set"
+	Match       Verb = "match"
+	Goto        Verb = "goto"
+	Queue       Verb = "queue"
+	Callback    Verb = "callback"
+	Voicemail   Verb = "voicemail"
+	OpenMailbox Verb = "mailbox"
+	Forward     Verb = "forward"
+	Hangup      Verb = "hangup"
 )
 
 // Step is one step of a flow: exactly one verb, and its options beside it.
@@ -120,6 +121,9 @@ type Step struct {
 
 	// The team or agent for whom a message is taken.
 	Voicemail string `yaml:"voicemail"`
+
+	// The team or agent whose messages are heard, once the box's pin is typed.
+	Mailbox string `yaml:"mailbox"`
 
 	// The E.164 number to send the call to over a trunk.
 	Forward string `yaml:"forward"`

@@ -42,8 +42,14 @@ var wavRates = []int{8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 9600
 // 16, 44.1 or 48 kHz and some rates between, into a clip. Chunks that are not sound are skipped; a
 // file whose writer could not go back to say its length (0xFFFFFFFF) is read to its end. More than
 // MaxClip is refused. An error that wraps ErrWAV says what is wrong and what would be right.
-func ReadWAV(r io.Reader) (*Clip, error) {
-	w := wavReader{r: bufio.NewReaderSize(r, 32<<10)}
+func ReadWAV(r io.Reader) (*Clip, error) { return ReadWAVSide(r, bothSides) }
+
+// bothSides are mixed.
+const bothSides = -1
+
+// ReadWAVSide is ReadWAV of one side of a stereo file: 0 is the left one. Of a mono file it is all.
+func ReadWAVSide(r io.Reader, side int) (*Clip, error) {
+	w := wavReader{r: bufio.NewReaderSize(r, 32<<10), side: side}
 	pcm, err := w.read()
 	if err != nil {
 		return nil, err
@@ -53,8 +59,24 @@ func ReadWAV(r io.Reader) (*Clip, error) {
 
 // CheckWAV returns the error that ReadWAV would, without making sound of what it reads.
 func CheckWAV(r io.Reader) error {
-	w := wavReader{r: bufio.NewReaderSize(r, 32<<10), only: true}
+	w := wavReader{r: bufio.NewReaderSize(r, 32<<10), side: bothSides, only: true}
 	_, err := w.read()
+	return err
+}
+
+// WriteWAV writes the clip as a WAV file of 16-bit PCM, mono, 8 kHz.
+func (c *Clip) WriteWAV(w io.Writer) error {
+	b := append([]byte(nil), "RIFF\x00\x00\x00\x00WAVEfmt "...)
+	for _, v := range []any{uint32(16), uint16(formatPCM), uint16(1), uint32(SampleRate), uint32(2 * SampleRate), uint16(2), uint16(16)} {
+		b, _ = binary.Append(b, binary.LittleEndian, v) // numbers of fixed size do not fail
+	}
+	b = append(b, "data"...)
+	b = binary.LittleEndian.AppendUint32(b, uint32(2*len(c.pcm)))
+	for _, v := range c.pcm {
+		b = binary.LittleEndian.AppendUint16(b, uint16(v))
+	}
+	binary.LittleEndian.PutUint32(b[4:], uint32(len(b)-8))
+	_, err := w.Write(b)
 	return err
 }
 
@@ -95,6 +117,7 @@ type wavReader struct {
 	r       *bufio.Reader
 	only    bool // its sound is not wanted, but whether it can be had
 	skipped int64
+	side    int // that is read, or bothSides
 
 	// From the fmt chunk; channels is 0 before it.
 	encoding int
@@ -282,11 +305,15 @@ func (w *wavReader) decode(r io.Reader, width int) (pcm []int16, n int64, err er
 
 // mix decodes the moments of b and mixes their channels to one.
 func (w *wavReader) mix(mono []float32, b []byte) {
-	gain := 1 / float32(w.channels)
+	from, to := 0, w.channels
+	if w.side >= 0 && w.side < w.channels {
+		from, to = w.side, w.side+1
+	}
+	gain := 1 / float32(to-from)
 	var one [1]int16
 	for i := range mono {
 		var sum float32
-		for c := range w.channels {
+		for c := from; c < to; c++ {
 			at := i*w.channels + c
 			switch w.encoding {
 			case formatPCM:

@@ -15,8 +15,9 @@ type AsidePlayed struct{}
 // AsideDigit is a key of the caller.
 type AsideDigit struct{ Digit string }
 
-// AsideTold says what became of an AsidePromise: whether the number may be called back.
-type AsideTold struct{ OK bool }
+// AsideTold says what became of an AsidePromise (whether the number may be called back), an AsideCheck (whether the code is
+// right), an AsideAccept or an AsideStandard (whether it is on disk). Closed: no further code is taken.
+type AsideTold struct{ OK, Closed bool }
 
 // AsideSilent says that nothing was said for as long as ends a message.
 type AsideSilent struct{}
@@ -75,21 +76,37 @@ type AsideDelete struct{ ID string }
 // AsideHeard notes that a message was heard.
 type AsideHeard struct{ ID string }
 
+// AsideCheck asks whether a code opens the box; AsideTold follows.
+type AsideCheck struct{ Code string }
+
+// AsideGreeting plays the greeting of a box, by its place among those of the MailboxRun; AsidePlayed follows.
+type AsideGreeting struct{ Box int }
+
+// AsideAccept makes what was recorded the greeting of a box; AsideTold follows.
+type AsideAccept struct{ Box int }
+
+// AsideStandard takes a recorded greeting away: the configuration's is heard again; AsideTold follows.
+type AsideStandard struct{ Box int }
+
 // AsideOver ends the aside. It comes once, last.
 type AsideOver struct{}
 
-func (AsidePlay) asideCommand()    {}
-func (AsideHush) asideCommand()    {}
-func (AsidePromise) asideCommand() {}
-func (AsideRecord) asideCommand()  {}
-func (AsideStop) asideCommand()    {}
-func (AsideDrop) asideCommand()    {}
-func (AsideSend) asideCommand()    {}
-func (AsideReplay) asideCommand()  {}
-func (AsideMessage) asideCommand() {}
-func (AsideDelete) asideCommand()  {}
-func (AsideHeard) asideCommand()   {}
-func (AsideOver) asideCommand()    {}
+func (AsidePlay) asideCommand()     {}
+func (AsideHush) asideCommand()     {}
+func (AsidePromise) asideCommand()  {}
+func (AsideRecord) asideCommand()   {}
+func (AsideStop) asideCommand()     {}
+func (AsideDrop) asideCommand()     {}
+func (AsideSend) asideCommand()     {}
+func (AsideReplay) asideCommand()   {}
+func (AsideMessage) asideCommand()  {}
+func (AsideDelete) asideCommand()   {}
+func (AsideHeard) asideCommand()    {}
+func (AsideCheck) asideCommand()    {}
+func (AsideGreeting) asideCommand() {}
+func (AsideAccept) asideCommand()   {}
+func (AsideStandard) asideCommand() {}
+func (AsideOver) asideCommand()     {}
 
 // How long a key is waited for after what was played, and how often it is played again.
 const (
@@ -134,7 +151,7 @@ func (a *Aside) Deadline() time.Time {
 	case a.Voicemail != nil:
 		return a.Voicemail.Until
 	case a.Mailbox != nil:
-		return a.Mailbox.Until
+		return a.Mailbox.deadline()
 	}
 	return time.Time{}
 }

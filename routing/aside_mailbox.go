@@ -5,13 +5,18 @@ import (
 	"time"
 )
 
-// MailboxRun lets an agent hear messages: how many there are, then each, the new ones first, with a menu after it.
+// MailboxRun lets who may hear messages: how many there are, then each, the new ones first, with a menu after it; and leads
+// to the greetings of the boxes. Guarded, it asks for the code of the box first.
 type MailboxRun struct {
 	Messages []MailboxItem `json:"messages,omitempty"` // new ones first
+	Boxes    int           `json:"boxes,omitempty"`    // whose greetings can be recorded; the first is the own one
+	Guarded  bool          `json:"guarded,omitempty"`  // the code is asked for
+	Typed    string        `json:"typed,omitempty"`    // of the code
 	At       int           `json:"at,omitempty"`
 	State    string        `json:"state,omitempty"`
 	Tries    int           `json:"tries,omitempty"`
 	Until    time.Time     `json:"until,omitzero"`
+	Greeting *GreetingRun  `json:"greeting,omitempty"` // while one is heard or recorded
 }
 
 // MailboxItem is one message as it is announced.
@@ -23,36 +28,81 @@ type MailboxItem struct {
 
 // The states of a MailboxRun.
 const (
-	mbCounts  = "counts"
-	mbHead    = "head"
-	mbMessage = "message"
-	mbMenu    = "menu"
-	mbSaid    = "said" // deleted, or kept; the next one follows
-	mbLast    = "last"
-	mbOver    = "over"
+	mbCode     = "code"     // it is asked for, and typed
+	mbChecking = "checking" // AsideTold is to come
+	mbCounts   = "counts"
+	mbHead     = "head"
+	mbMessage  = "message"
+	mbMenu     = "menu"
+	mbSaid     = "said" // deleted, or kept; the next one follows
+	mbEnd      = "end"  // no further message: the last menu
+	mbGreeting = "greeting"
+	mbLast     = "last"
+	mbOver     = "over"
 )
 
 func (r *MailboxRun) step(now time.Time, ev AsideEvent) []AsideCommand {
+	if r.State == mbGreeting {
+		out, over := r.Greeting.step(now, ev)
+		if over {
+			r.Greeting = nil
+			return append(out, r.resume()...)
+		}
+		return out
+	}
 	switch ev := ev.(type) {
 	case AsideBegin:
-		if r.State == "" {
+		switch {
+		case r.State != "":
+		case r.Guarded:
+			return r.ask()
+		default:
 			return r.counts()
 		}
 	case AsidePlayed:
 		return r.played(now)
 	case AsideDigit:
-		return r.digit(ev.Digit)
+		return r.digit(now, ev.Digit)
+	case AsideTold:
+		return r.told(ev)
 	case AsideTick:
-		if r.State != mbMenu || r.Until.IsZero() || r.Until.After(now) {
+		if r.Until.IsZero() || r.Until.After(now) {
 			return nil
 		}
-		r.Until = time.Time{}
-		if r.Tries++; r.Tries > asideTries {
-			return r.next(1)
-		}
-		return []AsideCommand{AsidePlay{prompts("voicemail-menu")}}
+		return r.late()
 	}
 	return nil
+}
+
+// deadline is when something is due.
+func (r *MailboxRun) deadline() time.Time {
+	if r.Greeting != nil {
+		return r.Greeting.Until
+	}
+	return r.Until
+}
+
+// late is nothing pressed in time.
+func (r *MailboxRun) late() []AsideCommand {
+	r.Until = time.Time{}
+	if r.State == mbCode && r.Typed != "" { // without the hash key
+		return r.check()
+	}
+	r.Tries++
+	again := r.Tries <= asideTries
+	switch r.State {
+	case mbCode:
+		if again {
+			return r.ask()
+		}
+		return r.last()
+	case mbMenu:
+		if again {
+			return []AsideCommand{AsidePlay{prompts("voicemail-menu")}}
+		}
+		return r.next(1)
+	}
+	return r.last()
 }
 
 // counts says how many there are.
@@ -66,8 +116,7 @@ func (r *MailboxRun) counts() []AsideCommand {
 		}
 	}
 	if fresh+old == 0 {
-		r.State = mbLast
-		return []AsideCommand{AsidePlay{prompts("no-messages")}}
+		return r.end("no-messages")
 	}
 	r.State = mbCounts
 	sounds := prompts("you-have")
@@ -101,7 +150,7 @@ func (r *MailboxRun) played(now time.Time) []AsideCommand {
 	case mbMessage:
 		r.State, r.Tries = mbMenu, 0
 		return []AsideCommand{AsideHeard{ID: r.Messages[r.At].ID}, AsidePlay{prompts("voicemail-menu")}}
-	case mbMenu:
+	case mbCode, mbMenu, mbEnd:
 		r.Until = now.Add(asideWait)
 	case mbSaid:
 		return r.next(1)
@@ -128,19 +177,54 @@ func (r *MailboxRun) head() []AsideCommand {
 func (r *MailboxRun) next(by int) []AsideCommand {
 	r.At, r.Until = max(r.At+by, 0), time.Time{}
 	if r.At >= len(r.Messages) {
-		r.State = mbLast
-		return []AsideCommand{AsidePlay{prompts("no-more-messages")}}
+		r.At = len(r.Messages)
+		return r.end("no-more-messages")
+	}
+	return r.head()
+}
+
+// end is the last menu: the greetings, or to hang up.
+func (r *MailboxRun) end(first ...string) []AsideCommand {
+	r.State, r.Until, r.Tries = mbEnd, time.Time{}, asideTries
+	return []AsideCommand{AsidePlay{prompts(append(first, "for-the-greeting", "press-0")...)}}
+}
+
+// last says goodbye.
+func (r *MailboxRun) last(first ...string) []AsideCommand {
+	r.State, r.Until = mbLast, time.Time{}
+	return []AsideCommand{AsidePlay{prompts(append(first, "goodbye")...)}}
+}
+
+// resume goes on where the greetings were asked for.
+func (r *MailboxRun) resume() []AsideCommand {
+	r.Tries = 0
+	if r.At >= len(r.Messages) {
+		return r.end()
 	}
 	return r.head()
 }
 
 // digit is live in everything that is heard.
-func (r *MailboxRun) digit(digit string) []AsideCommand {
+func (r *MailboxRun) digit(now time.Time, digit string) []AsideCommand {
 	switch r.State {
-	case mbHead, mbMessage, mbMenu:
-	case mbCounts:
-		return r.head()
+	case mbCode:
+		return r.typed(now, digit)
+	case mbCounts, mbHead, mbMessage, mbMenu, mbEnd:
 	default:
+		return nil
+	}
+	if digit == "0" && r.Boxes > 0 {
+		r.State, r.Until = mbGreeting, time.Time{}
+		r.Greeting = &GreetingRun{Boxes: r.Boxes}
+		out, _ := r.Greeting.begin()
+		return append([]AsideCommand{AsideHush{}}, out...)
+	}
+	switch {
+	case r.State == mbCounts:
+		return r.head()
+	case r.State == mbEnd && digit == "*" && len(r.Messages) > 0:
+		return r.next(-1)
+	case r.State == mbEnd:
 		return nil
 	}
 	id := r.Messages[r.At].ID
@@ -155,6 +239,8 @@ func (r *MailboxRun) digit(digit string) []AsideCommand {
 		return []AsideCommand{AsideMessage{ID: id}}
 	case "2":
 		r.State = mbSaid
+		r.Messages = append(r.Messages[:r.At:r.At], r.Messages[r.At+1:]...)
+		r.At-- // the next one has its place
 		return []AsideCommand{AsideDelete{ID: id}, AsidePlay{prompts("voicemail-deleted")}}
 	case "3":
 		r.State = mbSaid

@@ -10,6 +10,7 @@ type VoicemailRun struct {
 	State    string        `json:"state,omitempty"`
 	After    string        `json:"after,omitempty"` // what follows AsideStopped
 	Tries    int           `json:"tries,omitempty"`
+	Heard    bool          `json:"heard,omitempty"` // the caller hears the own message, not the menu
 	Until    time.Time     `json:"until,omitzero"`
 }
 
@@ -69,7 +70,7 @@ func (r *VoicemailRun) step(now time.Time, ev AsideEvent) []AsideCommand {
 		}
 	case AsideFailed:
 		if r.Recording() {
-			return append([]AsideCommand{AsideDrop{}}, r.last("voicemail-full")...)
+			return append([]AsideCommand{AsideDrop{}}, r.last("voicemail-failed")...)
 		}
 	}
 	return nil
@@ -80,6 +81,9 @@ func (r *VoicemailRun) played(now time.Time) []AsideCommand {
 	case vmGreeting, vmShort:
 		return r.record(now)
 	case vmReview:
+		if r.Heard { // his own message: the menu again
+			return r.review()
+		}
 		r.Until = now.Add(asideWait)
 	case vmLast:
 		r.State, r.Until = vmOver, time.Time{}
@@ -96,9 +100,10 @@ func (r *VoicemailRun) digit(now time.Time, digit string) []AsideCommand {
 		return r.stop(vmReview)
 	case r.State != vmReview:
 	case digit == "1":
-		r.Until = time.Time{}
+		r.Until, r.Heard = time.Time{}, true
 		return []AsideCommand{AsideReplay{}}
 	case digit == "2":
+		r.Heard = false
 		return append([]AsideCommand{AsideHush{}, AsideDrop{}}, r.record(now)...)
 	case digit == "3", digit == "#":
 		return append([]AsideCommand{AsideHush{}}, r.send()...)
@@ -125,10 +130,15 @@ func (r *VoicemailRun) stopped(short bool) []AsideCommand {
 		r.State = vmShort
 		return []AsideCommand{AsideDrop{}, AsidePlay{prompts("voicemail-too-short", "voicemail-instructions")}}
 	case r.After == vmReview:
-		r.State = vmReview
-		return []AsideCommand{AsidePlay{prompts("voicemail-menu")}}
+		return r.review()
 	}
 	return r.send()
+}
+
+// review says what can be done with a message that has ended.
+func (r *VoicemailRun) review() []AsideCommand {
+	r.State, r.Heard = vmReview, false
+	return []AsideCommand{AsidePlay{prompts("voicemail-review")}}
 }
 
 func (r *VoicemailRun) send() []AsideCommand {

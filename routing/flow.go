@@ -11,7 +11,7 @@ type Flow struct {
 
 // When the carrier's call is answered.
 const (
-	AnswerBySteps = ""      // by the first step that needs it: play, menu, queue, callback, voicemail
+	AnswerBySteps = ""      // by the first step that needs it: play, menu, queue, callback, voicemail, mailbox
 	AnswerEarly   = "early" // at once, whatever the first step is
 	AnswerLate    = "late"  // when an agent answers: until then the caller hears it ring, and prompts are passed over
 )
@@ -28,6 +28,7 @@ type FlowStep struct {
 	Forward   *ForwardStep   `json:"forward,omitempty"`
 	Callback  *CallbackStep  `json:"callback,omitempty"`
 	Voicemail *VoicemailStep `json:"voicemail,omitempty"`
+	Mailbox   *MailboxStep   `json:"mailbox,omitempty"`
 	Hangup    *HangupStep    `json:"hangup,omitempty"`
 }
 
@@ -161,6 +162,12 @@ type CallbackStep struct {
 
 // VoicemailStep takes a message for a team or an agent. It answers the call.
 type VoicemailStep struct {
+	Team  TeamID  `json:"team,omitempty"`
+	Agent AgentID `json:"agent,omitempty"`
+}
+
+// MailboxStep lets the caller hear the messages of a team or an agent, once the box's code is typed. It answers the call.
+type MailboxStep struct {
 	Team  TeamID  `json:"team,omitempty"`
 	Agent AgentID `json:"agent,omitempty"`
 }

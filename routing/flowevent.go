@@ -45,7 +45,7 @@ type FlowKnown struct {
 	Caller FlowCaller `json:"caller"`
 }
 
-// FlowDone says that a callback or voicemail step is over: the next step follows.
+// FlowDone says that a callback, voicemail or mailbox step is over: the next step follows.
 type FlowDone struct{}
 
 // FlowTick lets a deadline pass.
@@ -102,6 +102,9 @@ type FlowOfferCallback struct{ Step CallbackStep }
 // FlowRecord takes a message; FlowDone is to follow.
 type FlowRecord struct{ Step VoicemailStep }
 
+// FlowOpenMailbox lets the caller hear messages; FlowDone follows.
+type FlowOpenMailbox struct{ Step MailboxStep }
+
 // FlowQueue makes the caller wait: Queued with these values and the caller's arrival.
 type FlowQueue struct {
 	Team     TeamID
@@ -150,6 +153,7 @@ func (FlowSet) flowCommand()           {}
 func (FlowEntered) flowCommand()       {}
 func (FlowOfferCallback) flowCommand() {}
 func (FlowRecord) flowCommand()        {}
+func (FlowOpenMailbox) flowCommand()   {}
 func (FlowQueue) flowCommand()         {}
 func (FlowUnqueue) flowCommand()       {}
 func (FlowForward) flowCommand()       {}

@@ -66,7 +66,7 @@ const (
 	FlowWithAgent  FlowState = "with_agent" // taken from Queue
 	FlowForwarding FlowState = "forwarding" // an outside number is being dialled
 	FlowForwarded  FlowState = "forwarded"  // the outside number answered
-	FlowServed     FlowState = "served"     // a callback is offered or a message taken; FlowDone is to come
+	FlowServed     FlowState = "served"     // a callback is offered, a message taken or heard; FlowDone is to come
 	FlowEnded      FlowState = "ended"      // FlowEnd was given
 )
 
@@ -244,6 +244,9 @@ func (f *FlowRun) enter(now time.Time, out []FlowCommand, step FlowStep) (_ []Fl
 	case step.Voicemail != nil:
 		f.State = FlowServed
 		return append(f.answer(out), FlowRecord{Step: *step.Voicemail}), true
+	case step.Mailbox != nil:
+		f.State = FlowServed
+		return append(f.answer(out), FlowOpenMailbox{Step: *step.Mailbox}), true
 	case step.Hangup != nil:
 		return f.end(out, step.Hangup.Code, FlowCauseHangup), true
 	}

@@ -106,6 +106,8 @@ func (x *explainer) step(s *config.Step, depth int) (end string, on bool, err er
 		x.add(depth, "offer a callback by "+s.Callback)
 	case config.Voicemail:
 		x.add(depth, "take a message for "+s.Voicemail)
+	case config.OpenMailbox:
+		x.add(depth, "play the messages of "+s.Mailbox+", once its pin is typed")
 	case config.Forward:
 		return x.forward(s, depth)
 	case config.Hangup:

@@ -44,7 +44,7 @@ func speakerOf(ctx context.Context, cfg *config.Config) speaker {
 		case err != nil:
 			return nil, fmt.Errorf("the text cannot be spoken: %w", err)
 		}
-		if err := keepSpoken(kept, wav); err != nil {
+		if err := keepWhole(kept, wav); err != nil {
 			return nil, fmt.Errorf("what was spoken cannot be kept: %w", err)
 		}
 		return readClip(kept)
@@ -57,8 +57,8 @@ func spokenName(t config.TTS, text string) string {
 	return hex.EncodeToString(sum[:16]) + ".wav"
 }
 
-// keepSpoken writes a whole file or none.
-func keepSpoken(name string, wav []byte) error {
+// keepWhole writes a whole file, which is on disk then, or none.
+func keepWhole(name string, wav []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err
 	}
@@ -67,7 +67,9 @@ func keepSpoken(name string, wav []byte) error {
 		return err
 	}
 	defer os.Remove(f.Name()) // it is gone where all went well
-	_, err = f.Write(wav)
+	if _, err = f.Write(wav); err == nil {
+		err = f.Sync()
+	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}

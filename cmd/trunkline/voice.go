@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -42,17 +41,18 @@ func (v *voice) hands() call.Voice {
 	return call.Voice{
 		Read: func(path string, then func(*media.Clip, error)) {
 			v.later(func() {
-				clip, err := readClip(path)
-				if err == nil && slices.Contains(v.h.config().Media.Codecs, media.G722.String()) {
-					clip.Widen() // here, where nobody waits for it
-				}
-				then(clip, err)
+				clip, err := readMessage(path)
+				then(v.widened(clip, err))
 			})
 		},
 		Erase: func(of call.ID, id recorder.ID, by string) {
 			v.later(func() { v.erase(of, id, by) })
 		},
 		Mail: func(m call.Message, to []string) { v.later(func() { v.mail(m, to) }) },
+		Greet: func(box call.Box, path string, then func(*media.Clip, error)) {
+			v.later(func() { then(v.greet(box, path)) })
+		},
+		Greetings: v.greetings(),
 	}
 }
 
@@ -158,12 +158,15 @@ func (w *flowWiring) voicemail() call.Voicemail {
 	c := w.cfg
 	v := call.Voicemail{
 		Most: c.Voicemail.Max, Least: c.Voicemail.Min, Silence: c.Voicemail.Silence, Full: c.Voicemail.Full, Keep: c.Retention.Recordings,
-		Greetings: map[call.Box]string{}, Mail: map[call.Box][]string{},
+		Greetings: map[call.Box]string{}, Mail: map[call.Box][]string{}, PINs: map[call.Box]call.PIN{},
 	}
 	add := func(key string, box call.Box, m config.Mailbox) {
 		if m.Greeting != "" {
 			w.fail(key+".voicemail.greeting", w.file(m.Greeting))
 			v.Greetings[box] = m.Greeting
+		}
+		if !m.PIN.Empty() {
+			v.PINs[box] = call.NewPIN(m.PIN.Reveal())
 		}
 		if len(m.Email) > 0 {
 			v.Mail[box] = m.Email

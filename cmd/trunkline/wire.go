@@ -51,6 +51,16 @@ func readClip(path string) (*media.Clip, error) {
 	return media.ReadWAV(f)
 }
 
+// readMessage reads the caller's side of a recording: the other one of a message is silent.
+func readMessage(path string) (*media.Clip, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return media.ReadWAVSide(f, 0)
+}
+
 func (h *house) trunks(c *config.Config) []sip.Trunk {
 	out := make([]sip.Trunk, len(c.Trunks))
 	for i, t := range c.Trunks {

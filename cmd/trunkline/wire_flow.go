@@ -74,6 +74,9 @@ func (w *flowWiring) step(key string, st *config.Step) (step routing.FlowStep) {
 	case config.Voicemail:
 		team, agent := w.target(st.Voicemail)
 		step.Voicemail = &routing.VoicemailStep{Team: team, Agent: agent}
+	case config.OpenMailbox:
+		team, agent := w.target(st.Mailbox)
+		step.Mailbox = &routing.MailboxStep{Team: team, Agent: agent}
 	case config.Forward:
 		step.Forward = &routing.ForwardStep{Number: st.Forward, Trunks: forwardTrunks(w.cfg, *st), CallerID: st.CallerID, Ring: st.Ring, Unanswered: w.path(key+".unanswered", st.Unanswered)}
 	case config.Hangup:
