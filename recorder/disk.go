@@ -276,6 +276,9 @@ func (d *disk) over(rec *Recording, err error) {
 		}
 		switch {
 		case kept != nil:
+			rec.owner.mu.Lock()
+			rec.owner.stuck[rec.id] = true
+			rec.owner.mu.Unlock()
 		case t.rename:
 			kept = os.Rename(rec.marker(), rec.path)
 		default:

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 )
 
 // weak is a file whose writes go through check first.
@@ -340,6 +342,28 @@ func TestFilesAreForUsAlone(t *testing.T) {
 		day := time.Now().UTC().Format("2006/01/02")
 		if want := filepath.Join(h.dir, day, string(rec.ID())+".wav"); rec.Path() != want {
 			t.Errorf("path: got %s, want %s", rec.Path(), want)
+		}
+	})
+}
+
+// A disk so full that not even the sidecar can be written: what is deleted then does not come back at the next start.
+func TestWhatAFullDiskLeftUnsealedCanBeDeleted(t *testing.T) {
+	inBubble(t, weaken(func(string, []byte, int64) (int, error) { return 0, syscall.ENOSPC }), func(t *testing.T, h *house) {
+		id := NewID(time.Now())
+		if err := os.MkdirAll(sidecarPath(wavPath(h.dir, ulid.MustParse(string(id)))), 0o700); err != nil { // nor can that be written
+			t.Fatal(err)
+		}
+		rec := h.Start(StartConfig{ID: id, At: time.Now()})
+		(&voice{rec: rec, ssrc: 1}).speak(100)
+		h.waitSealed(rec.ID())
+		if !h.unsealed(string(rec.ID())) {
+			t.Fatal("got it sealed, want its sidecar refused")
+		}
+		if err := h.Remove(rec.ID()); err != nil {
+			t.Fatal(err)
+		}
+		if h.unsealed(string(rec.ID())) {
+			t.Error("got it left in the unsealed folder, want it gone")
 		}
 	})
 }

@@ -80,6 +80,7 @@ type Recorder struct {
 	mu      sync.Mutex
 	started []*Recording // not yet seen by the collector
 	next    int          // counts recordings, to spread them over the disks
+	stuck   map[ID]bool  // over, and their names in the unsealed folder could not be removed
 
 	usage sync.Mutex // guards used
 	used  Usage      // the last count of the folder
@@ -118,7 +119,7 @@ func Open(c Config) (*Recorder, []Repaired, error) {
 func newRecorder(c Config) *Recorder {
 	r := &Recorder{
 		dir: c.Dir, keep: c.Keep, emit: c.Emit, log: c.Log, open: create,
-		wake: make(chan struct{}, 1), quit: make(chan struct{}), stopped: make(chan struct{}),
+		stuck: map[ID]bool{}, wake: make(chan struct{}, 1), quit: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	for i := range r.disks {
 		r.disks[i] = &disk{rec: r, wake: make(chan struct{}, 1)}

@@ -24,7 +24,15 @@ func (r *Recorder) Remove(id ID) error {
 		return ErrBadID
 	}
 	if r.unsealed(string(id)) {
-		return ErrInProgress
+		r.mu.Lock()
+		over := r.stuck[id] // the disk was full: nothing of it may come back at the next start
+		r.mu.Unlock()
+		if !over {
+			return ErrInProgress
+		}
+		if err := gone(os.Remove(filepath.Join(r.dir, unsealedDir, string(id)))); err != nil {
+			return err
+		}
 	}
 	wav := wavPath(r.dir, u)
 	return errors.Join(r.scribe.forget(wav, id), gone(os.Remove(wav)), gone(os.Remove(sidecarPath(wav))))
