@@ -49,6 +49,7 @@ type seat struct {
 	page    *tab // nil: none
 	others  []*tab
 	present bool // as the router was told
+	phone   bool // likewise
 	silent  bool // the page is there and does not show what it should
 	left    *time.Timer
 }
@@ -230,6 +231,16 @@ func (d *Desks) vacate(agent routing.AgentID) {
 	delete(d.agents, agent)
 }
 
+// device takes whether a page is its agent's phone.
+func (d *Desks) device(p *tab, phone bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p.phone.Store(phone)
+	if s := d.agents[p.agent]; s != nil && s.page == p {
+		d.tell(s, p.agent)
+	}
+}
+
 // silence marks a page that did not show an offer in time, or that shows
 // things again.
 func (d *Desks) silence(p *tab, silent bool) {
@@ -243,9 +254,15 @@ func (d *Desks) silence(p *tab, silent bool) {
 
 // tell tells the router whether an agent is there; the lock is held.
 func (d *Desks) tell(s *seat, agent routing.AgentID) {
-	if present := s.page != nil && !s.silent; present != s.present {
-		s.present = present
-		d.board.SetDesk(agent, present, true)
+	present := s.page != nil && !s.silent
+	phone := present && s.page.phone.Load()
+	if present != s.present || phone != s.phone {
+		s.present, s.phone = present, phone
+		d.board.SetDesk(agent, present, !phone)
+		select {
+		case d.stale <- struct{}{}: // colleagues see it
+		default:
+		}
 	}
 }
 
@@ -282,7 +299,8 @@ type Mate struct {
 	Why       string    `json:"why,omitempty"`
 	Channel   string    `json:"channel"`
 	Phones    int       `json:"phones"`
-	Desk      bool      `json:"desk,omitempty"` // has a Help Desk open
+	Desk      bool      `json:"desk,omitempty"`    // has a Help Desk open
+	Browser   bool      `json:"browser,omitempty"` // which is a phone itself
 	NoAnswers int       `json:"no_answers,omitempty"`
 }
 
@@ -378,8 +396,8 @@ func (s *staff) since(change uint64) (map[string]json.RawMessage, uint64) {
 func mateOf(a call.AgentStatus) Mate {
 	m := Mate{
 		ID: string(a.ID), Name: a.Name, Teams: []string{}, Status: string(a.Status), Reason: a.Reason, Since: a.Since, Until: a.Until,
-		Available: a.Available, Why: a.Why, Channel: string(a.Channel), Phones: len(a.Phones), Desk: a.Desk, NoAnswers: a.NoAnswers,
-		Online: a.Status == routing.StatusActive && (len(a.Phones) > 0),
+		Available: a.Available, Why: a.Why, Channel: string(a.Channel), Phones: len(a.Phones), Desk: a.Desk, Browser: a.DeskRings, NoAnswers: a.NoAnswers,
+		Online: a.Status == routing.StatusActive && (len(a.Phones) > 0 || a.DeskRings),
 	}
 	for _, t := range a.Teams {
 		m.Teams = append(m.Teams, string(t))

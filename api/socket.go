@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -20,7 +22,7 @@ const (
 	// and comes back with the number of the last fact it has.
 	socketWrite = 10 * time.Second
 	// maxPageMessage bounds what a page sends at once.
-	maxPageMessage = 4 << 10
+	maxPageMessage = 16 << 10 // a browser's session description has up to 8 KiB
 	// lastCalls is how many earlier calls of a customer an offer shows.
 	lastCalls = 4
 	// maxMine bounds the calls that are known to be an agent's, or not.
@@ -36,8 +38,10 @@ type tab struct {
 	agent   routing.AgentID
 	session string
 	tab     string
+	via     netip.Addr // our address that the page was fetched from
 
 	inUse atomic.Bool   // false: another page of the agent is
+	phone atomic.Bool   // it is its agent's phone
 	poke  chan struct{} // wakes the writer; holds one
 	stop  chan struct{} // closed when the session ended
 	ended sync.Once
@@ -49,6 +53,7 @@ type tab struct {
 	heard  time.Time                     // the last sign of life
 	shown  map[routing.OfferID]time.Time // offers that were sent; zero: the page shows it
 	extras [][]byte                      // messages that are ready
+	quiet  func()                        // ends the echo that it hears; nil: none
 
 	// Owned by the writer.
 	seq       uint64 // the last fact that was sent
@@ -95,11 +100,18 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 		p.seq = after
 	}
 	p.seen = sight{server: s, account: account, until: s.cfg.Stream.last()}
+	p.phone.Store(r.URL.Query().Get("phone") == "1")
+	if at, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		if a, err := netip.ParseAddrPort(at.String()); err == nil {
+			p.via = a.Addr()
+		}
+	}
 	if len(p.tab) > 64 || !s.cfg.Desks.enter(p) {
 		answer(w, nil, &Error{Status: http.StatusServiceUnavailable, What: "too many Help Desks are open", Cure: "close some"})
 		return
 	}
 	defer s.cfg.Desks.leave(p)
+	defer p.endEcho()
 	var err error
 	if p.conn, err = websocket.Accept(w, r, nil); err != nil { // it has answered
 		return
@@ -123,6 +135,9 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 type said struct {
 	Type  string          `json:"type"`
 	Offer routing.OfferID `json:"offer"`
+	Call  call.ID         `json:"call"`
+	Phone bool            `json:"phone"` // of device
+	SDP   string          `json:"sdp"`
 }
 
 // read notes what the page says, until it goes.
@@ -145,6 +160,17 @@ func (p *tab) read(ctx context.Context) {
 			}
 			p.mu.Unlock()
 			p.s.cfg.Desks.silence(p, false)
+			if m.Call != "" && p.inUse.Load() {
+				p.s.cfg.Board.DeskShows(p.agent, m.Call)
+			}
+		case "device":
+			p.s.cfg.Desks.device(p, m.Phone)
+		case "phone":
+			p.answer(ctx, m) // one at a time
+		case "echo":
+			p.echo(ctx, m)
+		case "echo-end":
+			p.endEcho()
 		case "awake":
 			p.s.cfg.Desks.silence(p, false)
 		case "take":

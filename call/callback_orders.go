@@ -137,7 +137,7 @@ func (s *Switchboard) callBack(cb routing.Callback, agent routing.AgentID) (ID, 
 	s.serve(c, cb, cb.Team)
 	s.begun(c, true)
 	s.engage(c)
-	return c.id, s.ringFirst(c, s.contacts(c.out.agent), sip.NameAddr{Display: s.shownFor(c), User: cb.Number, Host: s.setup.Domain})
+	return c.id, s.ringFirst(c, s.phonesFor(c.out.agent, ""), sip.NameAddr{Display: s.shownFor(c), User: cb.Number, Host: s.setup.Domain})
 }
 
 // CloseCallback closes one without a call.

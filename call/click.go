@@ -48,7 +48,7 @@ func (s *Switchboard) mayRing(agent routing.AgentID, emergency bool) error {
 	switch {
 	case s.draining:
 		return fmt.Errorf("%w: the switch is stopping", ErrNotNow)
-	case len(s.contacts(agent)) == 0:
+	case len(s.phonesAt(agent)) == 0:
 		return fmt.Errorf("%w: %s has no live phone", ErrOffline, agent)
 	case s.setup.MaxCalls > 0 && s.live >= s.setup.MaxCalls && !emergency:
 		return fmt.Errorf("%w: calls.max is reached", ErrNotNow)
@@ -88,7 +88,7 @@ func (s *Switchboard) click(agent routing.AgentID, number string, asker sip.Cont
 	if err != nil {
 		return "", err
 	}
-	phones, err := byPhone(s.contacts(agent), asker)
+	phones, err := byPhone(s.phonesFor(agent, asker), asker)
 	if err != nil {
 		return "", err
 	}

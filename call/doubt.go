@@ -14,6 +14,9 @@ const (
 func (s *Switchboard) doubt(l *line) {
 	if l.doubted.IsZero() {
 		l.doubted = s.now.Add(doubtFor)
+		if l.inBrowser() {
+			l.doubted = s.now // it cannot be asked
+		}
 		l.leg.Probe()
 	}
 }
@@ -33,10 +36,18 @@ func (s *Switchboard) miss(c *liveCall) {
 	for _, l := range c.lines {
 		switch {
 		case l.doubted.IsZero() || l.doubted.After(s.now):
+		case l.state == lineLeaving: // another has its place
+			l.doubted = noTime
+		case l.missing && l.inBrowser():
+			s.vanished(l)
+			return // its call has other lines now
 		case l.missing:
 			s.trust(l)
 		default:
 			l.missing, l.doubted = true, s.now.Add(missingFor)
+			if l.inBrowser() {
+				l.doubted = s.now.Add(s.patience(l))
+			}
 			s.arrange(c)
 		}
 	}

@@ -267,6 +267,23 @@ func (s *Switchboard) fromMedia(e media.Event) {
 			s.doubt(l)
 			s.rearm(l.call)
 		}
+	case media.Connected:
+		if l := s.sessions[e.Session]; l != nil && !l.call.ended {
+			s.handling = l.call
+			s.browserConnected(l)
+		}
+	case media.Disconnected:
+		if l := s.sessions[e.Session]; l != nil && !l.call.ended {
+			s.handling = l.call
+			s.log.Info("a browser's connection is over", "call", l.call.id, "leg", l.id, "agent", l.agent, "err", e.Err)
+			s.unconnected(l)
+		}
+	case media.Resumed:
+		if l := s.sessions[e.Session]; l != nil && !l.call.ended {
+			s.handling = l.call
+			s.trust(l)
+			s.rearm(l.call)
+		}
 	case media.HeardAgain:
 		if l := s.sessions[e.Session]; l != nil && !l.call.ended {
 			s.handling = l.call

@@ -129,7 +129,7 @@ func newBench(t *testing.T, agents int) *bench {
 	check()
 	b.media, err = media.New(media.Config{
 		PortMin: 20000, PortMax: 24999, Codecs: []media.Codec{media.PCMU, media.PCMA},
-		Shards: 1, Network: b.net, Emit: b.board.FromMedia, Log: log,
+		Shards: 1, Network: b.net, WebRTC: &media.WebRTC{Bind: []netip.Addr{switchAt.Addr()}}, Emit: b.board.FromMedia, Log: log,
 	})
 	check()
 	conn, err := b.net.ListenPacket(switchAt)

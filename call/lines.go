@@ -74,6 +74,9 @@ func (s *Switchboard) lineAnswered(l *line, e sip.Answered) {
 	case moves:
 		s.moved(l.call, l)
 		return
+	case attaches:
+		s.attached(l.call, l)
+		return
 	}
 	switch l.role {
 	case roleForward:

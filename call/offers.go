@@ -129,6 +129,9 @@ func (s *Switchboard) ringPhone(c *liveCall, cmd routing.Ring, phone routing.Pho
 // dial opens a session at the call's bridge, offers the caller's codec first,
 // and comfort noise where the caller does it, and sends the INVITE.
 func (s *Switchboard) dial(l *line, d sip.Dial, sound media.SessionConfig) error {
+	if l.inBrowser() {
+		return s.dialBrowser(l, d.From)
+	}
 	c := l.call
 	l.id, l.shown = sip.LegID(s.newID()), d.From
 	sound.ID = media.SessionID(l.id)

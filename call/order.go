@@ -181,5 +181,5 @@ func (s *Switchboard) agentView(id routing.AgentID) (routing.AgentView, bool) {
 // online says whether an agent can be transferred to: active and live, even
 // at the limit (product §5).
 func online(a routing.AgentView) bool {
-	return a.Status == routing.StatusActive && (len(a.Phones) > 0 || a.Desk) && !a.Removed
+	return a.Status == routing.StatusActive && (len(a.Phones) > 0 || a.DeskRings) && !a.Removed
 }

@@ -27,6 +27,7 @@ const (
 	offered  errand = iota // the router offers it a call
 	returns                // to bring a lost agent back
 	called                 // another agent calls
+	attaches               // an agent's page comes back to a call that it is in
 	clicking               // its agent asked for a call and is rung first
 	moves                  // it takes the place of another phone of its agent
 )
@@ -236,7 +237,7 @@ func (s *Switchboard) callAgent(c *liveCall, callee routing.AgentID) *refusal {
 	switch {
 	case callee == c.out.agent:
 		return &refusal{CauseBusy, 486, "Busy Here"}
-	case len(s.contacts(callee)) == 0:
+	case len(s.phonesAt(callee)) == 0:
 		return &refusal{CauseUnreachable, 480, "No Live Phone"}
 	case len(a.Open) >= a.Limit:
 		return &refusal{CauseBusy, 486, "Busy Here"}
@@ -247,7 +248,7 @@ func (s *Switchboard) callAgent(c *liveCall, callee routing.AgentID) *refusal {
 	s.log.Info("an agent calls another", "call", c.id, "agent", c.out.agent)
 	s.callFact(c, Fact{Kind: FactDialled, By: c.out.agent, Agent: callee})
 	from := sip.NameAddr{Display: c.record.Name, User: string(c.out.agent), Host: s.setup.Domain}
-	if !s.ringAll(c, callee, s.contacts(callee), called, from, nil) {
+	if !s.ringAll(c, callee, s.phonesAt(callee), called, from, nil) {
 		return &refusal{CauseNoPorts, 503, "No Media Ports"}
 	}
 	c.giveUp = s.now.Add(s.transferRing())

@@ -35,7 +35,9 @@ type Part struct {
 	Waited  time.Time       `json:"waited,omitzero"`     // since when the customer waits
 	Until   time.Time       `json:"until,omitzero"`      // offered: an answer then is late; lost: back in the queue
 	By      routing.AgentID `json:"by,omitempty"`        // called, asked: who
-	Answers bool            `json:"answering,omitempty"` // the phone was asked to answer by itself
+	Answers bool            `json:"answering,omitempty"` // the phone was asked to answer by itself, or connects
+	Browser bool            `json:"browser,omitempty"`   // the phone is, or one of those that ring is, their Help Desk
+	Leg     sip.LegID       `json:"leg,omitempty"`       // of that phone, once it is in the call
 
 	Holding bool `json:"holding,omitempty"` // they hold the other side
 	Held    bool `json:"held,omitempty"`    // the other side holds them
@@ -104,6 +106,7 @@ func (c *liveCall) part(agent routing.AgentID) (Part, bool) {
 func (c *liveCall) roleOf(agent routing.AgentID) (Part, bool) {
 	if l := c.seatOf(agent); l != nil {
 		p := Part{Role: RoleTalking, Holding: l.holding, Held: l.held, Muted: l.muted}
+		p.isAt(l)
 		if l == c.caller && c.out != nil {
 			p.Held, p.By = c.far != nil && c.far.holds(), c.out.callee
 		} else if c.caller != nil {
@@ -118,7 +121,7 @@ func (c *liveCall) roleOf(agent routing.AgentID) (Part, bool) {
 		if l.agent != agent || l.role != roleAgent || l.state != lineDialled {
 			continue
 		}
-		p := Part{Answers: l.answers}
+		p := Part{Answers: l.answers, Browser: slices.ContainsFunc(c.ringsAt(agent), (*line).inBrowser)}
 		switch l.errand {
 		case offered:
 			p.Role, p.Offer, p.Waited = RoleOffered, l.offer, c.waitedSince()
@@ -138,11 +141,20 @@ func (c *liveCall) roleOf(agent routing.AgentID) (Part, bool) {
 	}
 	switch {
 	case c.reclaim != nil && c.reclaim.agent == agent:
-		return Part{Role: RoleLost, Until: c.reclaim.until}, true
+		return Part{Role: RoleLost, Until: c.reclaim.until, Browser: c.reclaim.browser}, true
 	case c.caller != nil && c.caller.agent == agent && c.caller.role == roleAgent:
-		return Part{Role: RoleDialing}, true
+		p := Part{Role: RoleDialing}
+		p.isAt(c.caller)
+		return p, true
 	}
 	return Part{}, false
+}
+
+// isAt tells of a browser's leg, so that a page knows whether it is its own.
+func (p *Part) isAt(l *line) {
+	if l.inBrowser() {
+		p.Browser, p.Leg = true, l.id
+	}
 }
 
 // waitedSince is when the customer began to wait for an agent.
@@ -153,14 +165,6 @@ func (c *liveCall) waitedSince() time.Time {
 		}
 	}
 	return c.record.Initiated
-}
-
-// SetDesk tells whether an agent's Help Desk is open and answers; watching: it
-// is no phone itself. It does not wait for the loop.
-func (s *Switchboard) SetDesk(agent routing.AgentID, open, watching bool) {
-	s.box.post(letter{order: func(time.Time) {
-		s.route(routing.DeskChanged{Agent: agent, Open: open, Watching: watching})
-	}})
 }
 
 // rings is an order about what rings at an agent's phones.
@@ -226,6 +230,10 @@ func (s *Switchboard) decline(c *liveCall, rings []*line) {
 func (s *Switchboard) answerAt(c *liveCall, rings []*line) error {
 	if slices.ContainsFunc(rings, func(l *line) bool { return l.answers }) {
 		return nil // is on its way
+	}
+	if i := slices.IndexFunc(rings, (*line).inBrowser); i >= 0 { // the page sees that it is to answer
+		rings[i].answers = true
+		return nil
 	}
 	old := rings[max(0, slices.IndexFunc(rings, func(l *line) bool { return l.rang }))]
 	if old.talks {

@@ -18,6 +18,8 @@ type reclaiming struct {
 	team  routing.TeamID
 	until time.Time
 	was   sip.LegID // the leg that was lost
+
+	browser bool // it was the Help Desk's: its page comes back by itself
 }
 
 // lost is an agent's line that went away without a BYE: the customer hears
@@ -39,7 +41,7 @@ func (s *Switchboard) lost(l *line) {
 	c.far, c.onHold = nil, false
 	c.bridge.Part(c.caller.session)
 	c.caller.session.Background(s.setup.Music)
-	c.reclaim = &reclaiming{agent: l.agent, team: l.team, until: s.now.Add(wait), was: l.id}
+	c.reclaim = &reclaiming{agent: l.agent, team: l.team, until: s.now.Add(wait), was: l.id, browser: l.inBrowser()}
 	c.record.enter(s.now, Segment{Kind: SegmentHold, Team: l.team, Agent: l.agent})
 	s.callFact(c, Fact{Kind: FactAgentLost, Agent: l.agent, Team: l.team, Leg: l.id, Until: c.reclaim.until})
 	if s.now.Sub(s.fresh[l.agent]) < justNow { // the phone has started anew, and is there already
@@ -170,16 +172,28 @@ func (s *Switchboard) replaces(in sip.Invited) {
 	s.takePlace(c, old, l)
 }
 
-// takePlace puts a phone of an agent in another's place.
+// takePlace puts a phone of an agent in another's place, whatever that is in the call.
 func (s *Switchboard) takePlace(c *liveCall, old, l *line) {
-	l.team, l.offer, l.holding, l.muted = old.team, old.offer, old.holding, old.muted
+	l.role, l.team, l.offer, l.errand, l.holding, l.muted = old.role, old.team, old.offer, old.errand, old.holding, old.muted
+	l.confirmed = l.confirmed || old.confirmed
 	l.state = lineUp
 	l.session.Begin()
 	l.session.Mute(l.muted)
 	c.typing = nil // on the phone that is left
 	old.untape()
 	c.bridge.Part(old.session)
-	c.far = l
+	switch t := c.transfer; {
+	case old == c.caller: // who calls by it has nobody yet, or a colleague
+		c.caller = l
+		l.session.Background(media.Ringback(s.setup.Country))
+		if c.forward != nil && c.forward.line != nil && c.early {
+			c.bridge.Join(l.session, c.forward.line.session)
+		}
+	case t != nil && old == t.third:
+		t.third = l
+	default:
+		c.far = l
+	}
 	s.dismiss(old, reasonFor(routing.OutcomeAnsweredElsewhere))
 	s.arrange(c)
 	s.callFact(c, Fact{Kind: FactMoved, Agent: l.agent, Leg: l.id})

@@ -71,6 +71,7 @@ type Switchboard struct {
 	recording  map[recorder.ID]*Record       // until sealed
 	trunks     map[sip.TrunkID]*trunkState
 	phones     map[routing.AgentID][]sip.Contact
+	tabs       map[routing.AgentID]tab       // Help Desks
 	fresh      map[routing.AgentID]time.Time // the last new registration
 	book       *desk.Book
 	counts     Counts
@@ -139,6 +140,7 @@ func New(cfg Config) *Switchboard {
 		trunks:     map[sip.TrunkID]*trunkState{},
 		phones:     map[routing.AgentID][]sip.Contact{},
 		fresh:      map[routing.AgentID]time.Time{},
+		tabs:       map[routing.AgentID]tab{},
 		book:       desk.NewBook(cfg.Boot.Contacts),
 		factSeq:    cfg.Boot.FactSeq,
 		promises:   newPromises(cfg.Boot.Callbacks),

@@ -118,6 +118,7 @@ func (r *reader) checkHouse(c *Config) {
 		r.fail("timezone", "%q is not a time zone: write an IANA name such as America/New_York or Europe/Berlin", c.Timezone)
 	}
 	r.checkTLS(c)
+	r.checkWebRTC(c)
 	r.checkDNS(c)
 	for i, a := range c.NAT.External {
 		if a.IsValid() && (a.IsUnspecified() || a.IsMulticast()) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -70,6 +71,28 @@ func onThisMachine(listener string) bool {
 	}
 	a, err := netip.ParseAddr(u.Hostname())
 	return err == nil && a.IsLoopback() || u.Hostname() == "localhost"
+}
+
+// checkWebRTC checks the port of the browsers.
+func (r *reader) checkWebRTC(c *Config) {
+	port := c.WebRTC.Port
+	switch {
+	case port == 0:
+	case port < 0 || port > 65535:
+		r.fail("webrtc.port", "is %d: write a UDP port, or 0 for one of media.ports", port)
+	case port >= int(c.Media.Ports.Min) && port <= int(c.Media.Ports.Max):
+		r.fail("webrtc.port", "%d is inside media.ports %s: take one elsewhere, or 0 for one of them", port, c.Media.Ports)
+	}
+	for _, url := range c.Listen.SIP {
+		if m := socket.FindStringSubmatch(url); m != nil && m[1] == "udp" && port != 0 && m[3] == strconv.Itoa(port) {
+			r.fail("webrtc.port", "%d is a port of listen.sip: take another", port)
+		}
+	}
+	for i, a := range c.WebRTC.Addresses {
+		if a.IsUnspecified() || a.IsMulticast() {
+			r.fail(index("webrtc.addresses", i), "%s is nobody's address: write one that browsers can reach", a)
+		}
+	}
 }
 
 // checkTLS reads the certificates as the listeners and trunks will.

@@ -38,6 +38,8 @@ type Config struct {
 	DNS DNS `yaml:"dns"`
 	// Ports, codecs and time limits of the sound.
 	Media Media `yaml:"media"`
+	// Phones in the browser.
+	WebRTC WebRTC `yaml:"webrtc"`
 	// Limits on calls.
 	Calls Calls `yaml:"calls"`
 	// How long things are kept.
@@ -133,6 +135,14 @@ type Media struct {
 	RTPTimeout time.Duration `yaml:"rtp_timeout"`
 	// The same for a leg on hold.
 	HeldTimeout time.Duration `yaml:"held_timeout"`
+}
+
+// WebRTC is where browsers reach us whose Help Desk is their agent's phone.
+type WebRTC struct {
+	// UDP port of all browsers; 0: one of media.ports.
+	Port int `yaml:"port" jsonschema:"minimum=0,maximum=65535"`
+	// Our addresses as browsers are told them; empty: nat.external, and those that listen.sip is at.
+	Addresses []netip.Addr `yaml:"addresses"`
 }
 
 // JitterBuffer bounds the delay of the jitter buffer.

@@ -36,6 +36,7 @@ func Default() *Config {
 			RTPTimeout:   60 * time.Second,
 			HeldTimeout:  30 * time.Minute,
 		},
+		WebRTC:    WebRTC{Addresses: []netip.Addr{}},
 		Calls:     Calls{Max: 500, MaxDuration: 4 * time.Hour},
 		Retention: Retention{Records: 365 * day, Recordings: 90 * day, Facts: 365 * day, Anonymous: 30 * day},
 

@@ -25,7 +25,7 @@ func (c Changes) Empty() bool { return len(c.Applied)+len(c.NeedsRestart) == 0 }
 // at the start.
 var bound = []string{
 	"domain", "data_dir", "listen", "nat", "retention", "session_timers", "dns", "hep", "webhooks", "contacts.lookup",
-	"media.ports", "media.codecs", "media.jitter_buffer",
+	"media.ports", "media.codecs", "media.jitter_buffer", "webrtc",
 }
 
 // Diff compares two configurations, key by key in the order of the file's

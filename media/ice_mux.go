@@ -19,7 +19,8 @@ import (
 type WebRTC struct {
 	Bind []netip.Addr // where to listen; unspecified: every IPv4 address of this machine
 	Port uint16       // UDP, one for all browsers; 0: one of the range, taken for the first of them
-	Told []netip.Addr // what browsers are told instead of Bind, as behind a NAT that forwards Port
+	Told []netip.Addr // what browsers are told before where we listen, as behind a NAT that forwards Port
+	Only bool         // and they are told nothing else
 	Lite bool         // ICE-lite: browsers can reach what they are told (RFC 8445 §2.5)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pion/dtls/v3"
 	"github.com/pion/ice/v4"
+	"github.com/pion/stun/v4"
 )
 
 const (
@@ -31,6 +32,7 @@ type icePath struct {
 	conns []*iceConn
 	from  []netip.AddrPort // the mux's: where its requests came from
 
+	at     *iceSocket                     // selected's: the last that it chose
 	remote atomic.Pointer[netip.AddrPort] // where ICE says that the browser is; nil: not yet
 
 	ctx context.Context // of run: it is a task, which Session.Close ends
@@ -65,6 +67,11 @@ func newIcePath(m *iceMux, s *Session) (*icePath, error) {
 		ice.WithNetworkTypes([]ice.NetworkType{ice.NetworkTypeUDP4, ice.NetworkTypeUDP6}), ice.WithCandidateTypes([]ice.CandidateType{ice.CandidateTypeHost}),
 		ice.WithMulticastDNSMode(ice.MulticastDNSModeDisabled), ice.WithIncludeLoopback(), ice.WithLoggerFactory(hushed{}),
 		ice.WithDisconnectedTimeout(0), ice.WithFailedTimeout(0), // the switchboard decides when it is over, by the sound
+		// The browser decides, and may change its mind (Chromium does, within a second of the first
+		// nomination): its sound comes from where it nominated last, whatever the priorities say.
+		ice.WithBindingRequestHandler(func(m *stun.Message, _, _ ice.Candidate, _ *ice.CandidatePair) bool {
+			return m.Contains(stun.AttrUseCandidate)
+		}),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("media: ICE: %w", err)
@@ -166,7 +173,10 @@ func (p *icePath) selected(local, remote ice.Candidate) {
 	if at == nil {
 		return
 	}
-	p.remote.Store(&addr)
+	if was := p.remote.Swap(&addr); was != nil && *was == addr && p.at == at {
+		return
+	}
+	p.at = at
 	p.session.post(func(now int64) { p.session.reach(at, addr, now) })
 }
 

@@ -102,7 +102,7 @@ func (m *iceMux) told(via netip.Addr) []netip.AddrPort {
 	for _, a := range m.engine.cfg.WebRTC.Told {
 		add(a)
 	}
-	if len(m.engine.cfg.WebRTC.Told) == 0 {
+	if !m.engine.cfg.WebRTC.Only {
 		for _, s := range m.sockets {
 			if !s.addr.Addr().IsLoopback() {
 				add(s.addr.Addr())

@@ -19,7 +19,8 @@ type AgentView struct {
 	Channel   Channel
 	Phones    []PhoneID
 	Skills    []Skill // by name
-	Desk      bool
+	Desk      bool    // has a Help Desk open
+	DeskRings bool    // which is a phone itself
 	Teams     []TeamID
 	Limit     int
 	Open      []Held
@@ -117,7 +118,7 @@ func (r *Router) agentView(now time.Time, a *agent) AgentView {
 	s := a.shown()
 	v := AgentView{
 		ID: a.id, Name: a.name, Status: s.status, Reason: s.reason, Since: a.since, Until: s.until, Channel: a.channel,
-		Phones: slices.Clone(a.phones), Desk: a.desk, Limit: a.limit, Open: a.held(), Last: a.last, NoAnswers: a.noAnswers,
+		Phones: slices.Clone(a.phones), Desk: a.desk, DeskRings: a.tabRings(), Limit: a.limit, Open: a.held(), Last: a.last, NoAnswers: a.noAnswers,
 		HeldBack: a.backOff.until(), Removed: a.removed, Off: a.off, OffUntil: a.offUntil,
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.skills)) {

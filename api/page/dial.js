@@ -3,6 +3,7 @@ import { html, useEffect, useRef, useState } from './lib/ui.js';
 import { dialer, me, staff } from './state.js';
 import { api, attempt, tell } from './net.js';
 import { Dialog, Icon, Avatar } from './parts.js';
+import { device } from './phone.js';
 import { condition } from './header.js';
 
 export const Call = ({ to, children }) => me.value?.agent && to ? html`<button class="link num" title=${`Call ${to}`} onClick=${e => { e.preventDefault(); dialer.value = to; }}>${children}</button>` : html`<span class="num">${children}</span>`;
@@ -24,5 +25,5 @@ export function Dialer() {
       <button class="go" disabled=${busy}><${Icon} name="phone"/>Call</button></div>
     ${mates.length > 0 && html`<ul class="list">${mates.map(a => html`<li class="item" key=${a.id}><${Avatar} name=${a.name}/><span>${a.name}<br/><span class="sub">${condition(a).word}</span></span><button type="button" onClick=${() => dial(a.id)}>Call</button></li>`)}</ul>`}
     <div class="keypad" aria-label="Keypad" role="group">${[...'123456789*0#'].map(d => html`<button type="button" onClick=${() => write(t => t + d)}>${d}</button>`)}</div>
-    <p class="small muted">Your phone rings first. Where it can, it answers by itself; else pick it up, and the number is called.</p></form><//>`;
+    <p class="small muted">${device.value === 'browser' ? 'You talk in this browser.' : 'Your phone rings first. Where it can, it answers by itself; else pick it up, and the number is called.'}</p></form><//>`;
 }

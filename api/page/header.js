@@ -2,6 +2,7 @@
 import { html, useState } from './lib/ui.js';
 import { me, self, connection, setTheme, theme, dialer, supervises, active } from './state.js';
 import { api, attempt, signedOut } from './net.js';
+import { able, unable, device, choose } from './phone.js';
 import { Icon, Menu, Since, until, length, Dialog } from './parts.js';
 
 const reasons = ['Break', 'Lunch', 'Meeting', 'Training'];
@@ -16,7 +17,7 @@ export function condition(a) {
   if (a.busy === 'ringing') return { word: 'Ringing', tone: 'accent-tone' };
   if (a.until) return { word: 'Wrap-up', tone: 'warn-tone' };
   if (a.status === 'away') return { word: a.reason ? `Away, ${a.reason}` : 'Away', tone: 'warn-tone' };
-  if (!a.phones) return { word: 'No phone', tone: '' };
+  if (!a.phones && !a.browser) return { word: 'No phone', tone: '' };
   if (a.channel === 'conversations') return { word: 'No calls', tone: 'warn-tone' };
   return a.available ? { word: 'Available', tone: 'go-tone' } : { word: 'Not available', tone: 'warn-tone' };
 }
@@ -41,11 +42,21 @@ function Availability() {
         <input class="grow" aria-label="Reason" maxlength="100" value=${text} onInput=${e => write(e.target.value)} placeholder="In a word or two"/><button class="primary">Away</button></form><//>`}`;
 }
 
+// Where calls ring, to be chosen and tried.
+let SetUp = null;
 function Device() {
-  const a = self.value;
+  const a = self.value, [checks, check] = useState(false);
   if (!a) return null;
-  const word = a.phones ? (a.phones === 1 ? 'Desk phone' : `${a.phones} phones`) : 'No phone';
-  return html`<span class=${'badge optional ' + (a.phones ? 'go-tone' : 'stop-tone')} title=${a.phones ? 'Calls ring there' : 'No phone of yours is registered: calls cannot reach you'}><${Icon} name="phone"/>${word}</span>`;
+  const here = device.value === 'browser';
+  const desk = a.phones ? (a.phones === 1 ? 'Desk phone' : `${a.phones} phones`) : '';
+  const word = here ? (desk ? `This browser, ${desk.toLowerCase()}` : 'This browser') : desk || (a.browser ? 'Another browser' : 'No phone');
+  const rings = here || a.phones > 0 || a.browser;
+  const open = async () => { SetUp ??= (await import('./setup.js')).default; check(true); };
+  return html`<${Menu} cls="optional" title=${rings ? `Calls ring here: ${word}` : 'No phone of yours is there: calls cannot reach you'} label=${html`<span class=${'dot ' + (rings ? 'go-tone' : 'stop-tone')}></span><span class="cut">${word}</span><${Icon} name="down"/>`}>
+      <button aria-pressed=${here} disabled=${!able} title=${able ? '' : unable} onClick=${() => choose('browser')}><${Icon} name="mic"/>Ring in this browser</button>
+      <button aria-pressed=${!here} onClick=${() => choose('phone')}><${Icon} name="phone"/>Ring on my desk phone alone</button><hr/>
+      <button onClick=${open}>Check my set-up…</button><//>
+    ${checks && SetUp && html`<${SetUp} onClose=${() => check(false)}/>`}`;
 }
 
 export function Header() {

@@ -37,6 +37,8 @@ let worker = null;
 const listeners = new Set();
 export const onFacts = f => { listeners.add(f); return () => listeners.delete(f); };
 export const tell = m => worker?.postMessage(m);
+const words = new Map();
+export const onWord = (type, f) => { words.set(type, f); return () => { if (words.get(type) === f) words.delete(type); }; };
 
 function tabName() {
   let t = sessionStorage.getItem('tab');
@@ -48,7 +50,7 @@ export function connect() {
   if (worker) return;
   worker = new Worker(vouch ? vouch.createScriptURL('/worker.js') : '/worker.js');
   worker.onmessage = e => take(e.data);
-  worker.postMessage({ type: 'connect', url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/desk/socket?tab=${encodeURIComponent(tabName())}` });
+  worker.postMessage({ type: 'connect', phone: localStorage.getItem('device') === 'browser' && Boolean(window.isSecureContext && window.RTCPeerConnection), url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/desk/socket?tab=${encodeURIComponent(tabName())}` });
   addEventListener('online', () => tell({ type: 'online' }));
 }
 
@@ -62,11 +64,12 @@ function take(m) {
     case 'parts': {
       parts.value = m.parts;
       // The page itself says that it shows an offer, once it is drawn.
-      for (const p of m.parts) if (p.role === 'offered') setTimeout(() => tell({ type: 'shown', offer: p.offer }), 0);
+      for (const p of m.parts) if (p.role === 'offered' || p.role === 'called') setTimeout(() => tell({ type: 'shown', offer: p.offer, call: p.card.id }), 0);
       break;
     }
     case 'history': histories.value = { ...histories.value, [m.call]: m.calls }; break;
     case 'facts': facts.value = m.upto; for (const f of listeners) f(m.facts); break;
+    case 'phone': case 'echo': words.get(m.type)?.(m); break;
     case 'awake': tell({ type: 'awake' }); break;
     case 'signed-out': signedOut(); break;
   }

@@ -2,6 +2,7 @@
 import { html, effect, useEffect, useState } from './lib/ui.js';
 import { offers, over, parts, histories, go, me, self, now } from './state.js';
 import { order } from './net.js';
+import { answer, device, lines } from './phone.js';
 import { Icon, customer, number, teamName, agentName, title, since, until, spoken, day, outcome, length } from './parts.js';
 import { tone } from './tone.js';
 
@@ -14,7 +15,7 @@ function Ring({ left, total }) {
 }
 
 export function Offer({ part }) {
-  const c = part.card, [more, show] = useState(false), inside = part.role === 'called';
+  const c = part.card, [more, show] = useState(false), inside = part.role === 'called', here = part.browser && device.value === 'browser', line = lines.value[c.id];
   const offer = c.offers?.find(o => o.offer === part.offer);
   const total = offer?.rang && part.until ? (Date.parse(part.until) - Date.parse(offer.rang)) / 1000 : 30;
   const last = histories.value[c.id];
@@ -27,8 +28,9 @@ export function Offer({ part }) {
     ${!inside && html`<dl class="facts"><dt>Dialled</dt><dd class="num">${number(c.dialled)}</dd><dt>Waited</dt><dd class="num">${length(since(part.waited))}</dd>
       ${c.choices?.length > 0 && html`<dt>Chose</dt><dd>${c.choices.map(x => x.name ?? x.choice ?? x).join(' → ')}</dd>`}</dl>`}
     ${more && html`<${Last} calls=${last}/>`}
-    ${part.answering ? html`<p class="alert go-tone" role="status">Pick up your phone, if it does not answer by itself.</p>` : null}
-    <div class="two"><button class="go" data-do="answer" aria-keyshortcuts="Control+Shift+A" title="Answer (Ctrl+Shift+A)" disabled=${part.answering} onClick=${() => order(c.id, 'answer')}><${Icon} name="phone"/>Answer</button>
+    ${part.answering && !here ? html`<p class="alert go-tone" role="status">Pick up your phone, if it does not answer by itself.</p>` : null}
+    ${line ? html`<p class=${'alert ' + (line.problem ? 'stop-tone' : 'go-tone')} role="status">${line.problem || 'Connecting…'}</p>` : null}
+    <div class="two"><button class="go" data-do="answer" aria-keyshortcuts="Control+Shift+A" title="Answer (Ctrl+Shift+A)" disabled=${part.answering || Boolean(line)} onClick=${() => here ? answer(c.id) : order(c.id, 'answer')}><${Icon} name="phone"/>Answer</button>
       <button class="stop" data-do="decline" aria-keyshortcuts="Control+Shift+D" title="Decline (Ctrl+Shift+D)" onClick=${() => order(c.id, 'decline')}><${Icon} name="x"/>${c.callback ? 'Ignore' : 'Decline'}</button></div>
     ${!inside && html`<button class="plain" aria-expanded=${more} onClick=${() => show(!more)}>${more ? 'Hide details' : 'See details'}</button>`}
   </section>`;

@@ -1,5 +1,20 @@
-// The ring tone, made by the page. Browsers let it sound after the first click.
+// The ring tone, made by the page, on a device of its own. Browsers let it sound after the first click.
 let ctx = null, timer = 0;
+
+async function sink(c, name) {
+  const id = localStorage.getItem(name) ?? '';
+  if (c.setSinkId && c.sink !== id) { c.sink = id; try { await c.setSinkId(id); } catch { /* it was unplugged */ } }
+}
+
+function notes(c, list) {
+  for (const [at, hz, length] of list) {
+    const o = c.createOscillator(), g = c.createGain(), t = c.currentTime + at;
+    o.frequency.value = hz;
+    g.gain.setValueAtTime(0.0001, t); g.gain.exponentialRampToValueAtTime(0.18, t + 0.02); g.gain.exponentialRampToValueAtTime(0.0001, t + length - 0.01);
+    o.connect(g).connect(c.destination); o.start(t); o.stop(t + length);
+  }
+}
+
 export function tone(on) {
   clearInterval(timer);
   timer = 0;
@@ -7,13 +22,17 @@ export function tone(on) {
   const ring = () => {
     try { ctx ??= new AudioContext(); } catch { return; }
     if (ctx.state !== 'running') { ctx.resume().catch(() => {}); return; }
-    for (const [at, hz] of [[0, 660], [0.18, 880], [0.36, 660], [0.54, 880]]) {
-      const o = ctx.createOscillator(), g = ctx.createGain(), t = ctx.currentTime + at;
-      o.frequency.value = hz;
-      g.gain.setValueAtTime(0.0001, t); g.gain.exponentialRampToValueAtTime(0.18, t + 0.02); g.gain.exponentialRampToValueAtTime(0.0001, t + 0.16);
-      o.connect(g).connect(ctx.destination); o.start(t); o.stop(t + 0.17);
-    }
+    sink(ctx, 'ring');
+    notes(ctx, [[0, 660, 0.17], [0.18, 880, 0.17], [0.36, 660, 0.17], [0.54, 880, 0.17]]);
   };
   ring();
   timer = setInterval(ring, 2400);
+}
+
+// beep is heard where the far side will be.
+export async function beep(name) {
+  const c = new AudioContext();
+  await sink(c, name);
+  notes(c, [[0, 520, 0.3], [0.3, 780, 0.5]]);
+  setTimeout(() => c.close(), 1500);
 }

@@ -2,6 +2,7 @@
 import { html, useRef, useState } from './lib/ui.js';
 import { active, go, histories } from './state.js';
 import { order } from './net.js';
+import { lines } from './phone.js';
 import { Icon, Since, title, number, customer, agentName, whither, until, length, clock } from './parts.js';
 import { Picker } from './picker.js';
 import { Notes } from './notes.js';
@@ -36,7 +37,7 @@ function state(p) {
     if (t.talking) return t.swapped ? `With the customer; ${to} waits` : `With ${to}; the customer waits`;
     return t.ask ? `Calling ${to}; the customer waits` : `Transferring to ${to}…`;
   }
-  if (p.role === 'dialing' && p.card.segments.at(-1)?.kind === 'dial' && p.answering) return 'Pick up your phone';
+  if (p.role === 'dialing' && p.card.segments.at(-1)?.kind === 'dial' && p.answering && !p.browser) return 'Pick up your phone';
   return words[p.role] ?? (p.holding ? 'On hold' : p.held ? 'Holds you' : 'Talking');
 }
 
@@ -45,13 +46,16 @@ export function Widget({ part }) {
   const talks = part.role === 'talking' || part.role === 'asked', customerCall = part.role === 'talking' && c.direction !== 'internal';
   const last = c.segments.at(-1), flip = what => show(open === what ? '' : what);
   const rec = part.recording, press = (verb, other, is) => order(c.id, is ? other : verb);
+  const line = lines.value[c.id];
   const name = c.direction === 'internal' && part.by ? agentName(part.by) : title(c);
   return html`<section class="float" role="region" aria-label="Current call">
     <div class="line"><div class="grow"><p class="who cut">${name}</p><p class="small muted"><span role="status">${state(part)}</span>${c.name && c.direction !== 'internal' ? html` · <span class="num">${number(customer(c))}</span>` : ''}</p></div>
       <span class="num strong" title="Time in this state" data-timer><${Since} t=${last?.from ?? c.initiated}/></span>
       <button class="icon plain" aria-expanded=${!small} aria-label=${small ? 'Show the controls' : 'Fold the controls'} onClick=${() => fold(!small)}><${Icon} name=${small ? 'down' : 'min'}/></button></div>
     ${rec && html`<p class=${'small row ' + (rec === 'on' ? 'rec' : 'muted')} role="status"><span class="dot"></span>${rec === 'on' ? 'Recording' : `Recording paused${part.paused_by ? ' by ' + agentName(part.paused_by) : ''}${part.paused_until ? ', goes on in ' + length(until(part.paused_until)) : ''}`}</p>`}
-    ${part.role === 'lost' && html`<div class="alert warn-tone" role="alert">Your phone lost the call. The customer hears music, and goes back to the queue in ${length(until(part.until))}.</div>
+    ${line?.problem && html`<div class="alert stop-tone" role="alert">${line.problem}</div>`}
+    ${part.role === 'lost' && part.browser && html`<div class="alert warn-tone" role="alert">The connection was lost, and is being made anew. The customer hears music, and goes back to the queue in ${length(until(part.until))}.</div>`}
+    ${part.role === 'lost' && !part.browser && html`<div class="alert warn-tone" role="alert">Your phone lost the call. The customer hears music, and goes back to the queue in ${length(until(part.until))}.</div>
       <button class="primary" onClick=${() => order(c.id, 'reclaim')}>Ring my phone</button>`}
     ${!small && html`
       ${part.transfer && part.role === 'talking' && html`<${Steps} part=${part}/>`}
@@ -65,12 +69,17 @@ export function Widget({ part }) {
         <button onClick=${() => go('calls/' + c.id)}><${Icon} name="list"/>Details</button>
         <button class="stop" data-do="end" aria-keyshortcuts="Control+Shift+E" title="End the call (Ctrl+Shift+E)" onClick=${() => order(c.id, 'hangup')}><${Icon} name="end"/>End</button></div>`}
       ${part.role === 'dialing' && html`<button class="stop" data-do="end" onClick=${() => order(c.id, 'hangup')}><${Icon} name="end"/>End</button>`}
+      ${line?.stats && html`<${Quality} of=${line.stats}/>`}
       ${open === 'keypad' && html`<${Keypad} call=${c.id}/>`}
       ${open === 'transfer' && customerCall && !part.transfer && html`<${Picker} call=${c.id} onDone=${() => show('')}/>`}
       ${open === 'notes' && html`<${Notes} at=${"/v1/calls/" + encodeURIComponent(c.id)} of=${c}/>`}
       ${histories.value[c.id] && open === '' && c.direction !== 'internal' && html`<details class="small"><summary>Last calls</summary><${Last} calls=${histories.value[c.id]}/></details>`}`}
   </section>`;
 }
+
+// Figures are how the sound fares in this browser.
+export const Figures = ({ of: s }) => html`<p class="small muted num" data-figures>${s.codec ?? 'No sound yet'} · loss ${(100 * (s.loss ?? 0)).toFixed(1)} % · jitter ${Math.round(s.jitter ?? 0)} ms${s.trip !== undefined ? ` · there and back ${Math.round(s.trip)} ms` : ''} · MOS ${s.mos.toFixed(1)}</p>`;
+const Quality = ({ of: s }) => html`<details class="small"><summary>Sound: ${s.mos >= 4 ? 'good' : s.mos >= 3.4 ? 'fair' : 'poor'}</summary><${Figures} of=${s}/></details>`;
 
 // Steps are what can be done with a transfer that asks first, or is on its way.
 function Steps({ part }) {

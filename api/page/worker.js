@@ -1,11 +1,11 @@
 // The Help Desk's socket lives here: a Worker's timers are not slowed down when
 // its tab is in the background. It answers the heartbeat by itself, comes back
 // by itself, and knows the number of the last fact, so that nothing is missed.
-let socket = null, url = '', seq = 0, tries = 0, timer = 0, last = 0, over = false;
+let socket = null, url = '', phone = false, seq = 0, tries = 0, timer = 0, last = 0, over = false;
 
 function open() {
   clearTimeout(timer);
-  const mine = socket = new WebSocket(url + (seq ? '&after=' + seq : ''));
+  const mine = socket = new WebSocket(url + (phone ? '&phone=1' : '') + (seq ? '&after=' + seq : ''));
   last = Date.now();
   mine.onopen = () => { tries = 0; postMessage({ type: 'open' }); };
   mine.onmessage = e => {
@@ -37,7 +37,8 @@ setInterval(() => {
 
 onmessage = e => {
   const m = e.data;
-  if (m.type === 'connect') { url = m.url; over = false; open(); }
+  if (m.type === 'device') phone = m.phone;
+  if (m.type === 'connect') { url = m.url; phone = m.phone; over = false; open(); }
   else if (m.type === 'online') { if (!socket && !over) open(); }
   else if (m.type === 'close') { over = true; clearTimeout(timer); socket?.close(); socket = null; }
   else if (socket?.readyState === 1) socket.send(JSON.stringify(m));

@@ -157,7 +157,7 @@ func (h *house) openSound(w world) error {
 	h.media, err = media.New(media.Config{
 		PortMin: c.Media.Ports.Min, PortMax: c.Media.Ports.Max, Codecs: codecs,
 		JitterMin: c.Media.JitterBuffer.Min, JitterMax: c.Media.JitterBuffer.Max,
-		Shards: w.shards, Calls: c.Calls.Max, Network: w.network, Emit: h.doctor.fromMedia, Log: h.log,
+		Shards: w.shards, Calls: c.Calls.Max, Network: w.network, WebRTC: browsers(c), Emit: h.doctor.fromMedia, Log: h.log,
 	})
 	if err != nil {
 		return err

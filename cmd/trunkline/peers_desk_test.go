@@ -53,14 +53,14 @@ func (s *site) caller(options ...simphone.Option) *simphone.Call {
 }
 
 // browser starts headless Chromium that talks to loopback and nowhere else.
-func (s *site) browser() context.Context {
+func (s *site) browser(more ...chromedp.ExecAllocatorOption) context.Context {
 	s.Helper()
-	alloc, cancel := chromedp.NewExecAllocator(context.Background(),
+	alloc, cancel := chromedp.NewExecAllocator(context.Background(), append(more,
 		chromedp.ExecPath("/usr/bin/chromium"), chromedp.Headless, chromedp.NoSandbox, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.DisableGPU,
 		chromedp.UserDataDir(s.TempDir()), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("mute-audio", true),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.*"), chromedp.Flag("disable-renderer-backgrounding", true),
-		chromedp.Flag("disable-background-timer-throttling", true))
+		chromedp.Flag("disable-background-timer-throttling", true))...)
 	s.Cleanup(cancel)
 	ctx, cancel := chromedp.NewContext(alloc)
 	s.Cleanup(cancel)
@@ -82,13 +82,15 @@ addEventListener('unhandledrejection', e => reports.push('rejection: ' + e.reaso
 
 // open opens a tab at the Help Desk, signed in as somebody; each has cookies of
 // their own.
-func (s *site) open(browser context.Context, who string) *helpDesk {
+func (s *site) open(browser context.Context, who string, scripts ...page.AddScriptToEvaluateOnNewDocumentParams) *helpDesk {
 	s.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	s.Cleanup(cancel)
 	d := &helpDesk{s, ctx}
-	_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: reported})
-	s.must(err)
+	for _, script := range append(scripts, page.AddScriptToEvaluateOnNewDocumentParams{Source: reported}) {
+		_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, script)
+		s.must(err)
+	}
 	d.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate("http://"+s.http+"/"))
 	d.comes("the form", `document.querySelector('input[name=account]') !== null`)
 	d.do(chromedp.SendKeys("input[name=account]", who), chromedp.SendKeys("input[name=password]", deskPassword+"\r"))

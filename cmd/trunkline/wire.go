@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"os"
 	"slices"
 	"time"
@@ -143,6 +144,29 @@ func codecs(c *config.Config) ([]media.Codec, error) {
 		out[i] = codec
 	}
 	return out, nil
+}
+
+// browsers is where the Help Desk's phones are: at the addresses where SIP is. ICE-lite is for who
+// has an address that all can reach.
+func browsers(c *config.Config) *media.WebRTC {
+	w := &media.WebRTC{Port: uint16(c.WebRTC.Port), Told: c.WebRTC.Addresses, Only: len(c.WebRTC.Addresses) > 0}
+	if !w.Only {
+		w.Told = c.NAT.External
+	}
+	w.Lite = len(w.Told) > 0
+	for _, text := range c.Listen.SIP {
+		u, err := url.Parse(text)
+		if err != nil {
+			continue
+		}
+		if a, err := netip.ParseAddr(u.Hostname()); err == nil && !slices.Contains(w.Bind, a) {
+			w.Bind = append(w.Bind, a)
+		}
+	}
+	if len(w.Bind) == 0 {
+		w.Bind = []netip.Addr{netip.IPv4Unspecified()}
+	}
+	return w
 }
 
 // setup maps the configuration to the switchboard's part of it, prompts read.
