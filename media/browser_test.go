@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"trunkline/internal/raced"
 	"trunkline/internal/simbrowser"
 	"trunkline/internal/tone"
 )
@@ -172,6 +173,60 @@ func TestAnotherCertificateIsRefused(t *testing.T) {
 		})
 		if s := p.s.Stats(); s.Received > 0 || s.Sent > 0 {
 			t.Errorf("got %+v, want no sound", s)
+		}
+	})
+}
+
+// What strangers send to the port is dropped where it comes in, and leaves nothing behind.
+func TestGarbageOnTheBrowsersPortCostsNothing(t *testing.T) {
+	onKernel(t, Config{WebRTC: &WebRTC{Bind: []netip.Addr{netip.MustParseAddr("127.0.0.1")}}}, func(r *rig) {
+		b := r.page(440)
+		m := r.engine.browsers
+		at := m.sockets[0]
+		stun := func(user string) []byte {
+			body := append([]byte{0, 6, 0, byte(len(user))}, user...)
+			for len(body)%4 != 0 {
+				body = append(body, 0)
+			}
+			return append([]byte{0, 1, 0, byte(len(body)), 0x21, 0x12, 0xA4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, body...)
+		}
+		all := [][]byte{
+			{}, {0}, make([]byte, 20), make([]byte, 1501), stun("nobody:here"), stun(":"), stun("no colon"), stun("")[:20],
+			append([]byte{22, 254, 253}, make([]byte, 40)...), append([]byte{128}, make([]byte, 171)...), append([]byte{200}, make([]byte, 100)...),
+		}
+		from := netip.MustParseAddrPort("192.0.2.66:4000")
+		if n := testing.AllocsPerRun(200, func() {
+			for _, g := range all {
+				m.dispatch(at, g, from)
+			}
+		}); n != 0 && !raced.On {
+			t.Errorf("got %v allocations, want none", n)
+		}
+		if got := m.garbage.Load(); got < uint64(200*len(all)) {
+			t.Errorf("got %d packets counted, want %d", got, 201*len(all))
+		}
+		if len(m.byAddr) > mostSources {
+			t.Errorf("got %d addresses remembered, want those of the one browser", len(m.byAddr))
+		}
+		// Sound from the browser's address that its keys did not make is not heard.
+		phone := r.phone(PCMU, 20*ms)
+		r.bridge.Join(phone.s, b.s)
+		b.s.path.Load().sound(append([]byte{128, 0}, make([]byte, 170)...), *b.s.path.Load().remote.Load())
+		phone.say(1000)
+		b.hearsTone(1000)
+		if s := b.s.Stats(); s.Forged != 1 {
+			t.Errorf("got %+v, want one forged packet", s)
+		}
+	})
+}
+
+// Any bytes are either somebody's or nobody's.
+func FuzzStunFor(f *testing.F) {
+	f.Add([]byte{0, 1, 0, 8, 0x21, 0x12, 0xA4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0, 6, 0, 3, 'a', ':', 'b', 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		ufrag, ok := stunFor(b)
+		if !ok && ufrag != nil || len(ufrag) > len(b) {
+			t.Errorf("got %q and %v of %d bytes", ufrag, ok, len(b))
 		}
 	})
 }
