@@ -370,6 +370,8 @@ func (v *sight) sees(ctx context.Context, f call.Fact) bool {
 		return true
 	}
 	switch f.Kind {
+	case call.FactWatchOrdered, call.FactWatchBegan, call.FactWatchMode, call.FactWatchEnded: // whoever is watched is not told so
+		return false
 	case call.FactAgentStatus, call.FactAgentPhones, call.FactStarted, call.FactStopped, call.FactReloaded:
 		return true
 	}

@@ -69,7 +69,7 @@ func (s *Server) filter(in *pageQuery) store.Filter {
 
 // cardOf is CardOf, with the contact as it is called now.
 func (s *Server) cardOf(r call.Record, now time.Time) Card {
-	c := CardOf(r, now)
+	c := CardOf(r, now) // without who watched it: CardOf is for agents too
 	if c.Contact != "" {
 		c.Contact = s.cfg.Board.Contacts().Resolve(c.Contact)
 	}

@@ -119,6 +119,7 @@ type Card struct {
 	HoldTime    float64     `json:"hold_seconds"`
 	EndedReason string      `json:"ended_reason,omitempty"` // in words
 
+	Watched []call.Watched `json:"watched,omitempty"` // by supervisors; who is an agent is not told
 }
 
 // Recording is one recording of a call.

@@ -16,6 +16,11 @@ func (s *Switchboard) end(c *liveCall, e Ending, why sip.Reason) {
 	if c.ended {
 		return
 	}
+	if c.watch != nil {
+		s.endWatch(c, string(e.Cause), why)
+		return
+	}
+	s.endWatches(c, "call_ended", reasonNormal)
 	if !c.answered && e.Code == 0 {
 		e.Code = 480 // what sip.Leg.Hangup says for 0
 	}
@@ -102,14 +107,16 @@ func (s *Switchboard) close(c *liveCall, e Ending) {
 	if c.out != nil {
 		c.out.told.tell(clickCode(e), true) // unless somebody answered
 	}
-	s.callFact(c, Fact{Kind: FactEnded, Ending: &e})
-	s.append(Closed{c.record.clone()})
+	if c.watch == nil {
+		s.callFact(c, Fact{Kind: FactEnded, Ending: &e})
+		s.append(Closed{c.record.clone()})
+	}
 	s.settled(c)
 }
 
 // amended gives the journal the card of an ended call again, after a late word on it.
 func (s *Switchboard) amended(c *liveCall) {
-	if c.ended && !c.tentative {
+	if c.ended && !c.unwritten() {
 		s.append(Closed{c.record.clone()})
 	}
 }
@@ -175,7 +182,7 @@ func (s *Switchboard) abandon(c *liveCall) {
 		s.forget(l)
 	}
 	c.lines, c.ringing, c.far, c.transfer = nil, nil, nil, nil
-	c.reclaim = nil
+	c.reclaim, c.watchers = nil, nil
 	maps.DeleteFunc(s.offers, func(_ routing.OfferID, of *liveCall) bool { return of == c })
 	if c.tape != nil {
 		c.tape.Close(s.now)

@@ -36,6 +36,10 @@ const (
 	FactAgentLost        FactKind = "call.agent_lost" // until when the agent may come back
 	FactReclaimed        FactKind = "call.reclaimed"
 	FactMoved            FactKind = "call.moved"    // to another phone of the same agent
+	FactWatchOrdered     FactKind = "watch.ordered" // By watches Agent, in the mode State; Reason: by whom it was ordered
+	FactWatchBegan       FactKind = "watch.began"   // their phone has answered
+	FactWatchMode        FactKind = "watch.mode"    // another one, or another agent has the call
+	FactWatchEnded       FactKind = "watch.ended"   // Reason: why
 	FactReturned         FactKind = "call.returned" // back to the front of its queue
 	FactHeld             FactKind = "call.held"
 	FactResumed          FactKind = "call.resumed"

@@ -301,6 +301,10 @@ func (s *Switchboard) fromMedia(e media.Event) {
 // silent is a live line whose RTP stopped: the caller's ends the call, an
 // agent's counts as lost (product rule 9).
 func (s *Switchboard) silent(l *line, e media.TimedOut) {
+	if l.call.watch != nil { // who only listens may send nothing
+		l.leg.Probe()
+		return
+	}
 	s.log.Warn("no sound from a live leg", "call", l.call.id, "leg", l.id, "agent", l.agent, "count", int(e.For.Seconds()))
 	if l != l.call.caller && (l.role == roleAgent || l.call.transfer != nil) {
 		s.dismiss(l, reasonNoSound)

@@ -31,7 +31,9 @@ func (s *Switchboard) invited(in sip.Invited, late bool) {
 		return
 	}
 	if in.Account != "" {
-		if s.takesOver(in.Dialled) {
+		if mode, extension, is := s.watchCode(in.Dialled); is {
+			s.watchBy(in, mode, extension)
+		} else if s.takesOver(in.Dialled) {
 			s.takeOver(in)
 		} else {
 			s.dialled(in)

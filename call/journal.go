@@ -48,7 +48,7 @@ func (s *Switchboard) fact(f Fact) {
 // callFact is a fact of a call.
 func (s *Switchboard) callFact(c *liveCall, f Fact) {
 	f.Call, f.Callback = c.id, c.callback
-	if c.tentative {
+	if c.unwritten() {
 		f.Call = "" // of which nothing is kept
 	}
 	if f.Trunk == "" {
@@ -61,7 +61,7 @@ func (s *Switchboard) callFact(c *liveCall, f Fact) {
 // keep writes down, once at the end of this turn, how far a call has come: for
 // whoever finds it after a crash.
 func (s *Switchboard) keep(c *liveCall) {
-	if !c.unkept && !c.tentative {
+	if !c.unkept && !c.unwritten() {
 		c.unkept = true
 		s.unkept = append(s.unkept, c)
 	}

@@ -18,6 +18,8 @@ type Keys struct {
 // Codes are what agents dial; an empty one is off.
 type Codes struct {
 	Active, Away, WrapUp, Pickup, Reclaim, Echo, Voicemail string
+
+	Listen, Whisper, Barge string // of supervisors, with an agent's extension behind them
 }
 
 // all lists those that are on.
@@ -88,6 +90,10 @@ const (
 // the customer's never (product §5), before it they are for the flow.
 func (s *Switchboard) pressed(l *line, digit rune) {
 	c := l.call
+	if c.watch != nil {
+		s.watchKey(c, digit)
+		return
+	}
 	if l == c.caller && c.aside != nil {
 		s.asideStep(c, routing.AsideDigit{Digit: string(digit)})
 		return

@@ -77,6 +77,9 @@ func (s *Switchboard) lineAnswered(l *line, e sip.Answered) {
 	case attaches:
 		s.attached(l.call, l)
 		return
+	case watches:
+		s.watchAnswered(l.call, l)
+		return
 	}
 	switch l.role {
 	case roleForward:
@@ -160,7 +163,7 @@ func (s *Switchboard) failed(l *line, f failure) {
 	switch l.errand {
 	case returns: // another phone may still bring the agent back
 		return
-	case called, clicking:
+	case called, clicking, watches:
 		s.calleeFailed(l.call, f.code)
 		return
 	case moves:
@@ -276,6 +279,7 @@ func (s *Switchboard) giveBack(c *liveCall, team routing.TeamID) {
 		s.end(c, Ending{By: ByAgent, Cause: CauseLegLost}, reasonNormal)
 		return
 	}
+	s.endWatches(c, "returned", reasonNormal)
 	s.callFact(c, Fact{Kind: FactReturned, Team: team})
 	if c.flow.State == routing.FlowWithAgent {
 		s.flow(c, routing.FlowReturned{})
@@ -293,6 +297,7 @@ func (s *Switchboard) release(c *liveCall, l *line) {
 		c.caller.session.Background(s.setup.Music)
 	}
 	s.leave(c, l)
+	s.keepCompany(c)
 }
 
 // leave frees the agent of a line that is taken out of the call.

@@ -136,6 +136,8 @@ type liveCall struct {
 	aside     *aside             // what the caller is led through; nil: nothing
 	callback  routing.CallbackID // for which it is made; "": none
 	tentative bool               // offered for a callback and not accepted: nothing is kept of it
+	watch     *watching          // it is a supervisor's leg beside another call; nil: it is not
+	watchers  []*liveCall        // who watch this call, see watcher.go
 	reserved  routing.AgentID    // spared for a customer who is dialled first; "": nobody
 
 	answer   []byte         // our session description for the caller's 200

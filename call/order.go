@@ -47,8 +47,9 @@ type Order struct {
 	For    time.Duration // 0: as configured
 	Reason string        // for the call card
 
-	Priority int    // of Prioritize
-	Who      string // gave it, of the verbs on calls that wait
+	Priority int       // of Prioritize
+	Mode     WatchMode // of WatchCall
+	Who      string    // gave it, of the verbs of supervisors
 }
 
 // Destination is where a transfer goes: exactly one field is set.
@@ -79,7 +80,7 @@ func (s *Switchboard) Do(ctx context.Context, o Order) error {
 // do is Do on the loop.
 func (s *Switchboard) do(o Order) error {
 	c := s.calls[o.Call]
-	if c == nil || c.ended || c.tentative && o.Verb != PickUp && o.Verb != Decline {
+	if c == nil || c.ended || c.watch != nil || c.tentative && o.Verb != PickUp && o.Verb != Decline {
 		return ErrNoCall
 	}
 	s.handling = c
@@ -96,6 +97,8 @@ func (s *Switchboard) do(o Order) error {
 		return s.rings(c, o)
 	case Assign, OfferTo, Move, Prioritize:
 		return s.supervise(c, o)
+	case WatchCall, Unwatch:
+		return s.watchOrder(c, o)
 	}
 	l := c.seatOf(o.By)
 	switch {

@@ -198,7 +198,7 @@ func (s *Switchboard) status(now time.Time) Status {
 	}
 	v.Queues = s.queues(now, v.Agents)
 	for _, c := range s.inOrder() {
-		if !c.ended && !c.tentative {
+		if !c.ended && !c.unwritten() {
 			v.Calls = append(v.Calls, c.status())
 		}
 	}
@@ -252,6 +252,6 @@ func (c *liveCall) status() CallStatus {
 	return CallStatus{
 		ID: c.id, Trunk: c.trunk, Caller: c.record.Caller, Dialled: c.record.Dialled,
 		State: last.Kind, Agent: last.Agent, Since: last.From, Began: c.record.Initiated, Sound: c.sounds(),
-		SRTP: append([]Secured(nil), c.record.SRTP...),
+		SRTP: append([]Secured(nil), c.record.SRTP...), Watched: c.record.watchedNow(),
 	}
 }

@@ -30,6 +30,7 @@ const (
 	attaches               // an agent's page comes back to a call that it is in
 	clicking               // its agent asked for a call and is rung first
 	moves                  // it takes the place of another phone of its agent
+	watches                // its agent watches another call
 )
 
 // outgoing is what an agent's own call is made with.

@@ -17,12 +17,13 @@ type Role string
 
 // The roles.
 const (
-	RoleOffered Role = "offered" // it rings at their phones
-	RoleCalled  Role = "called"  // a colleague calls
-	RoleDialing Role = "dialing" // their own call, which nobody has answered yet
-	RoleTalking Role = "talking" // has the call
-	RoleAsked   Role = "asked"   // was asked by whoever wants to transfer the call
-	RoleLost    Role = "lost"    // their leg was lost, and may come back
+	RoleOffered  Role = "offered"  // it rings at their phones
+	RoleCalled   Role = "called"   // a colleague calls
+	RoleDialing  Role = "dialing"  // their own call, which nobody has answered yet
+	RoleTalking  Role = "talking"  // has the call
+	RoleAsked    Role = "asked"    // was asked by whoever wants to transfer the call
+	RoleLost     Role = "lost"     // their leg was lost, and may come back
+	RoleWatching Role = "watching" // listens to a colleague's call: the card is that call's
 )
 
 // Part is an agent's part in a call in progress: what they can do with it now
@@ -48,6 +49,16 @@ type Part struct {
 	PausedUntil time.Time `json:"paused_until,omitzero"`
 
 	Transfer *PartTransfer `json:"transfer,omitempty"`
+
+	Watch   *PartWatch `json:"watch,omitempty"`   // of who watches
+	Watched bool       `json:"watched,omitempty"` // a supervisor watches; where the configuration has it said
+}
+
+// PartWatch is how somebody watches a call.
+type PartWatch struct {
+	Agent routing.AgentID `json:"agent"` // who is watched
+	Mode  WatchMode       `json:"mode"`
+	Rings bool            `json:"rings,omitempty"` // their phone has not answered yet
 }
 
 // PartTransfer is a transfer under way.
@@ -67,6 +78,7 @@ func (s *Switchboard) Parts(ctx context.Context, agent routing.AgentID) ([]Part,
 		parts := []Part{}
 		for _, c := range s.calls {
 			if p, in := c.part(agent); in {
+				p.Watched = s.setup.Watching.Show && p.Watch == nil && len(c.watching()) > 0
 				parts = append(parts, p)
 			}
 		}
@@ -79,6 +91,9 @@ func (s *Switchboard) Parts(ctx context.Context, agent routing.AgentID) ([]Part,
 func (c *liveCall) part(agent routing.AgentID) (Part, bool) {
 	if c.ended || agent == "" {
 		return Part{}, false
+	}
+	if t := c.watch; t != nil {
+		return Part{Role: RoleWatching, Record: t.of.record.clone(), Watch: &PartWatch{t.agent, t.mode, !t.up}}, c.out.agent == agent
 	}
 	p, in := c.roleOf(agent)
 	if !in {
@@ -217,7 +232,7 @@ func (s *Switchboard) decline(c *liveCall, rings []*line) {
 		s.dismiss(l, reasonFor(routing.OutcomeDeclined))
 		c.ringing = without(c.ringing, l)
 	}
-	if why == called || why == clicking {
+	if why == called || why == clicking || why == watches {
 		s.calleeFailed(c, 603)
 	}
 }

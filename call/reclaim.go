@@ -41,6 +41,7 @@ func (s *Switchboard) lost(l *line) {
 	c.far, c.onHold = nil, false
 	c.bridge.Part(c.caller.session)
 	c.caller.session.Background(s.setup.Music)
+	s.keepCompany(c)
 	c.reclaim = &reclaiming{agent: l.agent, team: l.team, until: s.now.Add(wait), was: l.id, browser: l.inBrowser()}
 	c.record.enter(s.now, Segment{Kind: SegmentHold, Team: l.team, Agent: l.agent})
 	s.callFact(c, Fact{Kind: FactAgentLost, Agent: l.agent, Team: l.team, Leg: l.id, Until: c.reclaim.until})

@@ -60,6 +60,9 @@ func (s *Switchboard) reconcile() {
 		s.orphans(c)
 		switch {
 		case c.ended:
+		case c.watch != nil && c.watch.of.ended:
+			s.mismatch("a call is watched that is over", routing.WorkID(c.watch.of.id), c.out.agent)
+			s.closeWatch(c, "call_ended", reasonNormal)
 		case c.far != nil && c.far.role == roleAgent && !inRouter[c.id]:
 			s.mismatch("a call that the router does not know", routing.WorkID(c.id), c.far.agent)
 			s.route(routing.Engaged{Work: routing.WorkID(c.id), Agent: c.far.agent, Team: c.far.team})

@@ -54,6 +54,7 @@ type Record struct {
 	Transfers  []Transferred `json:"transfers,omitempty"`
 	Recordings []Recorded    `json:"recordings,omitempty"`
 	Sound      []Sound       `json:"sound,omitempty"` // of each leg that was spoken with
+	Watched    []Watched     `json:"watched,omitempty"`
 }
 
 // Chosen is what the caller has chosen in a menu.
@@ -226,6 +227,7 @@ func (r *Record) clone() Record {
 	c.Transfers = append([]Transferred(nil), r.Transfers...)
 	c.Recordings = append([]Recorded(nil), r.Recordings...)
 	c.SRTP = append([]Secured(nil), r.SRTP...)
+	c.Watched = append([]Watched(nil), r.Watched...)
 	c.Sound = append([]Sound(nil), r.Sound...)
 	for i := range c.Sound {
 		c.Sound[i].Unheard = append([]Unheard(nil), c.Sound[i].Unheard...)

@@ -11,6 +11,11 @@ func (l *line) holds() bool { return l.held || l.holding }
 
 // talking lists who is meant to hear whom now.
 func (c *liveCall) talking() []*line {
+	return append(c.parties(), c.barging()...)
+}
+
+// parties lists the same without supervisors who talk along.
+func (c *liveCall) parties() []*line {
 	t := c.transfer
 	switch {
 	case t == nil || t.swapped || !t.ask:
@@ -41,6 +46,12 @@ func seated(talking []*line) []*line {
 // arrange makes the sound follow who holds whom and who is asked: those who
 // are meant to hear each other do; who is held hears music, a holder nothing.
 func (s *Switchboard) arrange(c *liveCall) {
+	if c.watch != nil {
+		if !c.ended {
+			s.rewatch(c.watch.of)
+		}
+		return
+	}
 	if c.far == nil || !c.answered || c.ended {
 		return
 	}
@@ -57,6 +68,7 @@ func (s *Switchboard) arrange(c *liveCall) {
 	}
 	s.retape(c, in)
 	s.heedKeys(c)
+	s.observe(c, in)
 	s.mood(c, in)
 }
 

@@ -45,6 +45,7 @@ type Setup struct {
 	AlwaysLead    bool          // every call in makes a new lead, whoever has the number
 	KeepAnonymous time.Duration // contacts of anonymous callers of whom nothing else is known; 0: until there are too many
 	Callbacks     Callbacks
+	Watching      Watching // by supervisors
 	Voicemail     Voicemail
 
 	MaxCalls    int           // at once; 0: no limit

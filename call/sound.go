@@ -68,7 +68,7 @@ func (s *Switchboard) judge(l *line) {
 // some seconds. Before the answer it need not say anything.
 func (s *Switchboard) unheard(l *line, e media.OneWay) {
 	c := l.call
-	if !c.answered || l.state != lineUp || l.holds() {
+	if !c.answered || l.state != lineUp || l.holds() || c.watch != nil { // who watches need not speak
 		return
 	}
 	one := c.sounded(l)

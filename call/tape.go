@@ -27,10 +27,11 @@ func (s *Switchboard) startTape(c *liveCall, l *line) {
 }
 
 // retape makes the recording follow the seats: on the agent's side are those
-// who are seated with the customer, so that a consult is not recorded.
+// who are seated with the customer, so that neither a consult nor what is
+// whispered is recorded.
 func (s *Switchboard) retape(c *liveCall, in []*line) {
 	with := slices.Contains(in, c.caller)
-	for _, l := range c.up()[1:] {
+	for _, l := range append(c.up()[1:], c.watching()...) {
 		if want := c.tape != nil && with && slices.Contains(in, l); want != l.taped {
 			l.taped = want
 			if want {
@@ -57,7 +58,7 @@ func (s *Switchboard) stopTape(c *liveCall) {
 		return
 	}
 	c.caller.session.Untap()
-	for _, l := range c.lines {
+	for _, l := range append(c.watching(), c.lines...) {
 		l.untape()
 	}
 	s.endPause(c)

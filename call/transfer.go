@@ -188,6 +188,7 @@ func (s *Switchboard) handOver(c *liveCall) {
 			r.RecordingStopped = s.now
 			s.stopTape(c)
 		}
+		s.endWatches(c, "transferred", reasonTransferred)
 	}
 	if old != nil {
 		old.untape()

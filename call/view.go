@@ -75,6 +75,7 @@ type CallStatus struct {
 	Began   time.Time       `json:"began"`
 	Sound   []Sound         `json:"sound,omitempty"` // of the legs that are up
 	SRTP    []Secured       `json:"srtp,omitempty"`  // its legs whose sound is or was encrypted
+	Watched []Watched       `json:"watched,omitempty"`
 }
 
 // Counts are totals since the start of the process.
@@ -86,4 +87,5 @@ type Counts struct {
 	Mismatches  uint64 `json:"mismatches"`
 	Faults      uint64 `json:"faults"`  // panics that cost a call
 	Unheard     uint64 `json:"unheard"` // legs that should have been heard and were not
+	Watches     uint64 `json:"watches"` // calls that somebody was to watch
 }

@@ -61,7 +61,11 @@ func (s *Switchboard) tellLeft(l *line) {
 }
 
 func (l *line) seatView() Seat {
-	seat := Seat{Call: l.call.id, Leg: l.id, CallID: l.leg.CallID()}
+	id := l.call.id
+	if w := l.call.watch; w != nil {
+		id = w.of.id // whose ladder shows it
+	}
+	seat := Seat{Call: id, Leg: l.id, CallID: l.leg.CallID()}
 	switch {
 	case l.agent != "":
 		seat.Agent = l.agent

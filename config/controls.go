@@ -19,6 +19,28 @@ type Controls struct {
 	Keys Keys `yaml:"keys"`
 	// What agents dial; "" switches one off.
 	Codes Codes `yaml:"codes"`
+	// Supervisors who watch calls.
+	Watch Watch `yaml:"watch"`
+}
+
+// Watch is about supervisors who listen to calls, whisper to their agents, or talk along.
+type Watch struct {
+	// The agent hears a short tone when somebody begins to watch.
+	Tone bool `yaml:"tone"`
+	// The agent's Help Desk says that somebody watches.
+	Show bool `yaml:"show"`
+	// What a supervisor presses while watching; "" switches one off.
+	Keys WatchKeys `yaml:"keys"`
+}
+
+// WatchKeys are pressed while a call is watched, on the supervisor's phone.
+type WatchKeys struct {
+	// Nobody hears the supervisor.
+	Listen string `yaml:"listen"`
+	// The agent alone does.
+	Whisper string `yaml:"whisper"`
+	// All do.
+	Barge string `yaml:"barge"`
 }
 
 // Keys are pressed during a call. Only those of the agent's phone count.
@@ -57,10 +79,17 @@ type Codes struct {
 	Echo string `yaml:"echo"`
 	// Plays the messages of the agent and of the agent's teams.
 	Voicemail string `yaml:"voicemail"`
+	// With an agent's extension behind it: listens to the agent's call. For supervisors.
+	Listen string `yaml:"listen"`
+	// The same, heard by the agent.
+	Whisper string `yaml:"whisper"`
+	// The same, heard by all.
+	Barge string `yaml:"barge"`
 }
 
 var (
 	keys = regexp.MustCompile(`^[*#][0-9*#]{0,5}$`)
+	mode = regexp.MustCompile(`^[0-9*#]$`)
 	code = regexp.MustCompile(`^\*[0-9*]{1,7}$`)
 )
 
@@ -71,6 +100,7 @@ func (r *reader) checkControls(c *Config) {
 	r.atLeast("controls.transfer_ring", k.TransferRing, 5*time.Second)
 	r.distinct("controls.keys", reflect.ValueOf(k.Keys), keys, "%q is no key: write * or #, and up to 5 more of 0-9*#, such as \"*1\"")
 	r.distinct("controls.codes", reflect.ValueOf(k.Codes), code, "%q is no code: write * and 1 to 7 digits, such as \"*41\"")
+	r.distinct("controls.watch.keys", reflect.ValueOf(k.Watch.Keys), mode, "%q is no key: write one of 0-9*#, such as \"5\"")
 }
 
 func (r *reader) distinct(at string, v reflect.Value, form *regexp.Regexp, wrong string) {

@@ -56,7 +56,8 @@ func Default() *Config {
 		Controls: Controls{
 			TransferRing: 30 * time.Second,
 			Keys:         Keys{Pause: "*1", Transfer: "*2", Ask: "*3", Swap: "*4", Merge: "*5", Complete: "*6", Cancel: "*0", Hold: "*8"},
-			Codes:        Codes{Active: "*40", Away: "*41", WrapUp: "*42", Pickup: "*44", Reclaim: "*11", Echo: "*43", Voicemail: "*97"},
+			Codes:        Codes{Active: "*40", Away: "*41", WrapUp: "*42", Pickup: "*44", Reclaim: "*11", Echo: "*43", Voicemail: "*97", Listen: "*54", Whisper: "*55", Barge: "*56"},
+			Watch:        Watch{Keys: WatchKeys{Listen: "4", Whisper: "5", Barge: "6"}},
 		},
 		Desk:      Desk{Idle: 12 * time.Hour, Session: 7 * day, OpenID: OpenID{ClientSecret: NewSecret(""), Label: "Sign in with OpenID Connect"}},
 		Users:     []User{},

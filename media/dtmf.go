@@ -147,7 +147,7 @@ func (s *Session) press(p *packet, now int64) {
 // comes as telephone-event, not as a tone that they hear. kept: it is not for
 // them; aside: its packets are not.
 func (s *Session) pressed(digit rune, event bool, now int64) (kept, aside bool) {
-	if s.typedOne(digit, event, now) {
+	if s.typedOne(digit, event, now) || s.observes != nil { // also the rest of it, should it be given a seat meanwhile
 		return true, true
 	}
 	if !s.audible() {

@@ -102,6 +102,9 @@ func cardText(r call.Record) string {
 			b.WriteString(", recording stopped")
 		}
 	}
+	for _, w := range r.Watched {
+		fmt.Fprintf(&b, "\n  %s watches %s (%s) %s-%s", w.By, w.Agent, w.Mode, at(w.From), at(w.To))
+	}
 	for _, rec := range r.Recordings {
 		for _, p := range rec.Pauses {
 			fmt.Fprintf(&b, "\n  not recorded %s-%s: %s, %s", at(p.From), at(p.To), p.By, orDash(p.Why))

@@ -199,12 +199,17 @@ func setup(c *config.Config, speak speaker) (call.Setup, error) {
 	if c.Controls.PauseTone {
 		s.PauseTone = media.Beep()
 	}
+	s.Watching = call.Watching{Show: c.Controls.Watch.Show, Keys: call.WatchKeys(c.Controls.Watch.Keys), Supervisors: map[routing.AgentID]bool{}}
+	if c.Controls.Watch.Tone {
+		s.Watching.Tone = media.Beep()
+	}
 	s.Extensions = map[string]routing.AgentID{}
 	s.CallerIDs = map[routing.AgentID]desk.Number{}
 	for _, a := range c.Agents {
 		if a.CallerID != "" {
 			s.CallerIDs[routing.AgentID(a.ID)] = desk.Number(a.CallerID)
 		}
+		s.Watching.Supervisors[routing.AgentID(a.ID)] = a.Role == "supervisor" || a.Role == "admin"
 		if a.Extension != "" {
 			s.Extensions[a.Extension] = routing.AgentID(a.ID)
 		}
