@@ -274,6 +274,7 @@ func (c *liveCall) spoke() bool {
 
 // giveBack returns a caller whom nobody has to the front of the queue: the
 // flow's last one, or, of a call that came to the agent otherwise, the team's.
+// Who is taken from neither goes on as the flow says: the team's overflow.
 func (s *Switchboard) giveBack(c *liveCall, team routing.TeamID) {
 	if team == "" {
 		s.end(c, Ending{By: ByAgent, Cause: CauseLegLost}, reasonNormal)
@@ -281,11 +282,12 @@ func (s *Switchboard) giveBack(c *liveCall, team routing.TeamID) {
 	}
 	s.endWatches(c, "returned", reasonNormal)
 	s.callFact(c, Fact{Kind: FactReturned, Team: team})
-	if c.flow.State == routing.FlowWithAgent {
-		s.flow(c, routing.FlowReturned{})
-		return
+	if c.flow.State != routing.FlowWithAgent {
+		c.prompts = s.setup.Prompts
+		c.flow = routing.StartWith(team, s.setup.Flows, c.whoCalls())
 	}
-	s.queue(c, routing.FlowQueue{Team: team, Priority: c.waiting.Priority, Returned: true})
+	s.flow(c, routing.FlowReturned{})
+	s.rearm(c)
 }
 
 // release takes the agent's line out of the call; the caller hears music.

@@ -89,25 +89,53 @@ const TestTrunk sip.TrunkID = "test"
 
 // keepTeams keeps the teams of before that calls in progress wait for, or
 // would return to: a waiting call keeps the definition it arrived under
-// (product §2). The next reload drops them, once no call needs them.
+// (product §2). The next reload drops them, once no call needs them; one of
+// whose agents none is left is dropped at once, and its callers' flows go on.
 func (s *Setup) keepTeams(before Setup, calls []*liveCall) {
-	here := map[routing.TeamID]bool{}
+	here := map[routing.TeamID]bool{"": true}
 	for _, t := range s.Router.Teams {
 		here[t.ID] = true
 	}
-	for _, c := range calls {
-		id := c.waiting.Team
-		if c.ended || id == "" || here[id] {
-			continue
+	keep := func(id routing.TeamID, asks routing.Asks) {
+		i := slices.IndexFunc(before.Router.Teams, func(t routing.Team) bool { return t.ID == id })
+		if here[id] || i < 0 {
+			return
 		}
-		for _, t := range before.Router.Teams {
-			if t.ID == id {
-				here[id] = true
-				s.Router.Teams = append(slices.Clip(s.Router.Teams), t)
-				s.Teams[id] = before.Teams[id]
-			}
+		t := before.Router.Teams[i]
+		if len(asks.Overflow) == 0 && !slices.ContainsFunc(t.Agents, s.has) {
+			return
+		}
+		here[id] = true
+		s.Router.Teams = append(slices.Clip(s.Router.Teams), t)
+		s.Teams[id] = before.Teams[id]
+	}
+	for _, c := range calls {
+		if !c.ended {
+			keep(c.waiting.Team, c.waiting.Asks)
+			keep(c.returnsTo(), routing.Asks{})
 		}
 	}
+}
+
+// has says whether there is such an agent.
+func (s *Setup) has(agent routing.AgentID) bool {
+	return slices.ContainsFunc(s.Router.Agents, func(a routing.Agent) bool { return a.ID == agent })
+}
+
+// returnsTo is the team to whose queue a customer without a flow would be given
+// back; "": there is no such customer.
+func (c *liveCall) returnsTo() routing.TeamID {
+	switch {
+	case c.flow.State == routing.FlowWithAgent: // to the flow's own queue
+		return ""
+	case c.reclaim != nil:
+		return c.reclaim.team
+	case c.far != nil && c.far.role == roleAgent:
+		return c.far.team
+	case c.transfer != nil:
+		return c.transfer.back
+	}
+	return ""
 }
 
 // trunk gives a trunk's setup; an unknown one reads numbers by country.

@@ -32,6 +32,37 @@ type FlowStep struct {
 	Hangup    *HangupStep    `json:"hangup,omitempty"`
 }
 
+// paths are the ways that a step leads.
+func (s *FlowStep) paths() (all []FlowPath) {
+	switch {
+	case s.Menu != nil:
+		for _, c := range s.Menu.Choices {
+			all = append(all, c.Path)
+		}
+		all = append(all, s.Menu.Otherwise)
+	case s.Hours != nil:
+		all = []FlowPath{s.Hours.Open, s.Hours.Closed, s.Hours.Holiday}
+	case s.Match != nil:
+		for _, c := range s.Match.Cases {
+			all = append(all, c.Path)
+		}
+		all = append(all, s.Match.Otherwise)
+	case s.Queue != nil:
+		all = []FlowPath{s.Queue.Unanswered}
+		for _, p := range []*FlowPath{s.Queue.Full, s.Queue.Nobody} {
+			if p != nil {
+				all = append(all, *p)
+			}
+		}
+		for _, x := range s.Queue.Exits {
+			all = append(all, x.Path)
+		}
+	case s.Forward != nil:
+		all = []FlowPath{s.Forward.Unanswered}
+	}
+	return all
+}
+
 // FlowPath is where a caller goes on: to a flow, which does not come back, or along steps that are followed by those after
 // the step that leads there. The zero FlowPath is the next step.
 type FlowPath struct {

@@ -83,6 +83,36 @@ func StartFlow(f Flow, all map[FlowID]Flow, who FlowCaller) FlowRun {
 	return FlowRun{Flow: f.ID, Answer: f.Answer, Flows: all, State: FlowNew, Rest: slices.Clone(f.Steps), Caller: who}
 }
 
+// StartWith returns the run of an answered caller whom a team's agent has and who came through no flow: FlowReturned puts
+// them where the first of the flows, by their ids, has its callers wait for the team, and then on as that flow says. Where
+// none does they wait without end.
+func StartWith(team TeamID, all map[FlowID]Flow, who FlowCaller) FlowRun {
+	run := FlowRun{Flows: all, State: FlowWithAgent, Answered: true, Queue: &QueueStep{Team: team}, Caller: who}
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		if q, rest := waitsFor(team, all[id].Steps); q != nil {
+			run.Flow, run.Queue, run.Rest = id, q, rest
+			break
+		}
+	}
+	return run
+}
+
+// waitsFor finds the queue for a team in steps and in what they lead to, and what follows it.
+func waitsFor(team TeamID, steps []FlowStep) (*QueueStep, []FlowStep) {
+	for i, step := range steps {
+		rest := steps[i+1:]
+		if q := step.Queue; q != nil && q.Team == team {
+			return q, slices.Clone(rest)
+		}
+		for _, p := range step.paths() {
+			if q, then := waitsFor(team, p.Steps); q != nil {
+				return q, slices.Concat(then, rest)
+			}
+		}
+	}
+	return nil, nil
+}
+
 // Deadline returns when a FlowTick is wanted; zero: none.
 func (f *FlowRun) Deadline() time.Time {
 	if at := f.nextOfStay(); f.Until.IsZero() || !at.IsZero() && at.Before(f.Until) {

@@ -169,7 +169,11 @@ func (f *FlowRun) enterQueue(now time.Time, out []FlowCommand, q *QueueStep, ret
 	if f.Answered {
 		f.plan(now)
 	}
-	if q.Nobody != nil && q.onlyOne() {
+	switch {
+	case q.Nobody == nil:
+	case returned: // they did not knock: the last agent may have gone while they talked
+		f.Stay.Look = now.Add(desertedFor)
+	case q.onlyOne():
 		f.Stay.Look = now.Add(lookEvery)
 	}
 	cmd := FlowQueue{
