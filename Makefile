@@ -35,7 +35,7 @@ demo: build ## show a whole call on this machine, then let your own phone take p
 test: tools ## install what the tests need (apt), and run every test, against real peers too (< 10 min)
 	$(GO) test ./...
 	$(GO) test -count=1 -tags peers -run '^TestPeers' -parallel 3 $(PEERS)
-	$(GO) test -count=1 -tags peers -run '^TestPages' -parallel 1 ./cmd/trunkline
+	$(GO) test -count=1 -tags peers -run '^TestPages' -parallel 2 ./cmd/trunkline
 
 check: compiler ## the fast gate: format, vet, staticcheck, the house's shape, unit tests with -race (some minutes)
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi

@@ -31,6 +31,7 @@ const (
 	FactOfferedTo        FactKind = "call.offered_to"  // to Agent first, by order
 	FactRequeued         FactKind = "call.requeued"    // to Team's queue, by order
 	FactPriority         FactKind = "call.prioritized" // Count: the priority
+	FactAnswering        FactKind = "call.answering"   // by order, Agent's phone is asked to answer what rings there
 	FactConnected        FactKind = "call.connected"
 	FactReleased         FactKind = "call.released"   // an agent's leg left the call
 	FactAgentLost        FactKind = "call.agent_lost" // until when the agent may come back

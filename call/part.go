@@ -194,7 +194,12 @@ func (s *Switchboard) rings(c *liveCall, o Order) error {
 		s.decline(c, rings)
 		return nil
 	}
-	return s.answerAt(c, rings)
+	asked := slices.ContainsFunc(rings, func(l *line) bool { return l.answers })
+	if err := s.answerAt(c, rings); err != nil || asked {
+		return err
+	}
+	s.callFact(c, Fact{Kind: FactAnswering, Agent: o.By}) // a page that is the phone answers now, not at its next look
+	return nil
 }
 
 // ringsAt are the phones of an agent that ring for a call.

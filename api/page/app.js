@@ -9,6 +9,7 @@ import { Widget, useMove } from './widget.js';
 import { Dialer } from './dial.js';
 import { SignIn } from './signin.js';
 import { watchCalls } from './watch.js';
+import { wake } from './tone.js';
 
 // Screens are loaded when they are first opened. A new one is a line here.
 const screens = [
@@ -72,7 +73,7 @@ addEventListener('keydown', e => {
 
 onFacts(watchOffers);
 onFacts(watchCalls);
-effect(() => { if (me.value?.signed_in) connect(); });
+effect(() => { if (me.value?.signed_in) { connect(); setTimeout(wake, 500); } });
 
 render(html`<${App}/>`, document.getElementById('app'));
 (async function ask() { // who is signed in; a switch that restarts is asked again

@@ -24,7 +24,16 @@ export function Card({ id }) {
       <dt>Dialled</dt><dd class="num">${number(c.dialled)}</dd>${c.flow && html`<dt>Flow</dt><dd>${c.flow}</dd>`}
       <dt>Waited</dt><dd>${spoken(c.queue_seconds)}</dd><dt>Talked</dt><dd>${spoken(c.talk_seconds)}</dd>${c.hold_seconds > 0 && html`<dt>On hold</dt><dd>${spoken(c.hold_seconds)}</dd>`}
       ${c.ended_reason && html`<dt>Ended</dt><dd>${c.ended_reason}</dd>`}</dl></section>
+      ${c.sound?.length > 0 && html`<section class="card stack"><h2>Sound</h2>${c.sound.map(s => html`<${Sound} key=${s.leg} of=${s}/>`)}</section>`}
       <section class="card stack"><h2>Notes</h2><${Notes} at=${"/v1/calls/" + encodeURIComponent(c.id)} of=${c}/></section></div></div>`;
+}
+
+// Sound is how a leg fared: what came from it, and what it says of what went there.
+function Sound({ of: s }) {
+  const way = (name, x) => x?.packets > 0 && html`<dt>${name}</dt><dd class="num">loss ${x.loss_percent.toFixed(1)} % · jitter ${Math.round((x.jitter_ns ?? 0) / 1e6)} ms${x.mos ? ` · MOS ${x.mos.toFixed(1)}` : ''}</dd>`;
+  return html`<div><h3>${s.agent ? agentName(s.agent) : s.party === 'caller' ? 'Customer' : 'Outside number'}</h3><dl class="facts">
+    <dt>Codec</dt><dd>${s.codec}${s.round_trip_ns ? html` · <span class="num">there and back ${Math.round(s.round_trip_ns / 1e6)} ms</span>` : ''}</dd>${way('From there', s.heard)}${way('To there', s.told)}
+    ${s.unheard?.map(u => html`<dt>Not heard</dt><dd><span class="num">${clock(u.from)}${u.to ? '–' + clock(u.to) : ''}</span></dd>`)}</dl></div>`;
 }
 
 function Recording({ card, rec }) {

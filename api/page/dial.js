@@ -21,7 +21,7 @@ export function Dialer() {
   };
   const q = text.trim().toLowerCase(), mates = staff.value.agents.filter(a => a.id !== me.value.agent && q && (a.name.toLowerCase().includes(q) || a.id.includes(q))).slice(0, 5);
   return html`<${Dialog} label="Make a call" onClose=${close}><form class="stack" onSubmit=${e => { e.preventDefault(); dial(text); }}>
-    <div class="row"><input ref=${input} class="grow num" aria-label="Number or colleague" placeholder="Number or colleague" inputmode="tel" autocomplete="off" value=${text} onInput=${e => write(e.target.value)} onPaste=${e => { const t = e.clipboardData.getData('text').trim(); if (/^(tel:)?[+\d\s()./-]+$/i.test(t)) { e.preventDefault(); write(t.replace(/^tel:/i, '')); } }}/>
+    <div class="line"><input ref=${input} class="grow num" aria-label="Number or colleague" placeholder="Number or colleague" inputmode="tel" autocomplete="off" value=${text} onInput=${e => write(e.target.value)} onPaste=${e => { const t = e.clipboardData.getData('text').trim(); if (/^(tel:)?[+\d\s()./-]+$/i.test(t)) { e.preventDefault(); write(t.replace(/^tel:/i, '')); } }}/>
       <button class="go" disabled=${busy}><${Icon} name="phone"/>Call</button></div>
     ${mates.length > 0 && html`<ul class="list">${mates.map(a => html`<li class="item" key=${a.id}><${Avatar} name=${a.name}/><span>${a.name}<br/><span class="sub">${condition(a).word}</span></span><button type="button" onClick=${() => dial(a.id)}>Call</button></li>`)}</ul>`}
     <div class="keypad" aria-label="Keypad" role="group">${[...'123456789*0#'].map(d => html`<button type="button" onClick=${() => write(t => t + d)}>${d}</button>`)}</div>

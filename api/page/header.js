@@ -3,6 +3,7 @@ import { html, useState } from './lib/ui.js';
 import { me, self, connection, setTheme, theme, dialer, supervises, active } from './state.js';
 import { api, attempt, signedOut } from './net.js';
 import { able, unable, device, choose } from './phone.js';
+import { dumb } from './tone.js';
 import { Icon, Menu, Since, until, length, Dialog } from './parts.js';
 
 const reasons = ['Break', 'Lunch', 'Meeting', 'Training'];
@@ -52,7 +53,7 @@ function Device() {
   const word = here ? (desk ? `This browser, ${desk.toLowerCase()}` : 'This browser') : desk || (a.browser ? 'Another browser' : 'No phone');
   const rings = here || a.phones > 0 || a.browser;
   const open = async () => { SetUp ??= (await import('./setup.js')).default; check(true); };
-  return html`<${Menu} cls="optional" title=${rings ? `Calls ring here: ${word}` : 'No phone of yours is there: calls cannot reach you'} label=${html`<span class=${'dot ' + (rings ? 'go-tone' : 'stop-tone')}></span><span class="cut">${word}</span><${Icon} name="down"/>`}>
+  return html`<${Menu} cls="device" title=${rings ? `Calls ring here: ${word}` : 'No phone of yours is there: calls cannot reach you'} label=${html`<span class=${'dot ' + (rings ? 'go-tone' : 'stop-tone')}></span><${Icon} name=${here ? 'mic' : 'phone'}/><span class="cut">${word}</span><${Icon} name="down"/>`}>
       <button aria-pressed=${here} disabled=${!able} title=${able ? '' : unable} onClick=${() => choose('browser')}><${Icon} name="mic"/>Ring in this browser</button>
       <button aria-pressed=${!here} onClick=${() => choose('phone')}><${Icon} name="phone"/>Ring on my desk phone alone</button><hr/>
       <button onClick=${open}>Check my set-up…</button><//>
@@ -65,6 +66,7 @@ export function Header() {
     <div class="brand"><i><${Icon} name="phone"/></i><span>Help Desk</span></div>
     <div class="grow"></div>
     ${!up && html`<span class="badge warn-tone" role="status"><span class="dot warn-tone"></span>Connecting…</span>`}
+    ${dumb.value && me.value.agent && html`<button class="badge warn-tone" title="A browser lets a page sound when somebody has clicked in it">Click, and calls can ring</button>`}
     <${Device}/>
     <${Availability}/>
     ${me.value.agent && html`<button class=${"icon" + (self.value?.until ? " narrow-off" : "")} title="Make a call" aria-label="Make a call" aria-disabled=${active.value.length > 0} onClick=${() => { dialer.value = ''; }}><${Icon} name="keypad"/></button>`}

@@ -51,7 +51,7 @@ export function connect() {
   worker = new Worker(vouch ? vouch.createScriptURL('/worker.js') : '/worker.js');
   worker.onmessage = e => take(e.data);
   worker.postMessage({ type: 'connect', phone: localStorage.getItem('device') === 'browser' && Boolean(window.isSecureContext && window.RTCPeerConnection), url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/desk/socket?tab=${encodeURIComponent(tabName())}` });
-  addEventListener('online', () => tell({ type: 'online' }));
+  addEventListener('online', () => tell({ type: 'probe' }));
 }
 
 function take(m) {

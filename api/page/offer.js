@@ -30,7 +30,7 @@ export function Offer({ part }) {
     ${more && html`<${Last} calls=${last}/>`}
     ${part.answering && !here ? html`<p class="alert go-tone" role="status">Pick up your phone, if it does not answer by itself.</p>` : null}
     ${line ? html`<p class=${'alert ' + (line.problem ? 'stop-tone' : 'go-tone')} role="status">${line.problem || 'Connecting…'}</p>` : null}
-    <div class="two"><button class="go" data-do="answer" aria-keyshortcuts="Control+Shift+A" title="Answer (Ctrl+Shift+A)" disabled=${part.answering || Boolean(line)} onClick=${() => here ? answer(c.id) : order(c.id, 'answer')}><${Icon} name="phone"/>Answer</button>
+    <div class="two"><button class="go" data-do="answer" aria-keyshortcuts="Control+Shift+A" title="Answer (Ctrl+Shift+A)" disabled=${(part.answering || Boolean(line)) && line?.state !== 'failed'} onClick=${() => here ? answer(c.id) : order(c.id, 'answer')}><${Icon} name="phone"/>${line?.state === 'failed' ? 'Try again' : 'Answer'}</button>
       <button class="stop" data-do="decline" aria-keyshortcuts="Control+Shift+D" title="Decline (Ctrl+Shift+D)" onClick=${() => order(c.id, 'decline')}><${Icon} name="x"/>${c.callback ? 'Ignore' : 'Decline'}</button></div>
     ${!inside && html`<button class="plain" aria-expanded=${more} onClick=${() => show(!more)}>${more ? 'Hide details' : 'See details'}</button>`}
   </section>`;
@@ -45,7 +45,7 @@ export function Last({ calls }) {
 export function Over() {
   const o = over.value;
   useEffect(() => { if (!o) return; const t = setTimeout(() => { if (over.value === o) over.value = null; }, 9000); return () => clearTimeout(t); }, [o]);
-  return o && html`<section class="float" aria-label="The last offer" ><div class="row"><p class="grow">${o}</p><button class="icon plain" aria-label="Close" onClick=${() => { over.value = null; }}><${Icon} name="x"/></button></div></section>`;
+  return o && html`<section class="float" aria-label="The last offer"><div class="line"><p class="grow">${o}</p><button class="icon plain" aria-label="Close" onClick=${() => { over.value = null; }}><${Icon} name="x"/></button></div></section>`;
 }
 
 // How an offer of mine ended, told from the facts.

@@ -73,6 +73,13 @@ export function Menu({ label, cls = '', kind = '', left, title, children }) {
     ${open && html`<div class=${'pop' + (left ? ' left' : '')} onClick=${e => { if (e.target.closest('button, a')) { set(false); } }}>${children}</div>`}</div>`;
 }
 
+// useFocus puts the focus where what somebody has just opened begins.
+export function useFocus() {
+  const ref = useRef();
+  useEffect(() => { ref.current?.focus(); }, []);
+  return ref;
+}
+
 // Dialog is modal and gives the focus back when it closes.
 export function Dialog({ label, onClose, children }) {
   const ref = useRef();

@@ -12,7 +12,11 @@ export const lines = signal({});   // by call: { leg, state, problem, stats }
 const open = new Map();            // by call: the same, with what is not for drawing
 
 const show = () => { lines.value = Object.fromEntries([...open].map(([id, l]) => [id, { leg: l.leg, state: l.state, problem: l.problem, stats: l.stats }])); };
-const words = { NotAllowedError: 'The microphone is blocked: allow it for this page in the browser’s address bar.', NotFoundError: 'No microphone was found.', NotReadableError: 'The microphone is in use by another program.' };
+const words = {
+  NotAllowedError: 'The microphone is blocked: allow it for this page, left of the address above, and try again.',
+  NotFoundError: 'No microphone was found: plug one in, or let calls ring on your desk phone.',
+  NotReadableError: 'The microphone is in use by another program: close that, and try again.',
+};
 export const micProblem = e => words[e.name] ?? `The microphone: ${e.message}`;
 
 export const microphone = () => {
@@ -36,10 +40,14 @@ export function speaker(stream) {
   const el = document.createElement('audio');
   el.autoplay = true;
   el.srcObject = stream;
-  const out = localStorage.getItem('output');
-  if (out && el.setSinkId) el.setSinkId(out).catch(() => {});
+  aim(el);
   el.play().catch(() => {});
   return el;
+}
+
+// aim has an element sound on the output that was chosen, or on the system's own while that is not there.
+function aim(el) {
+  el?.setSinkId?.(localStorage.getItem('output') ?? '').catch(() => el.setSinkId('').catch(() => {}));
 }
 
 // connection makes an offer with all that is needed to connect: nothing is trickled, and no address
@@ -58,22 +66,63 @@ export function hush(pc, stream) {
   stream?.getTracks().forEach(t => t.stop());
 }
 
+// blocked says what keeps the sound away, and what to have opened.
+export function blocked(pc) {
+  const at = /^a=candidate:\S+ 1 udp \d+ (\S+) (\d+)/mi.exec(pc?.remoteDescription?.sdp ?? '');
+  return `No audio path: this browser and the switch cannot reach each other over UDP.${at ? ` Have your network let UDP through to ${at[1]} port ${at[2]}, or use your desk phone.` : ''}`;
+}
+
 // answer takes what rings here, or goes back to a call that this page is not in yet.
 export async function answer(call) {
-  if (open.has(call)) return;
+  if (open.has(call) && open.get(call).state !== 'failed') return;
   const l = { call, state: 'connecting', began: Date.now() };
   open.set(call, l);
   show();
   try {
     l.stream = await microphone();
     if (open.get(call) !== l) return hush(null, l.stream);
+    watch(l);
     l.pc = await connection(l.stream, pc => changed(l, pc));
     if (open.get(call) !== l) return hush(l.pc, l.stream);
     tell({ type: 'phone', call, sdp: l.pc.localDescription.sdp });
-    l.limit = setTimeout(() => { if (l.state === 'connecting') { l.problem = 'No audio path: this browser and the switch cannot reach each other over UDP.'; show(); } }, 5000);
-  } catch (e) {
-    drop(call, 4000);
-    toast(micProblem(e));
+    l.limit = setTimeout(() => { if (l.state === 'connecting') { l.problem = blocked(l.pc); show(); } }, 5000);
+  } catch (e) { // it rings on, or is there still: somebody can mend it and try again
+    if (open.get(call) !== l) return;
+    hush(l.pc, l.stream);
+    Object.assign(l, { state: 'failed', problem: micProblem(e), pc: null, stream: null });
+    show();
+  }
+}
+
+// watch notices a microphone that is unplugged, or taken away by the browser.
+function watch(l) {
+  const t = l.stream.getAudioTracks()[0];
+  if (t) t.onended = () => plug(l);
+}
+
+// plug gives a call the microphone that is there now; why is said to the agent.
+async function plug(l, why = 'The microphone was unplugged') {
+  if (!l.pc || open.get(l.call) !== l) return;
+  try {
+    const next = await microphone(), old = l.stream;
+    if (open.get(l.call) !== l) return hush(null, next);
+    l.stream = next;
+    watch(l);
+    await l.pc.getSenders()[0]?.replaceTrack(next.getAudioTracks()[0]);
+    hush(null, old);
+    l.problem = '';
+    if (why) toast(`${why}: you are heard by ${next.getAudioTracks()[0]?.label || 'another one'} now.`);
+  } catch (e) { l.problem = `You are not heard. ${micProblem(e)}`; }
+  show();
+}
+
+// refit has the calls in progress use the devices that are there, or were chosen, now.
+export function refit(chosen) {
+  for (const l of open.values()) {
+    aim(l.pc?.speaker);
+    if (chosen === true) plug(l, '');
+    else if (l.state === 'failed' && parts.value.find(p => p.card.id === l.call)?.role === 'talking') answer(l.call);
+    else if (l.stream?.getAudioTracks()[0]?.readyState === 'ended') plug(l);
   }
 }
 
@@ -90,7 +139,7 @@ function changed(l, pc) {
   if (open.get(l.call) !== l) return;
   switch (pc.iceConnectionState) {
     case 'connected': case 'completed': l.state = 'up'; l.problem = ''; break;
-    case 'disconnected': l.problem = 'The sound is interrupted…'; break;
+    case 'disconnected': l.problem = 'The sound is interrupted…'; tell({ type: 'probe' }); break;
     case 'failed': drop(l.call, 500); return; // and again, while the call is there
   }
   show();
@@ -146,11 +195,6 @@ setInterval(async () => {
 
 // The page that goes says so, so that the customer hears music at once.
 addEventListener('pagehide', () => { for (const call of [...open.keys()]) drop(call); });
-// Devices are plugged in and out: a call goes on with what is there.
-navigator.mediaDevices?.addEventListener?.('devicechange', async () => {
-  for (const l of open.values()) {
-    const track = l.stream?.getAudioTracks()[0];
-    if (!l.pc || track?.readyState !== 'ended') continue;
-    try { l.stream = await microphone(); await l.pc.getSenders()[0]?.replaceTrack(l.stream.getAudioTracks()[0]); } catch (e) { toast(micProblem(e)); }
-  }
-});
+// Devices are plugged in and out, and the microphone is allowed: a call goes on with what is there.
+navigator.mediaDevices?.addEventListener?.('devicechange', refit);
+navigator.permissions?.query({ name: 'microphone' }).then(p => { p.onchange = refit; }, () => {});

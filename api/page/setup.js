@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from './lib/ui.js';
 import { tell, onWord } from './net.js';
 import { Dialog, Icon } from './parts.js';
-import { able, unable, device, choose, microphone, micProblem, connection, hush, figures } from './phone.js';
+import { able, unable, device, choose, microphone, micProblem, connection, hush, figures, blocked, refit } from './phone.js';
 import { tone, beep } from './tone.js';
 import { Figures } from './widget.js';
 
@@ -58,7 +58,7 @@ export default function SetUp({ onClose }) {
       tell({ type: 'echo', sdp: pc.localDescription.sdp });
       now.current.timer = setInterval(async () => {
         if (now.current.pc !== pc) return;
-        if (pc.iceConnectionState === 'new' || pc.iceConnectionState === 'checking') { if (performance.now() - began > 5000) set({ bad: 'No audio path: this browser and the switch cannot reach each other over UDP. Ask who runs the firewall.' }); return; }
+        if (pc.iceConnectionState === 'new' || pc.iceConnectionState === 'checking') { if (performance.now() - began > 5000) set({ bad: blocked(pc) }); return; }
         now.current.stats = await figures(pc, now.current.stats);
         set(s => ({ ...s, stats: now.current.stats }));
       }, 1000);
@@ -71,9 +71,9 @@ export default function SetUp({ onClose }) {
       <button aria-pressed=${device.value === 'phone'} onClick=${() => choose('phone')}><${Icon} name="phone"/>On my desk phone</button></div>
     ${able && html`
       ${problem && html`<p class="alert stop-tone" role="alert">${problem}</p>`}
-      <${Pick} label="Microphone" kind="audioinput" name="input" all=${all} onPick=${listen}/>
+      <${Pick} label="Microphone" kind="audioinput" name="input" all=${all} onPick=${() => { listen(); refit(true); }}/>
       <div class="row"><span class="small muted">Level</span><${Meter} stream=${mic}/></div>
-      <${Pick} label="Headset or speaker" kind="audiooutput" name="output" all=${all}/>
+      <${Pick} label="Headset or speaker" kind="audiooutput" name="output" all=${all} onPick=${() => refit()}/>
       <${Pick} label="Ring on" kind="audiooutput" name="ring" all=${all}/>
       <div class="row"><button onClick=${() => beep('output')}>Play a sound</button><button onClick=${() => { tone(true); setTimeout(() => tone(false), 2200); }}>Ring</button>
         ${notes === 'default' && html`<button onClick=${() => Notification.requestPermission().then(found)}>Allow notifications</button>`}</div>

@@ -1,5 +1,16 @@
 // The ring tone, made by the page, on a device of its own. Browsers let it sound after the first click.
+import { signal } from './lib/ui.js';
+
+export const dumb = signal(false); // nobody has clicked yet: calls do not sound
 let ctx = null, timer = 0;
+
+// wake makes what sounds before the first call rings: to make it takes longer than to draw an offer.
+export function wake() {
+  try { ctx ??= new AudioContext(); } catch { return; }
+  ctx.onstatechange = () => { dumb.value = ctx.state === 'suspended'; };
+  ctx.onstatechange();
+}
+for (const kind of ['pointerdown', 'keydown']) addEventListener(kind, () => { if (ctx?.state === 'suspended') ctx.resume().catch(() => {}); }, { passive: true });
 
 async function sink(c, name) {
   const id = localStorage.getItem(name) ?? '';
@@ -20,12 +31,13 @@ export function tone(on) {
   timer = 0;
   if (!on) return;
   const ring = () => {
-    try { ctx ??= new AudioContext(); } catch { return; }
+    if (!ctx) wake();
+    if (!ctx) return;
     if (ctx.state !== 'running') { ctx.resume().catch(() => {}); return; }
     sink(ctx, 'ring');
     notes(ctx, [[0, 660, 0.17], [0.18, 880, 0.17], [0.36, 660, 0.17], [0.54, 880, 0.17]]);
   };
-  ring();
+  setTimeout(() => { if (timer) ring(); }, 0); // first it is drawn
   timer = setInterval(ring, 2400);
 }
 

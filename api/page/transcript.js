@@ -1,5 +1,5 @@
 // The words of a recording, in two voices. They follow the playback; a click goes there.
-import { html, useEffect, useState } from './lib/ui.js';
+import { html, useEffect, useRef, useState } from './lib/ui.js';
 import { supervises } from './state.js';
 import { api, attempt, onFacts } from './net.js';
 import { length } from './parts.js';
@@ -7,13 +7,18 @@ import { length } from './parts.js';
 const words = { none: 'There is no transcript.', waiting: 'The transcript waits to be made.', running: 'The transcript is being made…', failed: 'The transcript failed' };
 
 export function Transcript({ at, call, time, onSeek }) {
-  const [t, set] = useState(null), [text, write] = useState('');
+  const [t, set] = useState(null), [text, write] = useState(''), list = useRef();
   const load = () => api('GET', at + '/transcript').then(set, () => set({ state: 'none' }));
   useEffect(() => { load(); return onFacts(list => { if (list.some(f => f.call === call && f.kind.startsWith('transcript.'))) load(); }); }, [at]);
+  const spoken = t?.transcript?.said?.findIndex(s => time >= s.start && time < s.end);
+  useEffect(() => { // what is said now stays in view, without moving the page
+    const now = list.current?.querySelector('[aria-current]'), box = list.current;
+    if (now && time > 0) box.scrollTop = Math.min(now.offsetTop, Math.max(box.scrollTop, now.offsetTop + now.offsetHeight - box.clientHeight));
+  }, [spoken]);
   if (!t) return null;
   if (t.state !== 'done') return html`<div class="row small muted"><span role="status">${words[t.state]}${t.why ? `: ${t.why}` : ''}</span>
     ${supervises.value && (t.state === 'none' || t.state === 'failed') && html`<button onClick=${() => attempt(async () => set(await api('POST', at + '/transcript')))}>Make it</button>`}</div>`;
   const q = text.trim().toLowerCase(), said = (t.transcript?.said ?? []).filter(s => !q || s.text.toLowerCase().includes(q));
   return html`<div class="stack"><div class="row"><h3 class="grow">Transcript</h3><input style="width:12rem" aria-label="Search the transcript" placeholder="Search" value=${text} onInput=${e => write(e.target.value)}/></div>
-    ${said.length === 0 ? html`<p class="small muted">${q ? 'Nobody said that.' : 'Nothing was said that could be understood.'}</p>` : html`<ol class="said">${said.map((s, i) => html`<li key=${i}><button class=${s.side === 0 ? 'voice0' : 'voice1'} aria-current=${time >= s.start && time < s.end ? 'true' : undefined} onClick=${() => onSeek(s.start)}><span class="num small">${length(s.start)}</span><span class="sr">${s.side === 0 ? 'Customer' : 'Agent'}: </span><span>${s.text}</span></button></li>`)}</ol>`}</div>`;
+    ${said.length === 0 ? html`<p class="small muted">${q ? 'Nobody said that.' : 'Nothing was said that could be understood.'}</p>` : html`<ol class="said" ref=${list}>${said.map((s, i) => html`<li key=${i}><button class=${s.side === 0 ? 'voice0' : 'voice1'} aria-current=${time >= s.start && time < s.end ? 'true' : undefined} onClick=${() => onSeek(s.start)}><span class="num small">${length(s.start)}</span><span class="sr">${s.side === 0 ? 'Customer' : 'Agent'}: </span><span>${s.text}</span></button></li>`)}</ol>`}</div>`;
 }

@@ -2,8 +2,8 @@
 import { html, useRef, useState } from './lib/ui.js';
 import { active, go, histories } from './state.js';
 import { order } from './net.js';
-import { lines } from './phone.js';
-import { Icon, Since, title, number, customer, agentName, whither, until, length, clock } from './parts.js';
+import { lines, device, able, choose, answer } from './phone.js';
+import { Icon, Since, useFocus, title, number, customer, agentName, whither, until, length, clock } from './parts.js';
 import { Picker } from './picker.js';
 import { Notes } from './notes.js';
 import { Last } from './offer.js';
@@ -54,7 +54,9 @@ export function Widget({ part }) {
       <button class="icon plain" aria-expanded=${!small} aria-label=${small ? 'Show the controls' : 'Fold the controls'} onClick=${() => fold(!small)}><${Icon} name=${small ? 'down' : 'min'}/></button></div>
     ${rec && html`<p class=${'small row ' + (rec === 'on' ? 'rec' : 'muted')} role="status"><span class="dot"></span>${rec === 'on' ? 'Recording' : `Recording paused${part.paused_by ? ' by ' + agentName(part.paused_by) : ''}${part.paused_until ? ', goes on in ' + length(until(part.paused_until)) : ''}`}</p>`}
     ${line?.problem && html`<div class="alert stop-tone" role="alert">${line.problem}</div>`}
-    ${part.role === 'lost' && part.browser && html`<div class="alert warn-tone" role="alert">The connection was lost, and is being made anew. The customer hears music, and goes back to the queue in ${length(until(part.until))}.</div>`}
+    ${line?.state === 'failed' && html`<button class="primary" onClick=${() => answer(c.id)}>Try again</button>`}
+    ${part.browser && able && device.value !== 'browser' && html`<div class="alert warn-tone" role="alert">You talk in another browser.</div><button class="primary" onClick=${() => choose('browser')}><${Icon} name="mic"/>Go on in this one</button>`}
+    ${part.role === 'lost' && part.browser && line?.state !== 'failed' && html`<div class="alert warn-tone" role="alert">The connection was lost, and is being made anew. The customer hears music, and goes back to the queue in ${length(until(part.until))}.</div>`}
     ${part.role === 'lost' && !part.browser && html`<div class="alert warn-tone" role="alert">Your phone lost the call. The customer hears music, and goes back to the queue in ${length(until(part.until))}.</div>
       <button class="primary" onClick=${() => order(c.id, 'reclaim')}>Ring my phone</button>`}
     ${!small && html`
@@ -92,9 +94,9 @@ function Steps({ part }) {
 }
 
 function Keypad({ call }) {
-  const [sent, add] = useState('');
+  const [sent, add] = useState(''), input = useFocus();
   const press = text => { const d = text.toUpperCase().replace(/[^0-9A-D*#]/g, '').slice(0, 32); if (d) { add(s => (s + d).slice(-24)); order(call, 'keypad', { digits: d }); } };
-  return html`<div class="stack"><input aria-label="Keys that were pressed; type or paste more" class="num" value=${sent} inputmode="tel" readonly
+  return html`<div class="stack"><input ref=${input} aria-label="Keys that were pressed; type or paste more" class="num" value=${sent} inputmode="tel" readonly
       onKeyDown=${e => { if (e.key.length === 1 && !e.ctrlKey && !e.metaKey) { e.preventDefault(); press(e.key); } }} onPaste=${e => { e.preventDefault(); press(e.clipboardData.getData('text')); }}/>
     <div class="keypad">${[...'123456789*0#'].map(d => html`<button onClick=${() => press(d)}>${d}</button>`)}</div></div>`;
 }

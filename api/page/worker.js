@@ -1,7 +1,7 @@
 // The Help Desk's socket lives here: a Worker's timers are not slowed down when
 // its tab is in the background. It answers the heartbeat by itself, comes back
 // by itself, and knows the number of the last fact, so that nothing is missed.
-let socket = null, url = '', phone = false, seq = 0, tries = 0, timer = 0, last = 0, over = false;
+let socket = null, url = '', phone = false, seq = 0, tries = 0, timer = 0, last = 0, over = false, busy = false;
 
 function open() {
   clearTimeout(timer);
@@ -15,6 +15,7 @@ function open() {
       case 'beat': mine.send('{"type":"beat"}'); return;
       case 'hello': if (!seq || m.seq < seq) seq = m.seq; break;
       case 'facts': seq = m.upto; break;
+      case 'parts': busy = m.parts.length > 0; break;
       case 'signed-out': over = true; break;
     }
     postMessage(m);
@@ -27,19 +28,32 @@ function lost() {
   if (over) return;
   postMessage({ type: 'lost' });
   tries++;
-  timer = setTimeout(open, Math.min(10000, 250 * 2 ** Math.min(tries, 6)) * (0.5 + Math.random()));
+  timer = setTimeout(open, Math.min(busy ? 1500 : 10000, 250 * 2 ** Math.min(tries, 6)) * (0.5 + Math.random())); // a customer waits for 20 s
 }
 
-// A network that went away says nothing: three silent beats are a loss.
-setInterval(() => {
-  if (socket && Date.now() - last > 16000) { const dead = socket; socket = null; try { dead.close(); } catch { /* is closed */ } lost(); }
-}, 2000);
+function dead() {
+  const old = socket;
+  socket = null;
+  try { old.close(); } catch { /* is closed */ }
+  lost();
+}
+
+// A network that went away says nothing: two silent beats are a loss.
+setInterval(() => { if (socket && Date.now() - last > 11000) dead(); }, 2000);
+
+// probe asks whether the network is there, where something says that it may not be, or has changed.
+function probe() {
+  const mine = socket, asked = Date.now();
+  if (mine?.readyState !== 1) { if (!over) { clearTimeout(timer); open(); } return; }
+  mine.send('{"type":"look"}');
+  setTimeout(() => { if (socket === mine && last < asked) dead(); }, 2000);
+}
 
 onmessage = e => {
   const m = e.data;
   if (m.type === 'device') phone = m.phone;
   if (m.type === 'connect') { url = m.url; phone = m.phone; over = false; open(); }
-  else if (m.type === 'online') { if (!socket && !over) open(); }
+  else if (m.type === 'probe') probe();
   else if (m.type === 'close') { over = true; clearTimeout(timer); socket?.close(); socket = null; }
   else if (socket?.readyState === 1) socket.send(JSON.stringify(m));
 };

@@ -72,6 +72,7 @@ func (s *site) browser(more ...chromedp.ExecAllocatorOption) context.Context {
 type helpDesk struct {
 	*site
 	ctx context.Context
+	at  string // where the page is from
 }
 
 // reported notes what the page did that its policy forbids, and its errors.
@@ -84,14 +85,20 @@ addEventListener('unhandledrejection', e => reports.push('rejection: ' + e.reaso
 // their own.
 func (s *site) open(browser context.Context, who string, scripts ...page.AddScriptToEvaluateOnNewDocumentParams) *helpDesk {
 	s.Helper()
+	return s.openAt(browser, "http://"+s.http, who, scripts...)
+}
+
+// openAt opens it by another address.
+func (s *site) openAt(browser context.Context, at, who string, scripts ...page.AddScriptToEvaluateOnNewDocumentParams) *helpDesk {
+	s.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	s.Cleanup(cancel)
-	d := &helpDesk{s, ctx}
+	d := &helpDesk{s, ctx, at}
 	for _, script := range append(scripts, page.AddScriptToEvaluateOnNewDocumentParams{Source: reported}) {
 		_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, script)
 		s.must(err)
 	}
-	d.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate("http://"+s.http+"/"))
+	d.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate(at+"/"))
 	d.comes("the form", `document.querySelector('input[name=account]') !== null`)
 	d.do(chromedp.SendKeys("input[name=account]", who), chromedp.SendKeys("input[name=password]", deskPassword+"\r"))
 	d.comes(who+" is signed in", `document.querySelector('header.top') !== null`)
