@@ -54,6 +54,7 @@ func (r *Router) refused(ev Refused) {
 	w := r.know(ev.Work)
 	w.refuse(refusal{agent: a, why: OutcomeDeclined, at: r.now, until: r.now.Add(a.profile(r.teams[w.teamID]).RetryAfter)})
 	r.settle(w)
+	r.unstick(a)
 }
 
 // release ends an agent's part in a work and starts wrap-up where it is due.
