@@ -1,7 +1,6 @@
 package call
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -10,20 +9,6 @@ import (
 
 // Hours are a stretch of every day by the clock, such as 21:00-08:00; of length zero there are none.
 type Hours struct{ From, To time.Duration } // since midnight
-
-// ParseHours reads "21:00-08:00"; "" are none.
-func ParseHours(text string) (Hours, error) {
-	if text == "" {
-		return Hours{}, nil
-	}
-	var h1, m1, h2, m2 int
-	if n, err := fmt.Sscanf(text, "%d:%d-%d:%d", &h1, &m1, &h2, &m2); err != nil || n != 4 ||
-		fmt.Sprintf("%02d:%02d-%02d:%02d", h1, m1, h2, m2) != text || h1 > 23 || h2 > 24 || m1 > 59 || m2 > 59 || h2 == 24 && m2 > 0 {
-		return Hours{}, fmt.Errorf("%q are no hours: write such as 21:00-08:00", text)
-	}
-	clock := func(h, m int) time.Duration { return time.Duration(h)*time.Hour + time.Duration(m)*time.Minute }
-	return Hours{clock(h1, m1), clock(h2, m2)}, nil
-}
 
 // spans are the hours between two times, in any of the zones: where a number may be, it is night if it is night in one of
 // them. Without zones that are known it is or.

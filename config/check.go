@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 )
 
 var (
@@ -41,7 +39,8 @@ func (r *reader) check(c *Config) {
 // fail says that the value of key is wrong, unless something was said of it.
 func (r *reader) fail(key, format string, args ...any) {
 	if !r.bad(key) {
-		r.problem(r.at(key), key, format, args...)
+		line, column := r.at(key)
+		r.wrong(line, column, key, format, args...)
 	}
 }
 
@@ -49,7 +48,8 @@ func (r *reader) fail(key, format string, args ...any) {
 func (r *reader) warn(key, format string, args ...any) {
 	all := r.problems
 	r.problems = nil
-	r.problem(r.at(key), key, format, args...)
+	line, column := r.at(key)
+	r.wrong(line, column, key, format, args...)
 	r.warnings, r.problems = append(r.warnings, r.problems...), all
 }
 
@@ -62,17 +62,14 @@ func (r *reader) bad(key string) bool {
 
 // at is where the value of key stands; for a key that was not written, the
 // key that it would stand in; for the file as a whole, its first line.
-func (r *reader) at(key string) *yaml.Node {
+func (r *reader) at(key string) (line, column int) {
 	for key != "" {
 		if p, ok := r.places[key]; ok {
-			if p.value.Kind == yaml.ScalarNode && p.value.Line > 0 {
-				return p.value
-			}
-			return p.key
+			return int(p.line), int(p.column)
 		}
 		key = key[:max(0, strings.LastIndexAny(key, ".["))]
 	}
-	return &yaml.Node{Line: 1, Column: 1}
+	return 1, 1
 }
 
 func index(key string, i int) string { return key + "[" + strconv.Itoa(i) + "]" }
@@ -114,7 +111,7 @@ func (r *reader) checkHouse(c *Config) {
 	if !known {
 		r.fail("country", "%q is not a country: write its two capital letters (ISO 3166), such as US, GB or DE", c.Country)
 	}
-	if _, err := time.LoadLocation(c.Timezone); err != nil || c.Timezone == "" || c.Timezone == "Local" {
+	if _, err := r.zone(c, c.Timezone); err != nil || c.Timezone == "" || c.Timezone == "Local" {
 		r.fail("timezone", "%q is not a time zone: write an IANA name such as America/New_York or Europe/Berlin", c.Timezone)
 	}
 	r.checkTLS(c)

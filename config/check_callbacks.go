@@ -1,20 +1,24 @@
 package config
 
-import (
-	"regexp"
-	"time"
-)
-
-var quietHours = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$`)
+import "time"
 
 func (r *reader) checkCallbacks(c Callbacks) {
 	r.atLeast("callbacks.for", c.For, time.Minute)
-	switch {
-	case c.For > 7*24*time.Hour:
+	if c.For > 7*day {
 		r.fail("callbacks.for", "%s is longer than anybody remembers having asked: write 7d or less", written(c.For))
-	case c.Quiet != "" && !quietHours.MatchString(c.Quiet):
-		r.fail("callbacks.quiet", "%q are no hours: write such as 21:00-08:00, by the clock where the customer is", c.Quiet)
-	case c.Quiet != "" && c.Quiet[:5] == c.Quiet[6:], c.Quiet == "00:00-24:00":
-		r.fail("callbacks.quiet", "%q is the whole day, so no callback would ever be offered: write such as 21:00-08:00", c.Quiet)
 	}
+	quiet, ok := ParseSpan(c.Quiet)
+	switch {
+	case c.Quiet == "":
+	case quiet.From == quiet.To && quiet.To > 0, quiet.To-quiet.From == day:
+		r.fail("callbacks.quiet", "%q is the whole day, so no callback would ever be offered: write such as 21:00-08:00", c.Quiet)
+	case !ok:
+		r.fail("callbacks.quiet", "%q are no hours: write such as 21:00-08:00, by the clock where the customer is", c.Quiet)
+	}
+}
+
+// QuietHours are Quiet, read; the zero Span is none.
+func (c Callbacks) QuietHours() Span {
+	s, _ := ParseSpan(c.Quiet)
+	return s
 }

@@ -114,8 +114,7 @@ func (r *reader) checkDesk(c *Config) {
 // webAddress wants https://, or http:// on this machine.
 func (r *reader) webAddress(key, text, example string) {
 	u, err := url.Parse(text)
-	local := err == nil && (u.Hostname() == "localhost" || strings.HasPrefix(u.Hostname(), "127."))
-	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && local) {
+	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && onThisMachine(text)) {
 		r.fail(key, "%q is not an address of the web with https: write one such as %s", text, example)
 	}
 }

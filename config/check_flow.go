@@ -232,10 +232,9 @@ func (r *reader) checkQueue(c *Config, key string, s *Step) {
 
 // checkTarget wants a team, or where agents may stand, one of them.
 func (r *reader) checkTarget(c *Config, key, name string, agents bool) {
-	what, all := "team", ids(c.Teams, func(t Team) string { return t.ID })
+	what := "team"
 	if agents {
 		what = "team or agent"
-		all = append(all, ids(c.Agents, func(a Agent) string { return a.ID })...)
 	}
 	switch {
 	case name == "":
@@ -244,6 +243,10 @@ func (r *reader) checkTarget(c *Config, key, name string, agents bool) {
 	case c.Agent(name) != nil:
 		r.fail(key, "there is no team %q: it is an agent; make a team of that one agent", name)
 	default:
+		all := ids(c.Teams, func(t Team) string { return t.ID })
+		if agents {
+			all = append(all, ids(c.Agents, func(a Agent) string { return a.ID })...)
+		}
 		r.fail(key, "there is no team %q%s", name, orElse(didYouMean(name, all), ": define it under teams:"))
 	}
 }
@@ -273,9 +276,10 @@ func (r *reader) checkForward(c *Config, key string, s *Step) {
 // forbidden says why the dial rules surely refuse a number. Whether a number
 // is a premium one is known when it is dialled only.
 func (r *reader) forbidden(c *Config, number string) string {
-	class := ""
-	if r.checks.Class != nil {
+	class, known := r.classes[number]
+	if r.checks.Class != nil && !known {
 		class = r.checks.Class(number, c.Country)
+		r.classes[number] = class
 	}
 	if class == "premium" {
 		return "it is a premium-rate number"

@@ -54,7 +54,7 @@ func (r *reader) checkHoursStep(c *Config, key string, s *Step) {
 func (r *reader) checkHoursNamed(c *Config, at string, h HoursOf) {
 	switch {
 	case h.Hours != nil:
-		r.checkHoursOf(at, h.Hours)
+		r.checkHoursOf(c, at, h.Hours)
 	case c.HoursFor(h) == nil && !r.bad(at):
 		all := ids(c.Hours, func(h Hours) string { return h.ID })
 		r.fail(at, "there are no hours %q%s", h.Name, orElse(didYouMean(h.Name, all), ": define them under hours:"))
@@ -191,16 +191,12 @@ func (r *reader) checkSound(c *Config, key string, s Sound) {
 		r.checkValue(key, value)
 		return
 	}
-	fits := func(name, layout, text string) {
-		if text == "" {
-			return
-		}
-		if _, err := time.Parse(layout, text); err != nil {
-			r.fail(key, "%q is no %s: write one such as %s, or {now}", text, name, layout)
-		}
+	if at, ok := clock(s.Time); s.Time != "" && (!ok || at == day) {
+		r.fail(key, "%q is no time: write one such as 15:04, or {now}", s.Time)
 	}
-	fits("time", "15:04", s.Time)
-	fits("date", time.DateOnly, s.Date)
+	if _, err := time.Parse(time.DateOnly, s.Date); s.Date != "" && err != nil {
+		r.fail(key, "%q is no date: write one such as 2006-01-02, or {now}", s.Date)
+	}
 	if s.Number != "" && !wholeOf.MatchString(s.Number) {
 		r.fail(key, "%q cannot be spoken as a number: write a whole one from 0 to 999999, or {attribute}", s.Number)
 	}

@@ -17,7 +17,9 @@ type Config struct {
 	// Warnings are the things that are allowed but surely not meant, in file order.
 	Warnings []Problem `yaml:"-"`
 	// places are the lines and columns of the keys that were read.
-	places map[string][2]int `yaml:"-"`
+	places map[string]spot `yaml:"-"`
+	// zones are the time zones that it names.
+	zones map[string]*time.Location `yaml:"-"`
 
 	// SIP domain and digest realm of the agents' phones.
 	Domain string `yaml:"domain"`
@@ -399,8 +401,28 @@ func (c *Config) Data() string { return c.Resolve(c.DataDir) }
 // Location is the time zone. Read has checked that it exists; without a
 // reading an unknown name gives UTC.
 func (c *Config) Location() *time.Location {
-	if loc, err := time.LoadLocation(c.Timezone); err == nil {
+	if loc, err := c.zone(c.Timezone); err == nil {
 		return loc
 	}
 	return time.UTC
+}
+
+// zone is the time zone of a name: a reading remembers it, because each look reads the disk.
+func (c *Config) zone(name string) (*time.Location, error) {
+	if loc := c.zones[name]; loc != nil {
+		return loc, nil
+	}
+	return time.LoadLocation(name)
+}
+
+// zone is Config.zone while the file is read: it remembers.
+func (r *reader) zone(c *Config, name string) (*time.Location, error) {
+	loc, err := c.zone(name)
+	if err == nil {
+		if c.zones == nil {
+			c.zones = make(map[string]*time.Location)
+		}
+		c.zones[name] = loc
+	}
+	return loc, err
 }

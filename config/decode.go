@@ -128,8 +128,9 @@ func join(parent, name string) string {
 // pairs lists the keys of a mapping in file order, with what << merges in
 // after them, and tells duplicates.
 func (r *reader) pairs(n *yaml.Node, key string) []place {
-	var own, merged []place
-	seen := make(map[string]*yaml.Node)
+	var merged []place
+	own := make([]place, 0, len(n.Content)/2)
+	seen := firsts{list: &own}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
 		if k.Kind == yaml.ScalarNode && k.ShortTag() == "!!merge" {
@@ -144,20 +145,51 @@ func (r *reader) pairs(n *yaml.Node, key string) []place {
 			r.problem(k, key, "a key is text: quote it, or put values with ${…} in quotes")
 			continue
 		}
-		if first := seen[k.Value]; first != nil {
+		if first := seen.of(k.Value); first != nil {
 			r.problem(k, join(key, k.Value), "is a duplicate of line %d: keep one of them", first.Line)
 			continue
 		}
-		seen[k.Value] = k
 		own = append(own, place{k, v})
+		seen.added()
 	}
 	for _, p := range merged {
-		if seen[p.key.Value] == nil {
-			seen[p.key.Value] = p.key
+		if seen.of(p.key.Value) == nil {
 			own = append(own, p)
+			seen.added()
 		}
 	}
 	return own
+}
+
+// firsts finds the keys of a list: a long one, as of numbers, by a map.
+type firsts struct {
+	list *[]place
+	far  map[string]*yaml.Node
+}
+
+func (f *firsts) of(name string) *yaml.Node {
+	if f.far != nil {
+		return f.far[name]
+	}
+	for _, p := range *f.list {
+		if p.key.Value == name {
+			return p.key
+		}
+	}
+	return nil
+}
+
+func (f *firsts) added() {
+	switch all := *f.list; {
+	case f.far != nil:
+		last := all[len(all)-1].key
+		f.far[last.Value] = last
+	case len(all) > 16:
+		f.far = make(map[string]*yaml.Node)
+		for _, p := range all {
+			f.far[p.key.Value] = p.key
+		}
+	}
 }
 
 // mapping puts a mapping into a struct. It gives the keys that were there.
@@ -179,7 +211,7 @@ func (r *reader) mapping(n *yaml.Node, key string, v reflect.Value) []string {
 			continue
 		}
 		present = append(present, name)
-		r.places[path] = p
+		r.places[path] = p.spot()
 		if _, options, _ := strings.Cut(f.Tag.Get("yaml"), ","); options == "keyed" {
 			r.keyed(p.value, path, v.FieldByIndex(f.Index))
 			continue
@@ -199,17 +231,21 @@ func (r *reader) keyed(n *yaml.Node, key string, v reflect.Value) {
 		r.problem(n, key, "is %s: it wants a mapping, one name: {…} a line", describe(n))
 		return
 	}
-	for _, p := range r.pairs(n, key) {
+	pairs := r.pairs(n, key)
+	before := v.Len()
+	all := reflect.MakeSlice(v.Type(), before+len(pairs), before+len(pairs))
+	reflect.Copy(all, v)
+	defer v.Set(all)
+	for i, p := range pairs {
 		path := join(key, p.key.Value)
 		if p.key.ShortTag() != "!!str" && !plainKeys(v.Type().Elem()) {
 			r.problem(p.key, path, "is read as %s, not as text: write %q in quotes", describe(p.key), p.key.Value)
 		}
-		r.places[path] = p
-		element := reflect.New(v.Type().Elem()).Elem()
-		element.Set(fresh(v.Type().Elem()))
+		r.places[path] = p.spot()
+		element := all.Index(before + i)
+		element.Set(r.fresh(v.Type().Elem()))
 		element.Field(0).SetString(p.key.Value)
 		r.decode(p.value, path, element)
-		v.Set(reflect.Append(v, element))
 	}
 }
 
@@ -218,8 +254,19 @@ func plainKeys(t reflect.Type) bool {
 	return t == reflect.TypeFor[Choice]() || t == reflect.TypeFor[Exit]() || t == reflect.TypeFor[SpecialHours]()
 }
 
-// fresh is an element with its defaults.
-func fresh(t reflect.Type) reflect.Value {
+// fresh is an element with its defaults: to be copied, not changed.
+func (r *reader) fresh(t reflect.Type) reflect.Value {
+	v, made := r.blank[t]
+	if !made {
+		if v = defaults(t); r.blank == nil {
+			r.blank = make(map[reflect.Type]reflect.Value)
+		}
+		r.blank[t] = v
+	}
+	return v
+}
+
+func defaults(t reflect.Type) reflect.Value {
 	switch t {
 	case reflect.TypeFor[Trunk]():
 		return reflect.ValueOf(DefaultTrunk())
@@ -248,18 +295,17 @@ func (r *reader) list(n *yaml.Node, key string, v reflect.Value) {
 		}
 		return
 	}
-	all := reflect.MakeSlice(v.Type(), 0, len(n.Content))
+	all := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
 	for i, item := range n.Content {
 		path := key + "[" + strconv.Itoa(i) + "]"
-		r.places[path] = place{item, item}
-		element := reflect.New(v.Type().Elem()).Elem()
-		element.Set(fresh(v.Type().Elem()))
+		r.places[path] = place{item, item}.spot()
+		element := all.Index(i)
+		element.Set(r.fresh(v.Type().Elem()))
 		if isNull(item) && element.Kind() != reflect.Struct {
 			r.problem(item, path, "is empty: write a value after the dash, or remove the line")
 		} else {
 			r.decode(item, path, element)
 		}
-		all = reflect.Append(all, element)
 	}
 	v.Set(all)
 }
@@ -278,11 +324,12 @@ func (r *reader) enum(n *yaml.Node, key string, v reflect.Value, f reflect.Struc
 	if v.Kind() == reflect.Slice {
 		for i := range v.Len() {
 			path := key + "[" + strconv.Itoa(i) + "]"
-			r.oneOf(r.at(path), path, v.Index(i).String(), allowed)
+			line, column := r.at(path)
+			r.oneOf(line, column, path, v.Index(i).String(), allowed)
 		}
 		return
 	}
-	r.oneOf(n, key, v.String(), allowed)
+	r.oneOf(n.Line, n.Column, key, v.String(), allowed)
 }
 
 // later are values that a coming version will take, with what to write until then.
@@ -293,15 +340,15 @@ var later = map[string]string{
 	"OPUS": "write PCMU, PCMA or G722",
 }
 
-func (r *reader) oneOf(n *yaml.Node, key, value string, allowed []string) {
+func (r *reader) oneOf(line, column int, key, value string, allowed []string) {
 	if value == "" || slices.Contains(allowed, value) {
 		return
 	}
 	if cure := later[value]; cure != "" {
-		r.problem(n, key, "%q is not available in this version: %s", value, cure)
+		r.wrong(line, column, key, "%q is not available in this version: %s", value, cure)
 		return
 	}
-	r.problem(n, key, "%q is not one of %s%s", value, strings.Join(allowed, ", "), didYouMean(value, allowed))
+	r.wrong(line, column, key, "%q is not one of %s%s", value, strings.Join(allowed, ", "), didYouMean(value, allowed))
 }
 
 // unknown tells of a key that the mapping does not have.

@@ -1,9 +1,6 @@
 package config
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
@@ -127,18 +124,4 @@ func show(v reflect.Value) string {
 		return written(d)
 	}
 	return fmt.Sprint(v.Interface())
-}
-
-// Hash is a short text that changes when the effective configuration does.
-// Secrets, the file's name, its layout and comments are not part of it: the
-// hash is journalled and logged, and must not help to guess a password.
-func (c *Config) Hash() string {
-	plain := *c
-	plain.File, plain.Warnings = "", nil
-	text, err := json.Marshal(plain)
-	if err != nil {
-		panic("config: the types always marshal: " + err.Error())
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:8])
 }

@@ -1,7 +1,10 @@
 package config
 
 import (
+	"net/netip"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -94,5 +97,84 @@ func TestTheHashFollowsTheConfigurationAndNotItsSecrets(t *testing.T) {
 	c.Trunks[0].Password = NewSecret("another")
 	if got := c.Hash(); got != base {
 		t.Errorf("another password: got %s, want %s", got, base)
+	}
+}
+
+// Every value of every type of the configuration counts for the hash, secrets and what Read knows of the file alone not.
+func TestEveryValueCountsForTheHash(t *testing.T) {
+	c := new(Config)
+	fill(reflect.ValueOf(c).Elem(), 0)
+	base, seen := c.Hash(), 0
+	eachValue(reflect.ValueOf(c).Elem(), "", func(key string, v reflect.Value) {
+		before := reflect.New(v.Type()).Elem()
+		before.Set(v)
+		defer v.Set(before)
+		switch {
+		case v.Kind() == reflect.String:
+			v.SetString(v.String() + "x")
+		case v.Kind() == reflect.Bool:
+			v.SetBool(!v.Bool())
+		case v.CanInt():
+			v.SetInt(v.Int() + 1)
+		case v.CanUint():
+			v.SetUint(v.Uint() + 1)
+		case v.CanFloat():
+			v.SetFloat(v.Float() + 1)
+		case v.Type() == reflect.TypeFor[netip.Addr]():
+			v.Set(reflect.ValueOf(netip.MustParseAddr("10.0.0.2")))
+		case v.Type() == reflect.TypeFor[netip.Prefix]():
+			v.Set(reflect.ValueOf(netip.MustParsePrefix("10.0.0.0/9")))
+		default:
+			t.Fatalf("%s: a %s is not known here", key, v.Type())
+		}
+		if seen++; c.Hash() == base {
+			t.Errorf("%s: another value has the same hash", key)
+		}
+	})
+	if seen < 300 {
+		t.Errorf("got %d values, want all of the configuration's", seen)
+	}
+}
+
+// fill makes every slice and pointer hold one; steps do not hold steps without end.
+func fill(v reflect.Value, steps int) {
+	switch {
+	case v.Kind() == reflect.Struct:
+		if v.Type() == reflect.TypeFor[Step]() {
+			steps++
+		}
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				fill(v.Field(i), steps)
+			}
+		}
+	case v.Kind() == reflect.Slice && steps < 2:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0), steps)
+	case v.Kind() == reflect.Pointer && steps < 2:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), steps)
+	}
+}
+
+func eachValue(v reflect.Value, key string, f func(string, reflect.Value)) {
+	switch {
+	case v.Type() == reflect.TypeFor[Secret](), v.Type() == reflect.TypeFor[Problem]():
+	case v.Kind() == reflect.Struct && !strings.HasPrefix(v.Type().PkgPath(), "net/"):
+		for i := range v.NumField() {
+			if field := v.Type().Field(i); field.IsExported() && field.Name != "File" {
+				eachValue(v.Field(i), key+"."+field.Name, f)
+			}
+		}
+	case v.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			eachValue(v.Index(i), key+"[]", f)
+		}
+	case v.Kind() == reflect.Pointer:
+		if !v.IsNil() {
+			eachValue(v.Elem(), key, f)
+		}
+	default:
+		f(key, v)
 	}
 }

@@ -20,6 +20,9 @@ var (
 // file's text without its last line end; $${ stays as ${. What was expanded is
 // not expanded again. Problems name the variable or the file, never a value.
 func (r *reader) expand(n *yaml.Node, key string) (string, bool) {
+	if !strings.Contains(n.Value, "${") {
+		return n.Value, true
+	}
 	ok := true
 	text := reference.ReplaceAllStringFunc(n.Value, func(ref string) string {
 		if strings.HasPrefix(ref, "$${") {

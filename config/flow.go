@@ -45,7 +45,7 @@ func (r *reader) step(n *yaml.Node, key string, v reflect.Value) {
 	}
 	if hangup := value(n, string(Hangup)); hangup != nil && isNull(hangup) {
 		present, s.Hangup = append(present, Hangup), 480
-		r.places[join(key, "hangup")] = place{hangup, hangup}
+		r.places[join(key, "hangup")] = place{hangup, hangup}.spot()
 	}
 	switch {
 	case len(present) == 0 && len(r.problems) == before:
@@ -56,7 +56,8 @@ func (r *reader) step(n *yaml.Node, key string, v reflect.Value) {
 		s.Verb = present[0]
 		for _, name := range others {
 			if owners := options[name]; !slices.Contains(owners, s.Verb) {
-				r.problem(r.places[join(key, name)].key, join(key, name), "belongs to %s, not to %s: move it to the right step", listed(owners), s.Verb)
+				at := r.places[join(key, name)]
+				r.wrong(int(at.keyLine), int(at.keyColumn), join(key, name), "belongs to %s, not to %s: move it to the right step", listed(owners), s.Verb)
 			}
 		}
 	}
@@ -79,6 +80,9 @@ func value(n *yaml.Node, name string) *yaml.Node {
 // withoutEmptyHangup is the mapping without a hangup that has no code, the
 // one key that is complete without a value.
 func withoutEmptyHangup(n *yaml.Node) *yaml.Node {
+	if hangup := value(n, string(Hangup)); hangup == nil || !isNull(hangup) {
+		return n
+	}
 	copied := *n
 	copied.Content = nil
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -135,7 +139,7 @@ func (r *reader) sound(n *yaml.Node, key string, v reflect.Value) {
 			r.unknown(p.key, at, v.Type())
 			continue
 		}
-		r.places[at] = p
+		r.places[at] = p.spot()
 		present++
 		if value := r.follow(p.value, at); value != nil {
 			*v.FieldByIndex(f.Index).Addr().Interface().(*string), _ = r.plain(value, at)

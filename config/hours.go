@@ -74,9 +74,9 @@ type Day struct {
 }
 
 var (
-	dayOf  = regexp.MustCompile(`^(?:(\d{4})-)?(\d{2})-(\d{2})$`)
-	spanOf = regexp.MustCompile(`^(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})$`)
-	week   = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+	dayOf   = regexp.MustCompile(`^(?:(\d{4})-)?(\d{2})-(\d{2})$`)
+	clockOf = regexp.MustCompile(`^(\d{1,2}):(\d{2})$`)
+	week    = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 )
 
 // weekdays reads mon, mon-fri, or a list with commas.
@@ -196,8 +196,8 @@ func (r *reader) spans(n *yaml.Node, key string, v reflect.Value) {
 		if one.Kind == yaml.ScalarNode && one.Value == "closed" && len(all) == 1 {
 			break
 		}
-		s, ok := span(one)
-		if !ok {
+		s, ok := ParseSpan(one.Value)
+		if !ok || one.Kind != yaml.ScalarNode {
 			r.problem(one, key, "%s are no hours: write 09:00-17:00, a list of such, or closed", orElse(quoted(one), describe(one)))
 			return
 		}
@@ -206,18 +206,25 @@ func (r *reader) spans(n *yaml.Node, key string, v reflect.Value) {
 	v.Set(reflect.ValueOf(out))
 }
 
-func span(n *yaml.Node) (s Span, ok bool) {
-	m := spanOf.FindStringSubmatch(n.Value)
-	if n.Kind != yaml.ScalarNode || m == nil {
-		return s, false
+// ParseSpan reads 09:00-17:00; the end may be 24:00, and is not the beginning.
+func ParseSpan(text string) (s Span, ok bool) {
+	from, to, ranged := strings.Cut(text, "-")
+	var good, well bool
+	s.From, good = clock(strings.TrimSpace(from))
+	s.To, well = clock(strings.TrimSpace(to))
+	return s, ranged && good && well && s.From < day && s.From != s.To
+}
+
+// clock reads a time of day such as 9:00 or 24:00, since midnight.
+func clock(text string) (time.Duration, bool) {
+	m := clockOf.FindStringSubmatch(text)
+	if m == nil {
+		return 0, false
 	}
-	var at [4]int
-	for i := range at {
-		at[i], _ = strconv.Atoi(m[i+1])
-	}
-	s.From = time.Duration(at[0])*time.Hour + time.Duration(at[1])*time.Minute
-	s.To = time.Duration(at[2])*time.Hour + time.Duration(at[3])*time.Minute
-	return s, at[1] < 60 && at[3] < 60 && s.From < day && s.To <= day && s.From != s.To
+	hours, _ := strconv.Atoi(m[1])
+	minutes, _ := strconv.Atoi(m[2])
+	at := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
+	return at, minutes < 60 && at <= day
 }
 
 // hoursOf reads the name of hours, or hours on the spot.
@@ -244,7 +251,7 @@ func (c *Config) HoursFor(h HoursOf) *Hours {
 
 // Location is the time zone of the hours.
 func (h *Hours) Location(c *Config) *time.Location {
-	if loc, err := time.LoadLocation(h.Timezone); h.Timezone != "" && err == nil {
+	if loc, err := c.zone(h.Timezone); h.Timezone != "" && err == nil {
 		return loc
 	}
 	return c.Location()
@@ -254,12 +261,12 @@ func (r *reader) checkHours(c *Config) {
 	for i := range c.Hours {
 		key := join("hours", c.Hours[i].ID)
 		r.name(key, c.Hours[i].ID)
-		r.checkHoursOf(key, &c.Hours[i])
+		r.checkHoursOf(c, key, &c.Hours[i])
 	}
 }
 
-func (r *reader) checkHoursOf(key string, h *Hours) {
-	if _, err := time.LoadLocation(h.Timezone); err != nil || h.Timezone == "Local" {
+func (r *reader) checkHoursOf(c *Config, key string, h *Hours) {
+	if _, err := r.zone(c, h.Timezone); err != nil || h.Timezone == "Local" {
 		r.fail(join(key, "timezone"), "%q is not a time zone: write an IANA name such as America/New_York or Europe/Berlin", h.Timezone)
 	}
 	if len(h.Week) == 0 && len(h.Special) == 0 && !r.bad(key) {

@@ -38,7 +38,7 @@ func (c *Config) Problem(key, what string) Problem {
 	p := Problem{File: c.File, Line: 1, Column: 1, Key: key, What: what}
 	for at := key; at != ""; at = at[:max(0, strings.LastIndexAny(at, ".["))] {
 		if place, ok := c.places[at]; ok {
-			p.Line, p.Column = place[0], place[1]
+			p.Line, p.Column = int(place.line), int(place.column)
 			break
 		}
 	}

@@ -120,7 +120,7 @@ func (r *reader) unplayable(name, file string) string {
 		return what
 	}
 	what := ""
-	if _, err := readFile(file, maxSound); err != nil {
+	if err := readable(file, maxSound); err != nil {
 		what = unreadable(err)
 	} else if r.checks.Sound != nil {
 		if err := r.checks.Sound(file); err != nil {

@@ -24,6 +24,9 @@ const (
 	maxDepth = 40
 )
 
+// bytesOfKey is how much text there is about each key, roughly: what its place is kept in is made large enough at once.
+const bytesOfKey = 32
+
 // Checks is what the reader cannot know by itself.
 type Checks struct {
 	// Prompts are the names of the shipped prompts, and Languages the ones they are in; none: any is taken.
@@ -60,7 +63,7 @@ func Parse(file string, text []byte, checks Checks) (*Config, error) {
 	if checks.Env == nil {
 		checks.Env = os.LookupEnv
 	}
-	r := &reader{file: file, checks: checks, places: make(map[string]place), heard: make(map[string]string)}
+	r := &reader{file: file, checks: checks, places: make(map[string]spot, len(text)/bytesOfKey), heard: make(map[string]string), classes: make(map[string]string)}
 	c := Default()
 	c.File = file
 	if root := r.parse(text); root != nil {
@@ -74,11 +77,7 @@ func Parse(file string, text []byte, checks Checks) (*Config, error) {
 		return nil, Problems(sorted(r.problems))
 	}
 	c.Warnings = sorted(r.warnings)
-	c.places = make(map[string][2]int, len(r.places))
-	for key := range r.places {
-		n := r.at(key)
-		c.places[key] = [2]int{n.Line, n.Column}
-	}
+	c.places = r.places
 	for i := range c.Agents {
 		c.Agents[i].Name = orElse(c.Agents[i].Name, c.Agents[i].ID)
 	}
@@ -113,7 +112,7 @@ func ReadDataDir(file string) (string, error) {
 	if err != nil {
 		return "", Problems{{File: file, What: "the configuration " + unreadable(err)}}
 	}
-	r := &reader{file: file, checks: Checks{Env: os.LookupEnv}, places: make(map[string]place)}
+	r := &reader{file: file, checks: Checks{Env: os.LookupEnv}, places: make(map[string]spot)}
 	c := Default()
 	c.File = file
 	if root := r.parse(text); root != nil && root.Kind == yaml.MappingNode {
@@ -135,13 +134,16 @@ type reader struct {
 	problems []Problem
 	warnings []Problem
 	// places remembers where each key that was read stands.
-	places map[string]place
+	places map[string]spot
 	nodes  int
 	// known are the fields of the types that were met.
 	known map[reflect.Type]map[string]reflect.StructField
+	blank map[reflect.Type]reflect.Value
 	// own are the names of the operator's prompts, and heard what there is to say of the files that were looked at.
 	own   []string
 	heard map[string]string
+	// classes are what kind of number those are that were asked about.
+	classes map[string]string
 	// spoilt: the text is not YAML, so that nothing can be said about its meaning.
 	spoilt bool
 }
@@ -149,6 +151,17 @@ type reader struct {
 // place is where a key stands: one key of a mapping and its value. For an
 // item of a list both are the item.
 type place struct{ key, value *yaml.Node }
+
+// spot is where a place is in the file: of its key, and of its value where that is a scalar, else of its key again.
+type spot struct{ keyLine, keyColumn, line, column int32 }
+
+func (p place) spot() spot {
+	n := p.key
+	if p.value.Kind == yaml.ScalarNode && p.value.Line > 0 {
+		n = p.value
+	}
+	return spot{int32(p.key.Line), int32(p.key.Column), int32(n.Line), int32(n.Column)}
+}
 
 // parse gives the root of the one document in text; nil when it is empty or broken.
 func (r *reader) parse(text []byte) *yaml.Node {
@@ -214,28 +227,52 @@ func (r *reader) broken(text []byte, err error) {
 
 // problem says that the key, which stands at n, is wrong.
 func (r *reader) problem(n *yaml.Node, key, format string, args ...any) {
-	r.problems = append(r.problems, Problem{r.file, n.Line, n.Column, key, fmt.Sprintf(format, args...)})
+	r.wrong(n.Line, n.Column, key, format, args...)
+}
+
+func (r *reader) wrong(line, column int, key, format string, args ...any) {
+	r.problems = append(r.problems, Problem{r.file, line, column, key, fmt.Sprintf(format, args...)})
 }
 
 // readFile reads a regular file of at most limit bytes. Devices and pipes are
 // refused, because reading them may never end.
 func readFile(name string, limit int64) ([]byte, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a file", name)
-	}
-	if info.Size() > limit {
-		return nil, fmt.Errorf("%s has %d bytes, more than %d", name, info.Size(), limit)
-	}
-	f, err := os.Open(name)
+	f, size, err := open(name, limit)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, limit))
+	text := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
+	_, err = text.ReadFrom(io.LimitReader(f, limit))
+	return text.Bytes(), err
+}
+
+// readable says whether readFile could read the file, by its first byte.
+func readable(name string, limit int64) error {
+	f, _, err := open(name, limit)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err = f.Read(make([]byte, 1)); errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+func open(name string, limit int64) (*os.File, int64, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, fmt.Errorf("%s is not a file", name)
+	}
+	if info.Size() > limit {
+		return nil, 0, fmt.Errorf("%s has %d bytes, more than %d", name, info.Size(), limit)
+	}
+	f, err := os.Open(name)
+	return f, info.Size(), err
 }
 
 // unreadable says in an operator's words why a file cannot be read.

@@ -24,7 +24,7 @@ func TestTheReferenceIsTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Default()
-	want.File, want.Warnings, want.places = got.File, got.Warnings, got.places
+	want.File, want.Warnings, want.places, want.zones = got.File, got.Warnings, got.places, got.zones
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("reference.yaml: got %v, want Default(); the difference is %+v", got, Diff(want, got))
 	}
@@ -81,7 +81,7 @@ func TestTheReferencesEntriesShowTheDefaults(t *testing.T) {
 
 // Each key that the types have is written in the reference, at its place.
 func TestTheReferenceDocumentsEveryKey(t *testing.T) {
-	r := &reader{file: "reference.yaml", checks: testChecks(), places: make(map[string]place)}
+	r := &reader{file: "reference.yaml", checks: testChecks(), places: make(map[string]spot)}
 	c := Default()
 	root := r.parse([]byte(withEntries(t)))
 	r.decode(root, "", reflect.ValueOf(c).Elem())

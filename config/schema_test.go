@@ -20,6 +20,7 @@ import (
 )
 
 const (
+	spanSchema     = `^(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})$`
 	daysSchema     = `^(\d{4}-)?\d{2}-\d{2}(\.\.(\d{4}-)?\d{2}-\d{2})?$`
 	expansion      = `\$\{[^}]+\}`
 	durationSchema = `^([0-9]{1,5}d)?([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))*$|` + expansion
@@ -92,7 +93,7 @@ func special(t reflect.Type) *jsonschema.Schema {
 	path := &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string"}, steps}}
 	sound := &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string"}, ref("spoken")}}
 	days := &jsonschema.Schema{Type: "string", Pattern: daysSchema, Examples: []any{"2026-12-24", "12-25", "12-24..01-01"}}
-	span := &jsonschema.Schema{Type: "string", Pattern: spanOf.String() + "|^closed$", Examples: []any{"09:00-17:00"}}
+	span := &jsonschema.Schema{Type: "string", Pattern: spanSchema + "|^closed$", Examples: []any{"09:00-17:00"}}
 	spans := &jsonschema.Schema{AnyOf: []*jsonschema.Schema{span, {Type: "array", Items: span}}}
 	switch t {
 	case reflect.TypeFor[time.Duration]():

@@ -118,6 +118,7 @@ type wavReader struct {
 	only    bool // its sound is not wanted, but whether it can be had
 	skipped int64
 	side    int // that is read, or bothSides
+	room    int // samples to make room for
 
 	// From the fmt chunk; channels is 0 before it.
 	encoding int
@@ -250,6 +251,9 @@ func (w *wavReader) sound(size uint32) ([]int16, error) {
 	if w.only {
 		decode = w.count
 	}
+	if known && w.rate == SampleRate && size < 1<<20 { // what a file claims is believed up to a minute
+		w.room = int(size) / width
+	}
 	pcm, n, err := decode(io.LimitReader(from, most+1), width)
 	switch {
 	case err != nil:
@@ -276,16 +280,26 @@ func (w *wavReader) decode(r io.Reader, width int) (pcm []int16, n int64, err er
 	if w.rate != SampleRate {
 		rs = newResampler(w.rate)
 	}
+	if w.room > 0 {
+		pcm = make([]int16, 0, w.room)
+	}
 	const moments = 4096
 	b, mono := make([]byte, moments*width), make([]float32, moments)
+	sides := make([]int16, moments*w.channels)
 	total := 0
 	for err == nil {
 		var got int
 		got, err = io.ReadFull(r, b)
 		n += int64(got)
-		in := mono[:got/width] // half a moment at the end is none
-		w.mix(in, b)
-		total += len(in)
+		got /= width // half a moment at the end is none
+		total += got
+		w.samples(sides[:got*w.channels], b)
+		if rs == nil && w.channels == 1 {
+			pcm = append(pcm, sides[:got]...)
+			continue
+		}
+		in := mono[:got]
+		w.mix(in, sides)
 		if rs != nil {
 			pcm = rs.write(pcm, in)
 			continue
@@ -303,27 +317,31 @@ func (w *wavReader) decode(r io.Reader, width int) (pcm []int16, n int64, err er
 	return pcm, n, nil
 }
 
-// mix decodes the moments of b and mixes their channels to one.
-func (w *wavReader) mix(mono []float32, b []byte) {
+// samples decodes b, side by side.
+func (w *wavReader) samples(dst []int16, b []byte) {
+	switch w.encoding {
+	case formatPCM:
+		for i := range dst {
+			dst[i] = int16(binary.LittleEndian.Uint16(b[2*i:]))
+		}
+	case formatALaw:
+		PCMA.Decode(dst, b)
+	case formatULaw:
+		PCMU.Decode(dst, b)
+	}
+}
+
+// mix mixes the channels to one.
+func (w *wavReader) mix(mono []float32, sides []int16) {
 	from, to := 0, w.channels
 	if w.side >= 0 && w.side < w.channels {
 		from, to = w.side, w.side+1
 	}
 	gain := 1 / float32(to-from)
-	var one [1]int16
 	for i := range mono {
 		var sum float32
 		for c := from; c < to; c++ {
-			at := i*w.channels + c
-			switch w.encoding {
-			case formatPCM:
-				one[0] = int16(binary.LittleEndian.Uint16(b[2*at:]))
-			case formatALaw:
-				PCMA.Decode(one[:], b[at:])
-			case formatULaw:
-				PCMU.Decode(one[:], b[at:])
-			}
-			sum += float32(one[0])
+			sum += float32(sides[i*w.channels+c])
 		}
 		mono[i] = sum * gain
 	}

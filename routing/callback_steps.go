@@ -95,9 +95,7 @@ func (b *Callbacks) asked(ev CallbackAsked) {
 	if c.Stage != CallbackCalling {
 		c.Team = ev.Team
 		b.note(c, CallbackNote{Mark: mark, By: ev.By}, "")
-		if c.Stage == CallbackWaits { // with the new time; what rings is withdrawn for a moment: it rings there again
-			b.emit(CallbackUnqueue{c.ID})
-		}
+		b.withdraw(c) // with the new time; what rings stops for a moment: it rings there again
 		b.offer(c)
 		return
 	}
@@ -125,8 +123,8 @@ func (b *Callbacks) taken(ev CallbackTaken) {
 	if c.State != CallbackPending && !(ev.ByHand && c.State == CallbackUnanswered) {
 		return
 	}
-	if ev.ByHand && c.Stage == CallbackWaits {
-		b.emit(CallbackUnqueue{c.ID})
+	if ev.ByHand {
+		b.withdraw(c)
 	}
 	c.Stage = CallbackCalling
 	c.Attempts = append(c.Attempts, CallbackAttempt{Call: ev.Call, Agent: ev.Agent, ByHand: ev.ByHand, Began: b.now})
@@ -163,11 +161,16 @@ func (b *Callbacks) told(ev CallbackTold) {
 	}
 }
 
-// done ends a callback.
-func (b *Callbacks) done(c *Callback, state CallbackState, note CallbackNote, reason string) {
+// withdraw has the Router let go of a callback that it offers.
+func (b *Callbacks) withdraw(c *Callback) {
 	if c.Stage == CallbackWaits {
 		b.emit(CallbackUnqueue{c.ID})
 	}
+}
+
+// done ends a callback.
+func (b *Callbacks) done(c *Callback, state CallbackState, note CallbackNote, reason string) {
+	b.withdraw(c)
 	if b.pending[c.Number] == c {
 		delete(b.pending, c.Number)
 	}
@@ -198,9 +201,7 @@ func (b *Callbacks) given(ev CallbackGiven) {
 	if c.Stage == CallbackCalling {
 		return
 	}
-	if c.Stage == CallbackWaits {
-		b.emit(CallbackUnqueue{c.ID})
-	}
+	b.withdraw(c)
 	b.offer(c)
 }
 
@@ -227,9 +228,7 @@ func (b *Callbacks) gone(number string) {
 		if c.Number != number {
 			continue
 		}
-		if c.Stage == CallbackWaits {
-			b.emit(CallbackUnqueue{c.ID})
-		}
+		b.withdraw(c)
 		delete(b.byID, c.ID)
 		if b.pending[number] == c {
 			delete(b.pending, number)

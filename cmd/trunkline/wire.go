@@ -191,11 +191,7 @@ func setup(c *config.Config, speak speaker) (call.Setup, error) {
 		MaxCalls: c.Calls.Max, MaxDuration: c.Calls.MaxDuration,
 		RTPTimeout: c.Media.RTPTimeout, HeldTimeout: c.Media.HeldTimeout,
 	}
-	quiet, err := call.ParseHours(c.Callbacks.Quiet)
-	if err != nil {
-		return call.Setup{}, fmt.Errorf("callbacks.quiet: %w", err)
-	}
-	s.Callbacks = call.Callbacks{For: c.Callbacks.For, Quiet: quiet}
+	s.Callbacks = call.Callbacks{For: c.Callbacks.For, Quiet: call.Hours(c.Callbacks.QuietHours())}
 	if c.Controls.PauseTone {
 		s.PauseTone = media.Beep()
 	}
