@@ -206,7 +206,7 @@ func (s *Server) card(r *http.Request) (Card, error) {
 	case !there:
 		return Card{}, &Error{Status: http.StatusNotFound, What: "there is no call " + strconv.Quote(string(id)), Cure: "trunkline calls lists them"}
 	}
-	return s.worded(s.cardOf(record, time.Now())), nil
+	return s.worded(told(operator, s.cardOf(record, time.Now()))), nil
 }
 
 // ladder is what is kept of a recent call's messages.

@@ -73,6 +73,7 @@ func (s *Server) v1(known func(*http.Request) (who, bool)) (http.Handler, huma.A
 	s.callRoutes(api)
 	s.orderRoutes(api)
 	s.queueRoutes(api)
+	s.watchRoutes(api)
 	s.agentRoutes(api)
 	s.contactRoutes(api)
 	s.reportRoutes(api)

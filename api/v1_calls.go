@@ -76,6 +76,14 @@ func (s *Server) cardOf(r call.Record, now time.Time) Card {
 	return c
 }
 
+// told adds to a card who watched the call, for those who may know.
+func told(asks who, c Card) Card {
+	if asks.scope.covers(ScopeSupervisor) {
+		c.Watched = c.Record.Watched
+	}
+	return c
+}
+
 func (s *Server) callRoutes(api huma.API) {
 	route(api, ScopeAgent, "GET /v1/calls", "Calls in progress; an agent's token sees the agent's own",
 		func(ctx context.Context, _ *struct{}) (*body[[]Call], error) {
@@ -83,6 +91,9 @@ func (s *Server) callRoutes(api huma.API) {
 			status, err := s.picture(ctx)
 			all := []Call{}
 			for _, c := range statusView(status, s.cfg.Version).Calls {
+				if asks.scope == ScopeAgent {
+					c.Watched = nil
+				}
 				if asks.scope != ScopeAgent || c.Agent == asks.agent {
 					all = append(all, c)
 				}
@@ -92,7 +103,7 @@ func (s *Server) callRoutes(api huma.API) {
 	route(api, ScopeAgent, "GET /v1/calls/{id}", "One call card, also while the call goes on",
 		func(ctx context.Context, in *CallPath) (*body[Card], error) {
 			r, err := s.record(ctx, in.ID)
-			return answerOf(s.worded(s.cardOf(r, time.Now())), err)
+			return answerOf(s.worded(told(asker(ctx), s.cardOf(r, time.Now()))), err)
 		})
 	route(api, ScopeAdmin, "GET /v1/calls/{id}/ladder", "What the legs of a recent call said, without secrets: SIP, decisions, sound",
 		func(ctx context.Context, in *CallPath) (*body[flight.Call], error) {
@@ -123,7 +134,7 @@ func (s *Server) callRoutes(api huma.API) {
 			}
 			out := &page[[]Card]{Next: string(next), Body: []Card{}}
 			for _, r := range all {
-				out.Body = append(out.Body, s.cardOf(r, r.Ended))
+				out.Body = append(out.Body, told(asks, s.cardOf(r, r.Ended)))
 			}
 			return out, nil
 		})

@@ -105,6 +105,8 @@ type Call struct {
 	Sound   []Sound   `json:"sound,omitempty"` // of the legs that are up
 
 	SRTP []call.Secured `json:"srtp,omitempty"` // its legs whose sound is or was encrypted
+
+	Watched []call.Watched `json:"watched,omitempty"` // by supervisors, now; agents are not told
 }
 
 // Card is what is kept of a call, with its sums in seconds; while the call
@@ -243,7 +245,7 @@ func statusView(s call.Status, version string) Status {
 		out.Calls = append(out.Calls, Call{
 			ID: string(c.ID), Trunk: string(c.Trunk), Caller: c.Caller.String(), Dialled: c.Dialled,
 			State: string(c.State), Agent: string(c.Agent), Since: c.Since, Began: c.Began, Sound: c.Sound,
-			SRTP: c.SRTP,
+			SRTP: c.SRTP, Watched: c.Watched,
 		})
 	}
 	return out

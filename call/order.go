@@ -97,7 +97,7 @@ func (s *Switchboard) do(o Order) error {
 		return s.rings(c, o)
 	case Assign, OfferTo, Move, Prioritize:
 		return s.supervise(c, o)
-	case WatchCall, Unwatch:
+	case WatchCall, WatchAs, Unwatch:
 		return s.watchOrder(c, o)
 	}
 	l := c.seatOf(o.By)

@@ -56,6 +56,7 @@ type Part struct {
 
 // PartWatch is how somebody watches a call.
 type PartWatch struct {
+	ID    ID              `json:"id"`    // of the watcher's own leg, by which a Help Desk that is a phone answers
 	Agent routing.AgentID `json:"agent"` // who is watched
 	Mode  WatchMode       `json:"mode"`
 	Rings bool            `json:"rings,omitempty"` // their phone has not answered yet
@@ -93,7 +94,11 @@ func (c *liveCall) part(agent routing.AgentID) (Part, bool) {
 		return Part{}, false
 	}
 	if t := c.watch; t != nil {
-		return Part{Role: RoleWatching, Record: t.of.record.clone(), Watch: &PartWatch{t.agent, t.mode, !t.up}}, c.out.agent == agent
+		p := Part{Role: RoleWatching, Record: t.of.record.clone(), Watch: &PartWatch{ID: c.id, Agent: t.agent, Mode: t.mode, Rings: !t.up}}
+		if p.Browser = slices.ContainsFunc(c.ringing, (*line).inBrowser); c.caller != nil {
+			p.isAt(c.caller)
+		}
+		return p, c.out.agent == agent
 	}
 	p, in := c.roleOf(agent)
 	if !in {

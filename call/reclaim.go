@@ -184,6 +184,9 @@ func (s *Switchboard) takePlace(c *liveCall, old, l *line) {
 	old.untape()
 	c.bridge.Part(old.session)
 	switch t := c.transfer; {
+	case c.watch != nil:
+		c.caller = l
+		c.watch.of.bridge.Part(old.session)
 	case old == c.caller: // who calls by it has nobody yet, or a colleague
 		c.caller = l
 		l.session.Background(media.Ringback(s.setup.Country))

@@ -12,8 +12,9 @@ import (
 
 // The verbs of supervisors on calls that are talked in.
 const (
-	WatchCall Verb = "watch"   // Order.By's phone rings and joins in Order.Mode; of who watches already the mode changes
-	Unwatch   Verb = "unwatch" // ends it; of all where Order.By is empty
+	WatchCall Verb = "watch"      // Order.By's phone rings and joins in Order.Mode; of who watches already the mode changes
+	WatchAs   Verb = "watch_mode" // who watches it does so in Order.Mode from now on
+	Unwatch   Verb = "unwatch"    // ends it; of all where Order.By is empty
 )
 
 // mostWatchers bounds those who watch one call.
@@ -33,6 +34,14 @@ func (s *Switchboard) watchOrder(c *liveCall, o Order) error {
 		return ErrNoAgent
 	}
 	w := s.watcher(o.By)
+	switch here := w != nil && w.watch.of == c; {
+	case watchTitles[o.Mode] == "":
+		return fmt.Errorf("%w: the mode is listen, whisper or barge", ErrNotNow)
+	case o.Verb == WatchAs && !here:
+		return fmt.Errorf("%w: %s does not watch it", ErrNotNow, o.By)
+	case o.Verb == WatchAs:
+		o.To.Agent = ""
+	}
 	if w != nil && w.watch.of == c && (o.To.Agent == "" || o.To.Agent == w.watch.agent) {
 		s.setMode(w, o.Mode, o.Who)
 		return nil
@@ -56,7 +65,7 @@ func (s *Switchboard) watchOrder(c *liveCall, o Order) error {
 	if team := s.teamName(l.team); team != "" {
 		from.Display += " · " + team
 	}
-	if !s.ringAll(w, o.By, s.contacts(o.By), watches, from, autoAnswer) {
+	if !s.ringAll(w, o.By, s.phonesFor(o.By, ""), watches, from, autoAnswer) {
 		s.endWatch(w, "no_ports", reasonNormal)
 		return fmt.Errorf("%w: media.ports is exhausted", ErrNotNow)
 	}
@@ -74,8 +83,6 @@ func (s *Switchboard) watchable(c *liveCall, o Order) (*line, error) {
 	l := c.seatOf(o.To.Agent)
 	in := func(l *line) bool { return l.agent == o.By && l.state != lineLeaving }
 	switch {
-	case watchTitles[o.Mode] == "":
-		return nil, fmt.Errorf("%w: the mode is listen, whisper or barge", ErrNotNow)
 	case s.draining:
 		return nil, fmt.Errorf("%w: the switch is stopping", ErrNotNow)
 	case l == nil && o.To.Agent != "":

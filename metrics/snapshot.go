@@ -25,6 +25,8 @@ var (
 	dTrunkCalls    = desc("trunk_calls", "Calls over the trunk now, both directions.", "trunk")
 	dCalls         = desc("calls", "Calls now, by their state.", "state")
 	dCallsTotal    = desc("calls_total", "Calls that came in since the start.")
+	dWatched       = desc("calls_watched", "Calls that supervisors watch now, by how; one that two watch counts twice.", "mode")
+	dWatches       = desc("watches_total", "Calls that supervisors were to watch since the start, each time.")
 	dRefused       = desc("calls_refused_total", "New calls that were not taken, for whatever reason.")
 	dMismatches    = desc("mismatches_total", "Differences between router and legs that were found and mended: each is a defect.")
 	dFaults        = desc("faults_total", "Panics that cost a call.")
@@ -109,9 +111,17 @@ func house(s call.Status, gauge gauges, total totals) {
 		gauge(dTrunkCalls, float64(t.Calls), string(t.ID))
 	}
 	calls := map[call.SegmentKind]int{}
+	watched := map[call.WatchMode]int{call.WatchListen: 0, call.WatchWhisper: 0, call.WatchBarge: 0}
 	for _, c := range s.Calls {
 		calls[c.State]++
+		for _, w := range c.Watched {
+			watched[w.Mode]++
+		}
 	}
+	for mode, n := range watched {
+		gauge(dWatched, float64(n), string(mode))
+	}
+	total(dWatches, s.Counts.Watches)
 	for _, k := range []call.SegmentKind{call.SegmentFlow, call.SegmentQueue, call.SegmentTalk, call.SegmentHold, call.SegmentForward} {
 		if _, there := calls[k]; !there {
 			calls[k] = 0

@@ -305,3 +305,56 @@ func TestAPageThatVanishesGivesTheCustomerBack(t *testing.T) {
 		bob.does(id, call.Order{Verb: call.Hangup})
 	})
 }
+
+// A supervisor's page is the phone by which they listen, whisper and talk along,
+// and comes back to it after a reload.
+func TestASupervisorWatchesInTheBrowser(t *testing.T) {
+	t.Parallel()
+	live(t, webTeam, func(s *story) {
+		bob := s.webPhone("bob", bobTone)
+		s.set("bob", false)
+		ann := s.webPhone("ann", annTone)
+		customer := s.dial()
+		id := ann.rings()
+		ann.answers(id)
+		s.answered(customer)
+		watch := func(mode call.WatchMode) {
+			t.Helper()
+			bob.does(id, call.Order{Verb: call.WatchCall, Mode: mode, Who: "bob"})
+		}
+		watch(call.WatchListen)
+		part := bob.part(call.RoleWatching)
+		if !part.Browser || part.Watch == nil || !part.Watch.Rings || part.Watch.ID == id || part.Record.ID != id {
+			t.Fatalf("got %+v, %+v, want the watched call's card, ringing in the browser by an id of its own", part, part.Watch)
+		}
+		bob.answers(part.Watch.ID)
+		bob.hears(annTone)
+		bob.hears(customerTone)
+		s.hear(customer, annTone)
+		ann.deaf(bobTone)
+		watch(call.WatchWhisper)
+		ann.hears(bobTone)
+		s.hear(customer, annTone)
+		watch(call.WatchBarge)
+		s.wantHears(customer, "ann+bob")
+		if part = bob.part(call.RoleWatching); string(part.Leg) != bob.leg || part.Watch.Mode != call.WatchBarge || part.Watch.Rings {
+			t.Errorf("got %+v, %+v, want it at the page's leg, barging", part, part.Watch)
+		}
+		watch(call.WatchWhisper)
+		bob.away()
+		<-time.After(time.Second)
+		s.hear(customer, annTone)
+		bob.answers(part.Watch.ID) // the page has loaded again
+		bob.hears(customerTone)
+		ann.hears(bobTone)
+		s.hear(customer, annTone)
+		bob.away()
+		<-time.After(30 * time.Second) // and did not come back
+		if v := s.agentNow("bob"); len(v.Open) != 0 {
+			t.Errorf("bob: got %+v, want him free", v)
+		}
+		s.hear(customer, annTone)
+		ann.does(id, call.Order{Verb: call.Hangup})
+		s.ended(customer)
+	})
+}

@@ -191,6 +191,13 @@ func timeline(c api.Card) []moment {
 		}
 		add(o.Ended, 1, rang, "  %s: %s", o.Agent, outcome(o))
 	}
+	for _, w := range c.Watched {
+		took := time.Duration(0)
+		if !w.To.IsZero() {
+			took = w.To.Sub(w.From)
+		}
+		add(w.From, 6, took, "  %s watches %s at the phone of %s: %s", cmp.Or(w.Who, string(w.By)), w.Agent, w.By, w.Mode)
+	}
 	if !c.InProgress {
 		add(c.Ended, 9, 0, "ended: %s", c.EndedReason)
 	}

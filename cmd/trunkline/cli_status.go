@@ -177,6 +177,9 @@ func callRows(t *table, s api.Status) {
 		if c.Agent != "" {
 			who += " " + c.Agent
 		}
+		for _, w := range c.Watched {
+			who += fmt.Sprintf(", %s: %s", w.By, w.Mode)
+		}
 		t.row(c.ID, c.Trunk, orAnonymous(c.Caller)+" → "+c.Dialled, who, short(s.At.Sub(c.Since)), scores(c.Sound), encrypted(c.SRTP))
 	}
 }
