@@ -44,8 +44,9 @@ check: compiler ## the fast gate: format, vet, staticcheck, the house's shape, u
 	$(GO) run $(STATICCHECK) -tags peers ./...
 	$(GO) test -race -skip '^TestBinary' ./...
 
-bench: ## run the benchmarks (docs/performance.md says what the figures mean)
+bench: tools ## run the benchmarks (docs/performance.md says what the figures mean)
 	$(GO) test -count=1 -run '^Test(Sound|Digits)UnderBadNetworks$$' -v ./internal/bench
+	$(GO) test -count=1 -tags peers -run '^TestPagesAnOfferIsDrawnAtOnce$$' -v ./cmd/trunkline -offers 200
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 30m ./...
 
 fuzz: ## run every fuzz target for FUZZTIME each (default 20s)

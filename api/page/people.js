@@ -14,18 +14,18 @@ export default function People({ path }) {
 }
 
 function List() {
-  const [text, write] = useState(''), [kind, choose] = useState(''), [all, set] = useState(null), [adding, add] = useState(false), [importing, bring] = useState(false);
+  const [text, write] = useState(''), [kind, choose] = useState(''), [all, set] = useState(null), [adding, add] = useState(false), [importing, bring] = useState(false), [turn, again] = useState(0);
   useEffect(() => {
     const t = setTimeout(async () => { const q = new URLSearchParams({ limit: '100' }); if (text.trim()) q.set('q', text.trim()); if (kind) q.set('kind', kind); set(await attempt(() => api('GET', '/v1/contacts?' + q)) ?? []); }, all ? 200 : 0);
     return () => clearTimeout(t);
-  }, [text, kind]);
+  }, [text, kind, turn]);
   return html`<div class="title"><h1 class="grow">People</h1><button onClick=${() => add(true)}>New</button>
       ${admin.value && html`<button onClick=${() => bring(true)}>Import</button><a class="button" href="/v1/contacts/export" download>Export</a>`}</div>
     <div class="filters" role="search"><label>Search<input value=${text} onInput=${e => write(e.target.value)} placeholder="Name, number, tag"/></label>
       <label>Kind<select value=${kind} onChange=${e => choose(e.target.value)}><option value="">All</option><option value="lead">Leads</option><option value="user">Users</option></select></label></div>
     ${!all ? html`<p class="muted">Loading…</p>` : all.length === 0 ? html`<div class="card empty"><${Icon} name="people"/><p>Nobody here${text || kind ? ' that fits' : ' yet'}.</p></div>` : html`<ul class="list">${all.map(p => html`<li key=${p.id}><a class="item" href=${'#/people/' + encodeURIComponent(p.id)}><${Avatar} name=${nameOf(p)}/><span class="cut"><span class="strong">${nameOf(p)}</span><br/><span class="sub num">${p.numbers.map(number).join(', ') || 'No number'}</span></span><span>${p.tags.slice(0, 3).map(t => html`<span class="badge accent-tone">${t}</span> `)}<span class="badge">${p.kind}</span></span></a></li>`)}</ul>`}
     ${adding && html`<${Edit} person=${{ name: '', numbers: [] }} onClose=${() => add(false)} onDone=${p => go('people/' + p.id)}/>`}
-    ${importing && html`<${Import} onClose=${() => { bring(false); write(''); }}/>`}`;
+    ${importing && html`<${Import} onClose=${() => { bring(false); again(n => n + 1); }}/>`}`;
 }
 
 function Edit({ person, onClose, onDone }) {
@@ -58,9 +58,9 @@ function Import({ onClose }) {
   };
   return html`<${Dialog} label="Import people from a CSV file" onClose=${onClose}>
     <label class="field">File<input type="file" accept=".csv,text/csv" onChange=${e => { set(e.target.files[0]); say(null); }}/></label>
-    ${result && html`<div class=${'alert ' + (result.failed ? 'warn-tone' : 'go-tone')} role="status"><p>${result.dry_run ? 'Nothing was changed yet. ' : 'Done. '}${result.rows} lines: ${result.made ?? result.created ?? 0} new, ${result.changed ?? result.updated ?? 0} changed, ${result.failed} left out.</p>
-      ${(result.errors ?? []).slice(0, 8).map(e => html`<p class="small">Line ${e.line ?? e.row}: ${e.what ?? e.error ?? e.reason}</p>`)}</div>`}
-    <div class="row"><button disabled=${!file || busy} onClick=${() => send(true)}>Try it</button><button class="primary" disabled=${!file || busy} onClick=${() => send(false)}>Import</button></div><//>`;
+    ${result && html`<div class=${'alert ' + (result.failed ? 'warn-tone' : 'go-tone')} role="status"><p>${result.dry_run ? 'Nothing was changed yet. ' : 'Done. '}${result.rows} lines: ${result.created} new, ${result.updated} changed, ${result.unchanged} as they were, ${result.failed} left out.</p>
+      ${(result.errors ?? []).slice(0, 8).map(e => html`<p class="small">Line ${e.line}${e.column ? `, ${e.column}` : ''}: ${e.error}</p>`)}</div>`}
+    <div class="row"><button disabled=${!file || busy} onClick=${() => send(true)}>Try it</button><button class="primary" disabled=${!file || busy} onClick=${() => send(false)}>Import them</button></div><//>`;
 }
 
 function Person({ id }) {
