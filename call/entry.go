@@ -26,9 +26,9 @@ type RouterEvent struct {
 // RouterSnapshot is the router after the event Seq. Older snapshots and
 // events up to Seq may be forgotten.
 type RouterSnapshot struct {
-	Seq  uint64          `json:"seq"`
-	At   time.Time       `json:"at"`
-	Data json.RawMessage `json:"data"` // routing.Snapshot as JSON
+	Seq  uint64           `json:"seq"`
+	At   time.Time        `json:"at"`
+	Data routing.Snapshot `json:"data"` // a copy: nobody changes it any more
 }
 
 // Opened is a call in progress; a later Opened of the same call replaces it.

@@ -1,7 +1,6 @@
 package call
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -59,11 +58,7 @@ func (s *Switchboard) replay(b Boot) (err error) {
 	}()
 	if b.Router != nil {
 		s.seen = b.Router.At
-		var snap routing.Snapshot
-		if err := json.Unmarshal(b.Router.Data, &snap); err != nil {
-			return fmt.Errorf("router's snapshot %d: %w", b.Router.Seq, err)
-		}
-		r, err := routing.Restore(s.setup.Router, snap)
+		r, err := routing.Restore(s.setup.Router, b.Router.Data)
 		if err != nil {
 			return fmt.Errorf("router's snapshot %d: %w", b.Router.Seq, err)
 		}
@@ -131,12 +126,7 @@ func (s *Switchboard) step(ev routing.Event) (cmds []routing.Command) {
 func (s *Switchboard) snapshot() {
 	b := &s.brain
 	b.last, b.events = b.router.Snapshot(), nil
-	data, err := json.Marshal(b.last)
-	if err != nil {
-		s.log.Error("the router's snapshot cannot be written", "err", err)
-		return
-	}
-	s.append(RouterSnapshot{Seq: b.seq, At: s.now, Data: data})
+	s.append(RouterSnapshot{Seq: b.seq, At: s.now, Data: b.last}) // made text by the writer: thousands of works take long
 }
 
 // rebuild makes the router from its last snapshot and the events since; if

@@ -41,6 +41,9 @@ const (
 // gives a response 64*T1 = 32 s.
 const offerMemory = 40 * time.Second
 
+// How long, if no phone of it can still answer: at hundreds of calls a second the remembered ones are most of a snapshot.
+const toldTwice = time.Second
+
 // How long a work that nobody holds and that does not wait is remembered (who refused it, who had wrap-up for it),
 // unless Removed says that its caller has gone.
 const workMemory = 10 * time.Minute

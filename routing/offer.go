@@ -159,13 +159,15 @@ func (r *Router) close(o *offer, outcome, why Outcome) {
 	o.outcome, o.ended = outcome, r.now
 	o.work.state, o.work.offer = idle, nil
 	r.timers.stop(&o.timer)
-	o.timer.kind = timerForget
-	r.timers.set(&o.timer, r.memory(offerMemory))
+	memory := toldTwice
 	for _, p := range o.phones {
 		if p.state == dialled || p.state == rings {
 			r.emit(Cancel{Offer: o.id, Phone: p.id, Why: why})
+			memory = offerMemory
 		}
 	}
+	o.timer.kind = timerForget
+	r.timers.set(&o.timer, r.memory(memory))
 	r.emit(OfferEnded{
 		Offer: o.id, Work: o.work.id, Agent: o.agent.id, Team: o.team,
 		Outcome: outcome, Made: o.made, Rang: o.rang, At: r.now,

@@ -161,6 +161,26 @@ func TestEndedOffersAreNotKept(t *testing.T) {
 	}
 }
 
+// An answered offer whose phones have all spoken is told twice at most; one whose phone is being cancelled may be
+// answered for 64*T1.
+func TestAnEndedOfferIsKeptWhileAPhoneMayAnswer(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  Event
+		kept bool
+	}{
+		"answered by its only phone": {PhoneAnswered{Offer: 1, Phone: "p1"}, false},
+		"failed at its only phone":   {PhoneFailed{Offer: 1, Phone: "p1", Code: 486}, false},
+		"declined while it rings":    {Declined{1}, true},
+	} {
+		r, _ := oneAgent(t)
+		r.Step(noon, c.end)
+		r.Step(noon.Add(3*time.Second), Tick{})
+		if _, got := r.offers[1]; got != c.kept {
+			t.Errorf("%s: kept after 3 s: got %v, want %v", name, got, c.kept)
+		}
+	}
+}
+
 func TestFailureCodes(t *testing.T) {
 	for far, want := range map[int]int{
 		0: 480, 408: 480, 487: 480, 404: 404, 486: 486, 600: 600, 603: 603, 488: 488, 401: 500, 403: 500, 407: 500, 500: 500, 503: 500,

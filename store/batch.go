@@ -23,7 +23,8 @@ const (
 
 	bucketFacts    = "facts"    // number → call.Fact
 	bucketRecords  = "records"  // call.ID → call.Record
-	bucketMeta     = "meta"     // keyFormat, keyRouter, keyFacts
+	bucketMeta     = "meta"     // keyFormat, keyFacts: small, the page is written with each fact
+	bucketRouter   = "router"   // keyRouter
 	bucketEvents   = "events"   // number → call.RouterEvent
 	bucketOpen     = "open"     // call.ID → call.Record
 	bucketBindings = "bindings" // account → []sip.Binding
@@ -37,7 +38,7 @@ const (
 	bucketCallbacks = "callbacks" // routing.CallbackID → routing.Callback; in hot.db those that are pending
 )
 
-// The keys in bucketMeta.
+// The keys in bucketMeta and bucketRouter.
 const (
 	keyFormat = "format"
 	keyRouter = "router" // call.RouterSnapshot
@@ -81,7 +82,8 @@ func (b *batch) add(e call.Entry) error {
 			}
 		}
 		c.forget = max(c.forget, upto)
-		return b.put(hotName, bucketMeta, keyRouter, e)
+		b.bucket(hotName, bucketMeta).put[keyRouter] = nil // where it was once
+		return b.put(hotName, bucketRouter, keyRouter, e)
 	case call.Opened:
 		return b.put(hotName, bucketOpen, string(e.Record.ID), e.Record)
 	case call.Closed:

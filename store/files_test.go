@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"trunkline/call"
+	"trunkline/routing"
 )
 
 func TestASecondProcessIsToldWhoHasTheStore(t *testing.T) {
@@ -283,6 +284,64 @@ func TestRetentionRemovesWholeMonths(t *testing.T) {
 	})
 }
 
+// bbolt writes a page with all its values: megabytes of a busy switch's snapshot must not share one with what each
+// batch writes.
+func TestASnapshotIsWrittenOnce(t *testing.T) {
+	dir := t.TempDir()
+	s := openAt(t, dir, Options{}, nil)
+	big := routing.Snapshot{Version: 1, Works: make([]routing.WorkState, 20_000)}
+	s.Append(call.RouterSnapshot{Seq: 1, At: noon, Data: big})
+	for seq := uint64(1); seq < 50; seq++ {
+		s.Append(fact(seq))
+		sync30(t, s)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := bbolt.Open(filepath.Join(dir, hotName), 0o600, &bbolt.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	_ = db.View(func(tx *bbolt.Tx) error {
+		if got := tx.Bucket([]byte(bucketMeta)).Stats().LeafAlloc; got > os.Getpagesize() {
+			t.Errorf("each batch writes %d bytes of %s, want a page", got, bucketMeta)
+		}
+		return nil
+	})
+}
+
+// Files of before had the snapshot beside the last fact's number.
+func TestASnapshotIsFoundWhereItOnceWas(t *testing.T) {
+	dir := t.TempDir()
+	s := openAt(t, dir, Options{}, nil)
+	s.Append(call.RouterSnapshot{Seq: 7, At: noon})
+	sync30(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := bbolt.Open(filepath.Join(dir, hotName), 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		v := tx.Bucket([]byte(bucketRouter)).Get([]byte(keyRouter))
+		return errors.Join(tx.Bucket([]byte(bucketMeta)).Put([]byte(keyRouter), v), tx.DeleteBucket([]byte(bucketRouter)))
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s = openAt(t, dir, Options{}, nil)
+	for _, seq := range []uint64{7, 9} {
+		b, err := s.Load()
+		if err != nil || b.Router == nil || b.Router.Seq != seq {
+			t.Fatalf("got %+v, %v, want the snapshot at %d", b.Router, err, seq)
+		}
+		s.Append(call.RouterSnapshot{Seq: 9, At: noon})
+		sync30(t, s)
+	}
+}
+
 func TestAHotFileThatGrewIsRewrittenAtStart(t *testing.T) {
 	dir := t.TempDir()
 	s := openAt(t, dir, Options{}, nil)
@@ -291,7 +350,7 @@ func TestAHotFileThatGrewIsRewrittenAtStart(t *testing.T) {
 		s.Append(call.RouterEvent{Seq: seq, At: noon, Data: data})
 	}
 	sync30(t, s)
-	s.Append(call.RouterSnapshot{Seq: 1499, At: noon, Data: []byte("{}")}, call.Opened{Record: record(1)})
+	s.Append(call.RouterSnapshot{Seq: 1499, At: noon}, call.Opened{Record: record(1)})
 	sync30(t, s)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -345,7 +404,7 @@ func BenchmarkAppend(b *testing.B) {
 		}
 		s.Append(call.Closed{Record: r})
 		if n%500 == 0 {
-			s.Append(call.RouterSnapshot{Seq: seq, At: noon, Data: []byte("{}")})
+			s.Append(call.RouterSnapshot{Seq: seq, At: noon})
 		}
 		entries += 21
 	}

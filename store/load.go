@@ -179,7 +179,11 @@ func (s *Store) mend(boot *call.Boot) error {
 
 // loadRouter reads the snapshot and the events after it.
 func loadRouter(tx *bbolt.Tx, boot *call.Boot) error {
-	if b := tx.Bucket([]byte(bucketMeta)); b != nil {
+	for _, name := range []string{bucketRouter, bucketMeta} { // meta: where it was once
+		b := tx.Bucket([]byte(name))
+		if b == nil || boot.Router != nil {
+			continue
+		}
 		if v := b.Get([]byte(keyRouter)); v != nil {
 			boot.Router = new(call.RouterSnapshot)
 			if err := decode(v, boot.Router); err != nil {
