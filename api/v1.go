@@ -83,6 +83,7 @@ func (s *Server) v1(known func(*http.Request) (who, bool)) (http.Handler, huma.A
 	s.transcriptRoutes(api)
 	s.callbackRoutes(api)
 	s.voicemailRoutes(api)
+	s.greetingRoutes(api)
 	s.tokenRoutes(api)
 	s.sessionRoutes(api)
 	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
@@ -179,6 +180,9 @@ func orderError(err error) error {
 	}{
 		{call.ErrNoCall, http.StatusNotFound, "GET /v1/calls lists them"},
 		{call.ErrNoAgent, http.StatusNotFound, "GET /v1/agents lists them"},
+		{call.ErrNoBox, http.StatusNotFound, "name one of teams: or agents:"},
+		{call.ErrBadGreeting, http.StatusUnprocessableEntity, ""},
+		{call.ErrNoGreeting, http.StatusServiceUnavailable, ""},
 		{call.ErrNoMessage, http.StatusNotFound, "GET /v1/voicemail lists them"},
 		{call.ErrNoCallback, http.StatusNotFound, "GET /v1/callbacks lists them"},
 		{call.ErrNoTeam, http.StatusNotFound, "GET /v1/teams lists them"},

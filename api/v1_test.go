@@ -258,6 +258,12 @@ func TestEachScopeReachesWhatIsItsOwn(t *testing.T) {
 		{"sue", "GET", "/v1/voicemail/nonesuch", "", 404},
 		{"sue", "DELETE", "/v1/voicemail/nonesuch", "", 404},
 		{"ann", "DELETE", "/v1/voicemail/nonesuch", "", 403},
+		{"ann", "GET", "/v1/greetings/ann", "", 404}, // this house has no prompts
+		{"ann", "GET", "/v1/greetings/bob", "", 403},
+		{"ann", "DELETE", "/v1/greetings/nonesuch", "", 403},
+		{"sue", "DELETE", "/v1/greetings/nonesuch", "", 404},
+		{"sue", "PUT", "/v1/greetings/bob", "no sound", 422},
+		{"ann", "PUT", "/v1/greetings/bob", "no sound", 403},
 		{"ann", "GET", "/v1/callbacks", "", 200},
 		{"ann", "GET", "/v1/callbacks?state=lost", "", 422},
 		{"ann", "GET", "/v1/callbacks/" + string(older), "", 200},

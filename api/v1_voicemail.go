@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"os"
 	"slices"
@@ -82,6 +83,70 @@ func (s *Server) voicemailRoutes(api huma.API) {
 		})
 }
 
+// maxGreeting is the most that an uploaded greeting may have: three minutes at 48 kHz.
+const maxGreeting = 18 << 20
+
+// BoxPath names a voicemail box; exported like CallPath.
+type BoxPath struct {
+	Box string `path:"box" maxLength:"64" doc:"a team or an agent"`
+}
+
+func (s *Server) greetingRoutes(api huma.API) {
+	operate(api, ScopeAgent, "GET /v1/greetings/{box}", "What the callers of a team's or an agent's voicemail hear, as WAV; Trunkline-Greeting says whether it is recorded or configured",
+		func(op *huma.Operation) { op.Responses = fileOf("audio/wav") }, askTimeout,
+		func(ctx context.Context, in *BoxPath) (*huma.StreamResponse, error) {
+			box, err := s.ownBox(ctx, in.Box)
+			if err != nil {
+				return nil, err
+			}
+			wav, recorded, err := s.cfg.Board.Greeting(ctx, box)
+			if err != nil {
+				return nil, err
+			}
+			return &huma.StreamResponse{Body: func(c huma.Context) {
+				_, w := humago.Unwrap(c)
+				from := "configured"
+				if recorded {
+					from = "recorded"
+				}
+				w.Header().Set("Trunkline-Greeting", from)
+				w.Header().Set("Content-Type", "audio/wav")
+				_, _ = w.Write(wav)
+			}}, nil
+		})
+	operate(api, ScopeAgent, "PUT /v1/greetings/{box}", "Make a WAV file the greeting of a voicemail box, three minutes at most; it takes the place of the configured one",
+		func(op *huma.Operation) { op.MaxBodyBytes, op.BodyReadTimeout = maxGreeting, lookTimeout }, lookTimeout,
+		func(ctx context.Context, in *struct {
+			BoxPath
+			RawBody []byte `contentType:"audio/wav"`
+		}) (*struct{}, error) {
+			box, err := s.ownBox(ctx, in.Box)
+			if err != nil {
+				return nil, err
+			}
+			return nil, s.cfg.Board.SetGreeting(ctx, box, in.RawBody, asker(ctx).name)
+		})
+	route(api, ScopeAgent, "DELETE /v1/greetings/{box}", "Drop a recorded greeting: the configured one is heard again",
+		func(ctx context.Context, in *BoxPath) (*struct{}, error) {
+			box, err := s.ownBox(ctx, in.Box)
+			if err != nil {
+				return nil, err
+			}
+			return nil, s.cfg.Board.SetGreeting(ctx, box, nil, asker(ctx).name)
+		})
+}
+
+// ownBox finds a box that who asks may hear.
+func (s *Server) ownBox(ctx context.Context, name string) (call.Box, error) {
+	box, err := s.cfg.Board.BoxNamed(ctx, name)
+	if err == nil || errors.Is(err, call.ErrNoBox) {
+		if refused := s.mayOpen(ctx, box, "this agent has no such box"); refused != nil { // whose it would be is not told
+			return box, refused
+		}
+	}
+	return box, err
+}
+
 // message finds one that who asks may hear.
 func (s *Server) message(ctx context.Context, id string) (call.Message, error) {
 	all, err := s.cfg.Board.Messages(ctx, call.Box{})
@@ -98,15 +163,19 @@ func (s *Server) message(ctx context.Context, id string) (call.Message, error) {
 	return all[i], s.mayHear(ctx, all[i])
 }
 
-// mayHear refuses an agent's token for a box that the agent does not hear.
+// mayHear refuses an agent's token for a message in a box that the agent does not hear.
 func (s *Server) mayHear(ctx context.Context, m call.Message) error {
+	return s.mayOpen(ctx, m.Box, "this agent has no such message")
+}
+
+func (s *Server) mayOpen(ctx context.Context, box call.Box, refusal string) error {
 	asks := asker(ctx)
 	if asks.scope != ScopeAgent {
 		return nil
 	}
 	boxes, err := s.cfg.Board.BoxesOf(ctx, routing.AgentID(asks.agent))
-	if err == nil && !slices.Contains(boxes, m.Box) {
-		err = &Error{Status: http.StatusForbidden, What: "this agent has no such message"}
+	if err == nil && !slices.Contains(boxes, box) {
+		err = &Error{Status: http.StatusForbidden, What: refusal}
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"fmt"
 	"log/slog"
@@ -67,6 +68,9 @@ func (s *Switchboard) boxCode(c *liveCall, code string) {
 // greetingPrompt is what a box's recorded greeting is called among prompts.
 const greetingPrompt = "greeting:"
 
+// shippedGreeting is what callers of a box without one of its own hear.
+const shippedGreeting = "voicemail-greeting"
+
 // greeting is the name of what callers of a box hear; "": the shipped one.
 func (s *Switchboard) greeting(box Box) string {
 	if s.greetings[box] != nil {
@@ -89,10 +93,7 @@ func (s *Switchboard) recordedGreeting(name string) *media.Clip {
 
 // playGreeting lets who hears a box hear what its callers do.
 func (s *Switchboard) playGreeting(c *liveCall, box Box) {
-	name := s.greeting(box)
-	if name == "" {
-		name = "voicemail-greeting"
-	}
+	name := cmp.Or(s.greeting(box), shippedGreeting)
 	clips, _ := s.clips(c, []routing.Sound{{Prompt: name}}, c.flow.Attribute("language"))
 	s.asidePlays(c, media.Join(clips...))
 }
@@ -118,31 +119,15 @@ func (s *Switchboard) changeGreeting(c *liveCall, box Box, from string) {
 	s.hands.Voice.Greet(box, from, func(clip *media.Clip, err error) {
 		s.box.post(letter{order: func(time.Time) {
 			s.handling = c
-			s.greetingChanged(c, box, clip, err)
+			fact := Fact{Reason: "by phone"}
+			if c.out != nil {
+				fact.By = c.out.agent
+			}
+			s.callFact(c, s.greetingChanged(box, clip, err, fact))
 			if !c.ended && c.aside == a {
 				s.dropTaking(c)
 				s.asideStep(c, routing.AsideTold{OK: err == nil})
 			}
 		}})
 	})
-}
-
-func (s *Switchboard) greetingChanged(c *liveCall, box Box, clip *media.Clip, err error) {
-	if err != nil {
-		s.log.Error("a greeting cannot be kept, the one before stays", "call", c.id, "team", box.Team, "agent", box.Agent, "err", err)
-		s.callFact(c, Fact{Kind: FactVoicemailFailed, Team: box.Team, Agent: box.Agent, Reason: err.Error()})
-		return
-	}
-	fact := Fact{Kind: FactGreeting, Team: box.Team, Agent: box.Agent, State: "recorded"}
-	if delete(s.greetings, box); clip != nil {
-		s.greetings[box] = clip
-	} else {
-		fact.State = "as configured"
-	}
-	fact.Reason = "by phone"
-	if c.out != nil {
-		fact.By = c.out.agent
-	}
-	s.log.Info("a voicemail greeting was changed", "call", c.id, "team", box.Team, "agent", box.Agent, "state", fact.State)
-	s.callFact(c, fact)
 }

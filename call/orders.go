@@ -188,6 +188,13 @@ func (s *Switchboard) Status(ctx context.Context) (Status, error) {
 
 func (s *Switchboard) status(now time.Time) Status {
 	v := Status{At: now, Started: s.started, Config: s.setup.Hash, Draining: s.draining, Counts: s.counts}
+	for _, m := range s.messages {
+		if m.Heard.IsZero() {
+			v.Messages.New++
+		} else {
+			v.Messages.Heard++
+		}
+	}
 	for id := range s.setup.Trunks {
 		t := s.trunkOf(id)
 		v.Trunks = append(v.Trunks, TrunkStatus{ID: id, Up: t.said.Up, Why: t.said.Why, State: t.said.State, At: t.said.Target, Until: t.said.Until, Calls: t.calls, Max: s.setup.Trunks[id].MaxCalls})

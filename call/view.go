@@ -19,6 +19,13 @@ type Status struct {
 	Queues   []QueueStatus `json:"queues"`
 	Calls    []CallStatus  `json:"calls"`
 	Counts   Counts        `json:"counts"`
+	Messages MessageCount  `json:"messages"`
+}
+
+// MessageCount is how many voicemail messages there are.
+type MessageCount struct {
+	New   int `json:"new"` // that nobody has heard
+	Heard int `json:"heard"`
 }
 
 // TrunkStatus is one trunk's line in Status.

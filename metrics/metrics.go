@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,7 +41,7 @@ type Meter struct {
 	ended, offers, oneWay *prometheus.CounterVec
 	loss, jitter, mos     *prometheus.HistogramVec
 	waited, behind        prometheus.Histogram
-	sealed                *prometheus.CounterVec
+	sealed, voicemail     *prometheus.CounterVec
 	recordings            prometheus.Gauge
 
 	// Owned by who calls Fact.
@@ -70,6 +71,7 @@ func New(from Sources) *Meter {
 	m.offers = counter("offers_total", "Offers of calls to agents, by what became of them.", "outcome")
 	m.oneWay = counter("legs_unheard_total", "Legs that somebody listened to and that were not heard for seconds, by likely cause.", "trunk", "cause")
 	m.sealed = counter("recordings_sealed_total", "Recordings that were finished; bad: with a note of what went wrong.", "result")
+	m.voicemail = counter("voicemail_total", "What happened to voicemail since the start: left, heard, deleted, failed (could not be kept), closed (after wrong codes), greeting (changed).", "event")
 	m.loss = histogram("rtp_loss_ratio", "RTP packets lost of those sent to us, one observation a leg.", []float64{0, .001, .005, .01, .02, .05, .1, .2, .5}, "trunk")
 	m.jitter = histogram("rtp_jitter_seconds", "Interarrival jitter of RTP (RFC 3550), one observation a leg.", []float64{.001, .002, .005, .01, .02, .03, .05, .1, .2}, "trunk")
 	m.mos = histogram("rtp_mos", "Mean opinion score of what we hear by the E-model (G.107), one observation a leg.", []float64{1.5, 2, 2.5, 3, 3.25, 3.5, 3.75, 4, 4.25, 4.5}, "trunk")
@@ -119,6 +121,8 @@ func (m *Meter) Fact(f call.Fact) {
 			result = "bad"
 		}
 		m.sealed.WithLabelValues(result).Inc()
+	case call.FactVoicemailLeft, call.FactVoicemailHeard, call.FactVoicemailDeleted, call.FactVoicemailFailed, call.FactVoicemailClosed, call.FactGreeting:
+		m.voicemail.WithLabelValues(strings.TrimPrefix(string(f.Kind), "voicemail.")).Inc()
 	case call.FactOneWay:
 		m.oneWay.WithLabelValues(trunk, f.Reason).Inc()
 	case call.FactQuality:

@@ -39,6 +39,8 @@ func full() (*Meter, *int) {
 				}},
 				Calls:  []call.CallStatus{{State: call.SegmentTalk}, {State: call.SegmentTalk}},
 				Counts: call.Counts{Calls: 10, Refused: 1},
+
+				Messages: call.MessageCount{New: 2, Heard: 5},
 			}, nil
 		},
 		Sip: func() sip.Stats {
@@ -59,6 +61,7 @@ func full() (*Meter, *int) {
 		{Kind: call.FactRecordingStarted, Recording: "R2"},
 		{Kind: call.FactRecordingSealed, Recording: "R1"},
 		{Kind: call.FactRecordingSealed, Recording: "R0", Reason: "the switch was interrupted"}, // of the process before
+		{Kind: call.FactVoicemailLeft}, {Kind: call.FactVoicemailLeft}, {Kind: call.FactGreeting},
 		{Kind: call.FactOneWay, Trunk: "acme", Reason: "nothing_came"},
 		{Kind: call.FactQuality, Trunk: "acme", Quality: &media.Quality{Heard: media.Stream{Packets: 990, Lost: 10, Loss: 1, Jitter: 12 * time.Millisecond, MOS: 4.2}}},
 		{Kind: call.FactQuality, Agent: "ann", Quality: &media.Quality{}}, // nothing came: nothing to judge
@@ -103,6 +106,8 @@ func TestFiguresAreWhatTheRoomsSay(t *testing.T) {
 		`trunkline_rtp_loss_ratio_sum{trunk="acme"} 0.01`, `trunkline_rtp_jitter_seconds_sum{trunk="acme"} 0.012`,
 		`trunkline_rtp_mos_bucket{trunk="acme",le="4.25"} 1`, `trunkline_rtp_mos_bucket{trunk="acme",le="4"} 0`,
 		`trunkline_recordings_open 1`, `trunkline_recordings_sealed_total{result="bad"} 1`,
+		`trunkline_voicemail_messages{state="new"} 2`, `trunkline_voicemail_messages{state="heard"} 5`,
+		`trunkline_voicemail_total{event="left"} 2`, `trunkline_voicemail_total{event="greeting"} 1`,
 		`trunkline_store_queue 4`, `trunkline_store_written_total 50`,
 		`trunkline_flight_calls 5`, `trunkline_hep_packets_total{result="sent"} 8`,
 		`trunkline_switchboard_delay_seconds_count 1`, `go_goroutines `, `process_resident_memory_bytes `,

@@ -40,6 +40,7 @@ var (
 	dServiceLevel  = desc("queue_service_level", "Share of today's callers answered within service_level, of the answered, those who gave up after it and those led on.", "team")
 	dEstimate      = desc("queue_wait_estimate_seconds", "What a caller who came now would wait, while the last answered calls tell.", "team")
 	dPresent       = desc("queue_present", "Agents of a team who could be offered a call, now or after theirs.", "team")
+	dMessagesKept  = desc("voicemail_messages", "Messages in the voicemail boxes: new ones, that nobody has heard, and heard ones.", "state")
 	dLegs          = desc("sip_legs", "SIP legs now.")
 	dTransactions  = desc("sip_transactions", "SIP server transactions now.")
 	dMessages      = desc("sip_messages_total", "SIP messages, by direction.", "direction")
@@ -130,6 +131,8 @@ func house(s call.Status, gauge gauges, total totals) {
 	for k, n := range calls {
 		gauge(dCalls, float64(n), string(k))
 	}
+	gauge(dMessagesKept, float64(s.Messages.New), "new")
+	gauge(dMessagesKept, float64(s.Messages.Heard), "heard")
 	total(dCallsTotal, s.Counts.Calls)
 	total(dRefused, s.Counts.Refused)
 	total(dMismatches, s.Counts.Mismatches)
