@@ -5,7 +5,7 @@ import { api, connect, onFacts, tell, order } from './net.js';
 import { Icon, Toasts, title, agentName } from './parts.js';
 import { Header } from './header.js';
 import { Offer, Over, watchOffers } from './offer.js';
-import { Widget, useMove } from './widget.js';
+import { Widget, Wrap, useMove } from './widget.js';
 import { Dialer } from './dial.js';
 import { SignIn } from './signin.js';
 import { watchCalls } from './watch.js';
@@ -36,7 +36,7 @@ function Nav() {
 
 function Floats() {
   const move = useMove();
-  if (!offers.value.length && !active.value.length) return html`<div class="floats"><${Over}/></div>`;
+  if (!offers.value.length && !active.value.length) return html`<div class="floats"><${Wrap}/><${Over}/></div>`;
   return html`<div class="floats" style=${move.style} ...${move.grip}>
     <button class="sr" onKeyDown=${move.keys} onFocus=${e => e.target.classList.remove('sr')} onBlur=${e => e.target.classList.add('sr')}>Move with the arrow keys</button>
     ${offers.value.map(p => html`<${Offer} key=${'o' + p.card.id} part=${p}/>`)}

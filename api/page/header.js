@@ -53,7 +53,7 @@ function Device() {
   const word = here ? (desk ? `This browser, ${desk.toLowerCase()}` : 'This browser') : desk || (a.browser ? 'Another browser' : 'No phone');
   const rings = here || a.phones > 0 || a.browser;
   const open = async () => { SetUp ??= (await import('./setup.js')).default; check(true); };
-  return html`<${Menu} cls="device" title=${rings ? `Calls ring here: ${word}` : 'No phone of yours is there: calls cannot reach you'} label=${html`<span class=${'dot ' + (rings ? 'go-tone' : 'stop-tone')}></span><${Icon} name=${here ? 'mic' : 'phone'}/><span class="cut">${word}</span><${Icon} name="down"/>`}>
+  return html`<${Menu} cls=${'device' + (a.until ? ' narrow-off' : '')} title=${rings ? `Calls ring here: ${word}` : 'No phone of yours is there: calls cannot reach you'} label=${html`<span class=${'dot ' + (rings ? 'go-tone' : 'stop-tone')}></span><${Icon} name=${here ? 'mic' : 'phone'}/><span class="cut">${word}</span><${Icon} name="down"/>`}>
       <button aria-pressed=${here} disabled=${!able} title=${able ? '' : unable} onClick=${() => choose('browser')}><${Icon} name="mic"/>Ring in this browser</button>
       <button aria-pressed=${!here} onClick=${() => choose('phone')}><${Icon} name="phone"/>Ring on my desk phone alone</button><hr/>
       <button onClick=${open}>Check my set-up…</button><//>

@@ -1,11 +1,11 @@
 // The call in progress: on every page, movable by mouse, touch and arrow keys.
-import { html, useRef, useState } from './lib/ui.js';
-import { active, go, histories } from './state.js';
-import { order } from './net.js';
+import { html, effect, signal, useEffect, useRef, useState } from './lib/ui.js';
+import { active, go, histories, me, self } from './state.js';
+import { api, attempt, order } from './net.js';
 import { lines, device, able, choose, answer } from './phone.js';
 import { Icon, Since, useFocus, title, number, customer, agentName, whither, until, length, clock } from './parts.js';
 import { Picker } from './picker.js';
-import { Notes } from './notes.js';
+import { Notes, drafted } from './notes.js';
 import { Last } from './offer.js';
 
 const where = JSON.parse(localStorage.getItem('widget') ?? '{"x":0,"y":0}');
@@ -44,7 +44,7 @@ function state(p) {
 export function Widget({ part }) {
   const c = part.card, [open, show] = useState(''), [small, fold] = useState(false);
   const talks = part.role === 'talking' || part.role === 'asked', customerCall = part.role === 'talking' && c.direction !== 'internal';
-  const last = c.segments.at(-1), flip = what => show(open === what ? '' : what);
+  const last = c.segments.at(-1), flip = what => { show(open === what ? '' : what); if (what === 'notes' && open !== what) noting.add(c.id); else noting.delete(c.id); };
   const rec = part.recording, press = (verb, other, is) => order(c.id, is ? other : verb);
   const line = lines.value[c.id];
   const name = c.direction === 'internal' && part.by ? agentName(part.by) : title(c);
@@ -77,6 +77,31 @@ export function Widget({ part }) {
       ${open === 'notes' && html`<${Notes} at=${"/v1/calls/" + encodeURIComponent(c.id)} of=${c}/>`}
       ${histories.value[c.id] && open === '' && c.direction !== 'internal' && html`<details class="small"><summary>Last calls</summary><${Last} calls=${histories.value[c.id]}/></details>`}`}
   </section>`;
+}
+
+// The call that was talked in last: what is left to write about it is written in the wrap-up. A note
+// that was half written when the customer hung up stays open.
+const spoke = signal(null), noting = new Set();
+effect(() => { const p = active.value.find(p => p.role === 'talking'); if (p) spoke.value = p.card; });
+const at = c => '/v1/calls/' + encodeURIComponent(c.id);
+
+export function Wrap() {
+  const a = self.value, wraps = Boolean(a?.until) && !a.busy, c = spoke.value, [open, show] = useState(false), [, again] = useState(0), box = useRef();
+  const unsaved = Boolean(c) && drafted(at(c));
+  useEffect(() => {
+    if (c) show(noting.has(c.id) || unsaved);
+    else if (wraps) api('GET', '/v1/records?limit=1').then(all => { spoke.value ??= all[0] ?? null; }, () => {});
+  }, [wraps, c?.id]);
+  useEffect(() => { // whoever was writing goes on
+    const text = box.current?.querySelector('textarea');
+    if (open && unsaved && document.activeElement === document.body) { text?.focus(); text?.setSelectionRange(1e4, 1e4); }
+  }, [open]);
+  if (!c || !wraps && !unsaved) return null;
+  return html`<section class="float" role="region" aria-label="Wrap-up" ref=${box}>
+    <div class="line"><div class="grow"><p class="who cut">${title(c)}</p><p class="small muted">${wraps ? 'Wrap-up of this call' : 'Your note is not saved yet'}</p></div>${wraps && html`<span class="num strong" title="Time left">${length(until(a.until))}</span>`}</div>
+    <div class="row"><button aria-expanded=${open} onClick=${() => show(!open)}><${Icon} name="note"/>Notes</button><button onClick=${() => go('calls/' + c.id)}><${Icon} name="list"/>Details</button>
+      ${wraps && html`<button class="primary end" onClick=${() => attempt(() => api('POST', `/v1/agents/${encodeURIComponent(me.value.agent)}/status`, { active: true }))}>Switch to active</button>`}</div>
+    ${open && html`<${Notes} key=${c.id} at=${at(c)} of=${c} onChange=${() => again(n => n + 1)}/>`}</section>`;
 }
 
 // Figures are how the sound fares in this browser.

@@ -34,11 +34,19 @@ func TestPagesNotesTagsAndPeople(t *testing.T) {
 	ann.do(chromedp.SendKeys(".float input[aria-label='New tag']", "urgent\r"), chromedp.SendKeys(".float input[aria-label='New tag']", "sale\r"))
 	ann.press("Take the tag urgent off")
 	ann.clean("notes")
+	ann.do(chromedp.SendKeys(".float textarea", "half wri"))
+	s.must(c.Hangup(s.within(step))) // while she writes
+	ann.sees("Wrap-up of this call")
+	ann.comes("she writes on", `document.activeElement.value === 'half wri'`)
+	ann.do(chromedp.KeyEvent("tten"))
+	ann.clean("wrap-up")
+	ann.narrow(func() { ann.clean("wrap-up-360") })
+	ann.do(chromedp.Reload())
+	ann.comes("it is there after a reload", `document.querySelector('.float textarea')?.value === 'half written'`)
+	ann.press("Save the note")
 	ann.press("Details")
-	ann.press("End")
-	ann.sees("Wrap-up")
-	ann.comes("the card has them", `(() => { const m = document.querySelector('main').innerText; return m.includes('Wants <i>two</i> of them') && m.includes('sale') && !m.includes('urgent'); })()`)
-	if card := s.closed(1); len(card.Notes) != 1 || card.Notes[0].By != "ann" || fmt.Sprint(card.Tags) != "[sale]" {
+	ann.comes("the card has them", `(() => { const m = document.querySelector('main').innerText; return m.includes('Wants <i>two</i> of them') && m.includes('half written') && m.includes('sale') && !m.includes('urgent'); })()`)
+	if card := s.closed(1); len(card.Notes) != 2 || card.Notes[0].By != "ann" || fmt.Sprint(card.Tags) != "[sale]" {
 		t.Errorf("the card: got %+v, %v", card.Notes, card.Tags)
 	}
 

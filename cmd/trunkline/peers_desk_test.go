@@ -100,7 +100,7 @@ func (s *site) openAt(browser context.Context, at, who string, scripts ...page.A
 	d.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate(at+"/"))
 	d.comes("the form", `document.querySelector('input[name=account]') !== null`)
 	d.do(chromedp.SendKeys("input[name=account]", who), chromedp.SendKeys("input[name=password]", deskPassword+"\r"))
-	d.comes(who+" is signed in", `document.querySelector('header.top') !== null`)
+	d.comes(who+" is signed in", `document.querySelector('header.top, main.card') !== null`) // or in use elsewhere
 	s.Cleanup(func() {
 		if s.Failed() {
 			d.shot("failed-" + who)
