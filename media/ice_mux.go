@@ -41,7 +41,7 @@ type iceMux struct {
 
 	mu      sync.RWMutex
 	open    bool
-	failed  error
+	failed  error        // it is closed
 	sockets []*iceSocket // fixed once open
 	byUfrag map[string]*icePath
 	byAddr  map[netip.AddrPort]*icePath // where a path's STUN requests come from
@@ -70,16 +70,16 @@ func newIceMux(e *Engine) (*iceMux, error) {
 	return m, nil
 }
 
-// listen opens the sockets, once.
+// listen opens the sockets, once. What has failed may work for the next browser.
 func (m *iceMux) listen() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.open || m.failed != nil {
 		return m.failed
 	}
-	m.failed = m.bind()
-	m.open = m.failed == nil
-	return m.failed
+	err := m.bind()
+	m.open = err == nil
+	return err
 }
 
 func (m *iceMux) bind() (err error) {
@@ -91,15 +91,19 @@ func (m *iceMux) bind() (err error) {
 		return err
 	}
 	for tries := 0; ; tries++ {
-		port := m.engine.cfg.WebRTC.Port
-		if port == 0 {
-			pair, ok := m.engine.ports.take(m.engine.now())
-			if !ok {
-				return fmt.Errorf("media: webrtc: %w", ErrNoPorts)
-			}
-			port = pair.rtp
+		if port := m.engine.cfg.WebRTC.Port; port != 0 {
+			err = m.bindAt(addrs, port)
+			break
 		}
-		if err = m.bindAt(addrs, port); err == nil || m.engine.cfg.WebRTC.Port != 0 || tries == 10 {
+		pair, ok := m.engine.ports.take(m.engine.now())
+		if !ok {
+			return fmt.Errorf("media: webrtc: %w", ErrNoPorts)
+		}
+		if err = m.bindAt(addrs, pair.rtp); err == nil {
+			break
+		}
+		m.engine.ports.release(pair, m.engine.now())
+		if tries == 10 {
 			break
 		}
 	}

@@ -43,8 +43,9 @@ type Session struct {
 	local  netip.AddrPort
 	ssrc   uint32 // ours, one for the session's life
 
-	mu  sync.Mutex // negotiation alone; the shard never takes it
-	neg *Negotiation
+	mu        sync.Mutex // negotiation alone; the shard never takes it
+	neg       *Negotiation
+	answering bool // a browser's offer has been taken
 
 	path   atomic.Pointer[icePath] // of a browser; nil: none yet
 	closed atomic.Bool

@@ -37,15 +37,22 @@ func (s *Session) AnswerBrowser(offer []byte, via netip.Addr) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	m := s.engine.browsers
-	if m == nil || !s.cfg.Browser || s.path.Load() != nil || s.closed.Load() {
-		return nil, ErrClosed
+	if err := s.beginAnswer(m, d, o); err != nil {
+		return nil, err
 	}
-	if f, _ := s.neg.pick(o.formats, nil); f.encoding == "" { // before anything is made for it
-		return nil, s.neg.usable(&d.sections[o.section], audio{formats: o.formats})
+	answer, err := s.answerOn(m, d, o, via)
+	if err != nil {
+		s.mu.Lock()
+		s.answering = false
+		s.mu.Unlock()
 	}
+	return answer, err
+}
+
+// answerOn makes a browser's path and answers. The session is not locked while pion gathers: the
+// switchboard asks for its codec meanwhile.
+func (s *Session) answerOn(m *iceMux, d *description, o browserOffer, via netip.Addr) ([]byte, error) {
 	p, err := newIcePath(m, s)
 	if err != nil {
 		return nil, err
@@ -56,6 +63,8 @@ func (s *Session) AnswerBrowser(offer []byte, via netip.Addr) ([]byte, error) {
 		p.discard()
 		return nil, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	answer, _, err := s.neg.answerBrowser(d, o, own)
 	if err != nil {
 		p.discard()
@@ -70,6 +79,21 @@ func (s *Session) AnswerBrowser(offer []byte, via netip.Addr) ([]byte, error) {
 		return nil, err
 	}
 	return answer, nil
+}
+
+// beginAnswer says whether an offer can be answered, before anything is made for it: once, and
+// again where the offer was refused.
+func (s *Session) beginAnswer(m *iceMux, d *description, o browserOffer) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m == nil || !s.cfg.Browser || s.answering || s.closed.Load() {
+		return ErrClosed
+	}
+	if f, _ := s.neg.pick(o.formats, nil); f.encoding == "" {
+		return s.neg.usable(&d.sections[o.section], audio{formats: o.formats})
+	}
+	s.answering = true
+	return nil
 }
 
 // endPath has a browser told that it is over.
