@@ -107,8 +107,6 @@ func (s *Switchboard) ringFor(cmd routing.Ring) *liveCall {
 		s.promise(routing.CallbackShut{ID: cb.ID, Reason: errForbidden + d.Rule})
 		return nil
 	}
-	was := s.handling
-	defer func() { s.handling = was }()
 	c := s.newOwn(cmd.Agent, Destination{Number: cb.Number}, d)
 	c.tentative = true
 	s.serve(c, cb, cmd.Team)
@@ -173,10 +171,7 @@ func (s *Switchboard) discard(c *liveCall) {
 	s.alarms.set(c, noTime)
 	s.unserve(c)
 	for _, l := range c.ringing {
-		if l.state == lineDialled {
-			l.state = lineLeaving
-			l.leg.Hangup(0, reasonFor(routing.OutcomeWithdrawn))
-		}
+		s.dismiss(l, reasonFor(routing.OutcomeWithdrawn))
 	}
 	s.settled(c)
 }

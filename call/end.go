@@ -37,10 +37,7 @@ func (s *Switchboard) end(c *liveCall, e Ending, why sip.Reason) {
 	s.unqueue(c, outcome)
 	s.route(routing.Removed{Work: routing.WorkID(c.id), Why: routing.OutcomeAbandoned}) // forget it
 	for _, l := range slices.Clone(c.ringing) {
-		if l.state == lineDialled {
-			l.state = lineLeaving
-			l.leg.Hangup(0, c.reasonFor(outcome))
-		}
+		s.dismiss(l, c.reasonFor(outcome))
 	}
 	if far := c.far; far != nil {
 		s.release(c, far)
@@ -48,9 +45,8 @@ func (s *Switchboard) end(c *liveCall, e Ending, why sip.Reason) {
 	}
 	s.freeCallers(c)
 	defer s.callbackEnded(c, e) // its number may be promised again: after all that is this call's
-	if c.caller != nil && c.caller.state != lineLeaving {
-		c.caller.state = lineLeaving
-		c.caller.leg.Hangup(e.Code, why)
+	if c.caller != nil {
+		s.refuseWith(c.caller, e.Code, why)
 	}
 	if e.Code != 0 { // the caller was refused, or gave up before our 200 could leave: nobody was answered
 		c.record.Answered, c.record.Bridged, c.record.Released = noTime, noTime, noTime
@@ -107,7 +103,7 @@ func (s *Switchboard) close(c *liveCall, e Ending) {
 	if c.out != nil {
 		c.out.told.tell(clickCode(e), true) // unless somebody answered
 	}
-	if c.watch == nil {
+	if !c.unwritten() {
 		s.callFact(c, Fact{Kind: FactEnded, Ending: &e})
 		s.append(Closed{c.record.clone()})
 	}
@@ -158,10 +154,7 @@ func (s *Switchboard) fault(p any) {
 	c.flowing, c.flowEvents = false, nil
 	s.end(c, faultEnding(c), reasonFault)
 	for _, l := range slices.Clone(c.lines) { // an end that was cut short may have left some
-		if l.state != lineLeaving {
-			l.state = lineLeaving
-			l.leg.Hangup(500, reasonFault)
-		}
+		s.refuseWith(l, 500, reasonFault)
 	}
 }
 

@@ -296,3 +296,78 @@ func TestCallTooBrokenToEndIsAbandonedWithItsEnding(t *testing.T) {
 		b.talkAny(carrier)
 	})
 }
+
+// A callback that rings at an agent is no call yet: a panic in it leaves no
+// card, costs nobody else's call, and the promise is kept by the next agent.
+func TestPanicInAnOfferedCallbackLeavesNoCard(t *testing.T) {
+	inBubble(t, 2, func(b *bench) {
+		carrier := b.carrier(5060)
+		carrier.OnCall(simphone.Ring().Answer())
+		first := b.agent(0, simphone.Ring())
+		if _, err := b.board.RequestCallback(b.Context(), CallbackRequest{Number: "+14155550123", Team: "support"}); err != nil {
+			t.Fatal(err)
+		}
+		rings := first.MustCall(b)
+		time.Sleep(time.Second)
+		b.agent(1, simphone.Ring().Answer())
+		b.board.box.post(letter{order: func(time.Time) {
+			for _, c := range b.board.calls {
+				b.board.handling = c
+			}
+			panic("on purpose")
+		}})
+		rings.MustEnd(b, simphone.Theirs, 487)
+		b.wantFaults(1)
+		if n := len(b.cards()); n != 0 {
+			t.Errorf("cards: got %d, want none", n)
+		}
+		time.Sleep(20 * time.Second) // the next agent has it
+		b.onLoop(func(s *Switchboard) {
+			if len(s.calls) != 1 {
+				b.Errorf("calls: got %d, want the callback's", len(s.calls))
+			}
+			for _, c := range s.calls {
+				if c.tentative || c.out.agent != agentName(1) {
+					b.Errorf("the callback: got %+v, want it made by the other agent", c.out)
+				}
+				s.end(c, Ending{By: BySystem, Cause: CauseOrdered}, reasonNormal)
+			}
+		})
+		b.settle(time.Minute)
+		b.wantTrueCards()
+		b.wantNothingLeft()
+	})
+}
+
+// A panic while a callback begins to ring costs its own call, not the one whose
+// event has freed an agent for it.
+func TestPanicInACallbackThatBeginsToRingCostsNoOtherCall(t *testing.T) {
+	inBubble(t, 2, func(b *bench) {
+		carrier := b.carrier(5060)
+		c, a := b.talk(carrier, b.agent(0, simphone.Ring().Answer()))
+		b.agent(1, simphone.Ring())
+		if err := b.board.SetAgent(b.Context(), agentName(1), false, "lunch"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.board.RequestCallback(b.Context(), CallbackRequest{Number: "+14155550124", Team: "support"}); err != nil {
+			t.Fatal(err)
+		}
+		b.onLoop(func(s *Switchboard) {
+			for _, live := range s.calls {
+				s.handling = live
+			}
+			s.promises.calls = nil // where the callback's call is written down
+			s.route(routing.StatusSet{Agent: agentName(1), Active: true})
+		})
+		b.onLoop(func(s *Switchboard) { s.promises.calls = map[routing.CallbackID]*liveCall{} })
+		time.Sleep(time.Second)
+		c.MustHear(b, 1000)
+		a.MustHear(b, 440)
+		b.wantFaults(1)
+		c.MustBye(b)
+		b.onLoop(func(s *Switchboard) { s.withdrawOffers() })
+		b.settle(time.Minute)
+		b.wantTrueCards()
+		b.wantNothingLeft()
+	})
+}

@@ -51,8 +51,7 @@ func (s *Switchboard) lineAnswered(l *line, e sip.Answered) {
 	}
 	if err := l.takeAnswer(e.SDP); err != nil {
 		s.log.Warn("the answer's session description is refused", "call", l.call.id, "leg", l.id, "agent", l.agent, "err", err)
-		l.state = lineLeaving
-		l.leg.Hangup(0, sip.Reason{Protocol: "SIP", Cause: 488, Text: "Not acceptable here"})
+		s.dismiss(l, sip.Reason{Protocol: "SIP", Cause: 488, Text: "Not acceptable here"})
 		s.failed(l, failure{code: 488, misfit: true})
 		return
 	}
@@ -315,6 +314,17 @@ func (s *Switchboard) leave(c *liveCall, l *line) {
 			s.spokeWith(c, l.agent)
 		}
 		s.route(routing.Released{Work: routing.WorkID(c.id), Agent: l.agent, Team: l.team, Spoke: c.spoke()})
+	}
+}
+
+// dismiss hangs up a line that is not leaving yet.
+func (s *Switchboard) dismiss(l *line, why sip.Reason) { s.refuseWith(l, 0, why) }
+
+// refuseWith is dismiss with the final response of a line that was not answered.
+func (s *Switchboard) refuseWith(l *line, code int, why sip.Reason) {
+	if l.state != lineLeaving {
+		l.state = lineLeaving
+		l.leg.Hangup(code, why)
 	}
 }
 

@@ -85,12 +85,15 @@ func statusReason(c routing.StatusChanged) string {
 
 // ringAgent dials all live phones of an agent at once, one leg each.
 func (s *Switchboard) ringAgent(cmd routing.Ring) {
-	c := s.calls[ID(cmd.Work)]
 	if _, promise := s.promised(cmd.Work); promise {
-		if c = s.ringFor(cmd); c == nil || s.customerFirst(c, cmd) {
-			return
+		was := s.handling
+		if c := s.ringFor(cmd); c != nil && !s.customerFirst(c, cmd) {
+			s.ringPhones(c, cmd)
 		}
+		s.handling = was // not deferred: a panic costs the callback's call
+		return
 	}
+	c := s.calls[ID(cmd.Work)]
 	if c == nil || c.ended {
 		// Cannot be: the call leaves the router before it ends. The reconciler
 		// would mend it; failing the phones frees the agent at once.
@@ -100,6 +103,11 @@ func (s *Switchboard) ringAgent(cmd routing.Ring) {
 		}
 		return
 	}
+	s.ringPhones(c, cmd)
+}
+
+// ringPhones makes the offer of a call.
+func (s *Switchboard) ringPhones(c *liveCall, cmd routing.Ring) {
 	s.offers[cmd.Offer] = c
 	c.record.Offers = append(c.record.Offers, Offered{Offer: cmd.Offer, Agent: cmd.Agent, Team: cmd.Team, Made: s.now})
 	s.callFact(c, Fact{Kind: FactOfferMade, Team: cmd.Team, Agent: cmd.Agent, Offer: cmd.Offer})
@@ -182,8 +190,7 @@ func (s *Switchboard) offerRang(cmd routing.OfferRang) {
 // stopRinging hangs up one phone of an offer.
 func (s *Switchboard) stopRinging(offer routing.OfferID, phone routing.PhoneID, why routing.Outcome) {
 	if l := s.offered[offerPhone{offer, phone}]; l != nil && l.state == lineDialled {
-		l.state = lineLeaving
-		l.leg.Hangup(0, l.call.reasonFor(why))
+		s.dismiss(l, l.call.reasonFor(why))
 	}
 }
 
@@ -193,8 +200,7 @@ func (s *Switchboard) drop(cmd routing.Drop) {
 	if l == nil || l == l.call.far {
 		return
 	}
-	l.state = lineLeaving
-	l.leg.Hangup(0, reasonFor(cmd.Why))
+	s.dismiss(l, reasonFor(cmd.Why))
 	if cmd.Why != routing.OutcomeTooLate {
 		return
 	}

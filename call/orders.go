@@ -23,7 +23,7 @@ var ErrNotKept = errors.New("it is in force, but not on disk yet")
 // during a call takes effect after it; active ends a wrap-up early. It is on
 // disk when SetAgent returns without an error.
 func (s *Switchboard) SetAgent(ctx context.Context, agent routing.AgentID, active bool, reason string) error {
-	err, asked := ask(ctx, s, func(time.Time) error {
+	return s.ordered(ctx, func() error {
 		known := slices.ContainsFunc(s.setup.Router.Agents, func(a routing.Agent) bool { return a.ID == agent })
 		if !known {
 			return ErrNoAgent
@@ -31,22 +31,23 @@ func (s *Switchboard) SetAgent(ctx context.Context, agent routing.AgentID, activ
 		s.route(routing.StatusSet{Agent: agent, Active: active, Reason: reason})
 		return nil
 	})
-	if err = errors.Join(err, asked); err != nil {
-		return err
-	}
-	return s.kept(ctx)
 }
 
 // SetChannel sets which kinds of work an agent takes: All, Phone or
 // Conversations. It is on disk when it returns without an error.
 func (s *Switchboard) SetChannel(ctx context.Context, agent routing.AgentID, channel routing.Channel) error {
-	err, asked := ask(ctx, s, func(time.Time) error {
+	return s.ordered(ctx, func() error {
 		if _, known := s.agentView(agent); !known {
 			return ErrNoAgent
 		}
 		s.route(routing.ChannelSet{Agent: agent, Channel: channel})
 		return nil
 	})
+}
+
+// ordered runs an order on the loop, and waits until what it did is on disk.
+func (s *Switchboard) ordered(ctx context.Context, order func() error) error {
+	err, asked := ask(ctx, s, func(time.Time) error { return order() })
 	if err = errors.Join(err, asked); err != nil {
 		return err
 	}

@@ -273,7 +273,6 @@ func (s *Switchboard) probed(l *line, e sip.Probed) {
 		s.end(l.call, Ending{By: ByAgent, Cause: CauseLegLost}, reasonNoSound)
 		return
 	}
-	l.state = lineLeaving
-	l.leg.Hangup(0, reasonNoSound)
+	s.dismiss(l, reasonNoSound)
 	s.leftUs(l, sip.Failed, sip.Reason{})
 }

@@ -93,11 +93,10 @@ func (s *Switchboard) orphans(c *liveCall) {
 	for _, l := range slices.Clone(c.ringing) {
 		if l.role == roleAgent && l.errand == offered && l.state == lineDialled && s.offers[l.offer] == nil {
 			s.mismatch("a phone rings for an offer that is over", routing.WorkID(c.id), l.agent)
-			l.state = lineLeaving
-			l.leg.Hangup(0, reasonFor(routing.OutcomeWithdrawn))
+			s.dismiss(l, reasonFor(routing.OutcomeWithdrawn))
 		}
 	}
-	if !c.ended && c.answered && c.far == nil && !c.queued && c.play == 0 && c.aside == nil && !c.flow.Awaits() && c.forward == nil && c.transfer == nil && c.reclaim == nil && c.out == nil {
+	if !c.ended && c.answered && c.far == nil && !c.queued && c.play == 0 && c.aside == nil && !c.flow.Awaits() && c.forward == nil && c.transfer == nil && c.reclaim == nil && (c.out == nil || !c.record.Bridged.IsZero()) {
 		s.mismatch("a caller whom nothing is done for", routing.WorkID(c.id), "")
 		s.end(c, Ending{By: BySystem, Cause: CauseFault}, reasonFault)
 	}

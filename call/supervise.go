@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"trunkline/routing"
 )
@@ -74,7 +73,7 @@ func (s *Switchboard) supervise(c *liveCall, o Order) error {
 // or opens it; those who wait stay. It outlives restarts, and is on disk when
 // SetQueue returns without an error. by says who ordered it.
 func (s *Switchboard) SetQueue(ctx context.Context, team routing.TeamID, closed bool, by string) error {
-	err, asked := ask(ctx, s, func(time.Time) error {
+	return s.ordered(ctx, func() error {
 		t, known := s.brain.router.Team(team)
 		if !known {
 			return ErrNoTeam
@@ -91,15 +90,11 @@ func (s *Switchboard) SetQueue(ctx context.Context, team routing.TeamID, closed 
 		s.fact(Fact{Kind: kind, Team: team, Reason: "by " + by})
 		return nil
 	})
-	if err = errors.Join(err, asked); err != nil {
-		return err
-	}
-	return s.kept(ctx)
 }
 
 // OrderAgent is SetAgent by somebody else, which is told.
 func (s *Switchboard) OrderAgent(ctx context.Context, agent routing.AgentID, active bool, reason, by string) error {
-	err, asked := ask(ctx, s, func(time.Time) error {
+	return s.ordered(ctx, func() error {
 		if _, known := s.agentView(agent); !known {
 			return ErrNoAgent
 		}
@@ -111,8 +106,4 @@ func (s *Switchboard) OrderAgent(ctx context.Context, agent routing.AgentID, act
 		s.route(routing.StatusSet{Agent: agent, Active: active, Reason: reason})
 		return nil
 	})
-	if err = errors.Join(err, asked); err != nil {
-		return err
-	}
-	return s.kept(ctx)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -52,7 +51,7 @@ type Switchboard struct {
 	log      *slog.Logger
 	box      *mailbox
 	done     chan struct{} // closed when Run has returned
-	amending sync.Mutex    // of who changes a card that the loop may not hold, see Amend
+	amending turns         // who changes a card that the loop may not hold, see Amend
 	behind   atomic.Int64  // ns of the last letter that waited too long; 0: never
 
 	// Owned by the loop.

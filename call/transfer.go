@@ -298,14 +298,6 @@ func (s *Switchboard) dropThird(c *liveCall, why routing.Outcome) {
 	}
 }
 
-// dismiss hangs up a line that is not leaving yet.
-func (s *Switchboard) dismiss(l *line, why sip.Reason) {
-	if l.state != lineLeaving {
-		l.state = lineLeaving
-		l.leg.Hangup(0, why)
-	}
-}
-
 // thirdEnded is the end of the leg of who was asked: back to the customer.
 func (s *Switchboard) thirdEnded(c *liveCall) {
 	s.transferFailed(c, OutcomeHungUp, 0)

@@ -53,17 +53,13 @@ func (s *Switchboard) BoxesOf(ctx context.Context, agent routing.AgentID) ([]Box
 
 // messageOrder does something about a message on the loop.
 func (s *Switchboard) messageOrder(ctx context.Context, id recorder.ID, f func()) error {
-	err, asked := ask(ctx, s, func(time.Time) error {
+	return s.ordered(ctx, func() error {
 		if s.messages[id] == nil {
 			return ErrNoMessage
 		}
 		f()
 		return nil
 	})
-	if err = errors.Join(err, asked); err != nil {
-		return err
-	}
-	return s.kept(ctx)
 }
 
 // HeardMessage notes that a message was heard.
