@@ -199,9 +199,19 @@ func (p *icePath) live() error {
 	if err != nil {
 		return err
 	}
-	// close_notify: the page need not find out by itself.
-	defer context.AfterFunc(p.ctx, func() { _ = conn.Close() })()
-	defer conn.Close()
+	// close_notify: the page need not find out by itself. Closing ends the reading before it has said so:
+	// the path below is there until it has.
+	said := make(chan struct{})
+	unhook := context.AfterFunc(p.ctx, func() {
+		_ = conn.Close()
+		close(said)
+	})
+	defer func() {
+		if !unhook() {
+			<-said
+		}
+		_ = conn.Close()
+	}()
 	keys, err := keysOf(conn)
 	if err != nil {
 		return err
