@@ -40,7 +40,7 @@ function Floats() {
   return html`<div class="floats" style=${move.style} ...${move.grip}>
     <button class="sr" onKeyDown=${move.keys} onFocus=${e => e.target.classList.remove('sr')} onBlur=${e => e.target.classList.add('sr')}>Move with the arrow keys</button>
     ${offers.value.map(p => html`<${Offer} key=${'o' + p.card.id} part=${p}/>`)}
-    ${active.value.map(p => html`<${Widget} key=${'c' + p.card.id} part=${p}/>`)}<${Over}/></div>`;
+    ${active.value.map(p => html`<${Widget} key=${'c' + (p.watch?.id ?? p.card.id)} part=${p}/>`)}<${Over}/></div>`;
 }
 
 function App() {

@@ -72,6 +72,9 @@ export function blocked(pc) {
   return `No audio path: this browser and the switch cannot reach each other over UDP.${at ? ` Have your network let UDP through to ${at[1]} port ${at[2]}, or use your desk phone.` : ''}`;
 }
 
+// legOf is what a part's connection is known by: who watches has one beside the call that the card is of.
+export const legOf = p => p.watch?.id ?? p.card.id;
+
 // answer takes what rings here, or goes back to a call that this page is not in yet.
 export async function answer(call) {
   if (open.has(call) && open.get(call).state !== 'failed') return;
@@ -121,7 +124,7 @@ export function refit(chosen) {
   for (const l of open.values()) {
     aim(l.pc?.speaker);
     if (chosen === true) plug(l, '');
-    else if (l.state === 'failed' && parts.value.find(p => p.card.id === l.call)?.role === 'talking') answer(l.call);
+    else if (l.state === 'failed' && ['talking', 'watching'].includes(parts.value.find(p => legOf(p) === l.call)?.role)) answer(l.call);
     else if (l.stream?.getAudioTracks()[0]?.readyState === 'ended') plug(l);
   }
 }
@@ -158,7 +161,7 @@ function drop(call, rest = 0) {
 
 // follow has this page in the calls that are its own, and in no others.
 function follow() {
-  const mine = new Map((elsewhere.value ? [] : parts.value).filter(p => p.browser).map(p => [p.card.id, p]));
+  const mine = new Map((elsewhere.value ? [] : parts.value).filter(p => p.browser).map(p => [legOf(p), p]));
   for (const call of [...open.keys()]) if (!mine.has(call)) drop(call);
   for (const call of [...resting.keys()]) if (!mine.has(call)) resting.delete(call);
   if (device.value !== 'browser') return;

@@ -2,7 +2,7 @@
 import { html, effect, signal, useEffect, useRef, useState } from './lib/ui.js';
 import { active, go, histories, me, self } from './state.js';
 import { api, attempt, order } from './net.js';
-import { lines, device, able, choose, answer } from './phone.js';
+import { lines, device, able, choose, answer, legOf } from './phone.js';
 import { Icon, Since, useFocus, title, number, customer, agentName, whither, until, length, clock } from './parts.js';
 import { Picker } from './picker.js';
 import { Notes, drafted } from './notes.js';
@@ -26,10 +26,13 @@ export function useMove() {
   };
 }
 
+const watches = { listen: 'Listen to', whisper: 'Whisper to', barge: 'Talk along with' };
+
 const words = { dialing: 'Calling…', lost: 'Connection lost', asked: 'Asked by a colleague' };
 
 function state(p) {
   const t = p.transfer;
+  if (p.watch) return `${p.watch.rings ? p.browser ? 'Connecting: ' : 'Pick up your phone: ' : ''}${watches[p.watch.mode].toLowerCase()} ${agentName(p.watch.agent)}`;
   if (p.role === 'asked') return `${agentName(p.by)} asks you first`;
   if (t) {
     const to = whither(t.to);
@@ -46,7 +49,7 @@ export function Widget({ part }) {
   const talks = part.role === 'talking' || part.role === 'asked', customerCall = part.role === 'talking' && c.direction !== 'internal';
   const last = c.segments.at(-1), flip = what => { show(open === what ? '' : what); if (what === 'notes' && open !== what) noting.add(c.id); else noting.delete(c.id); };
   const rec = part.recording, press = (verb, other, is) => order(c.id, is ? other : verb);
-  const line = lines.value[c.id];
+  const line = lines.value[legOf(part)];
   const name = c.direction === 'internal' && part.by ? agentName(part.by) : title(c);
   return html`<section class="float" role="region" aria-label="Current call">
     <div class="line"><div class="grow"><p class="who cut">${name}</p><p class="small muted"><span role="status">${state(part)}</span>${c.name && c.direction !== 'internal' ? html` · <span class="num">${number(customer(c))}</span>` : ''}</p></div>
@@ -54,7 +57,7 @@ export function Widget({ part }) {
       <button class="icon plain" aria-expanded=${!small} aria-label=${small ? 'Show the controls' : 'Fold the controls'} onClick=${() => fold(!small)}><${Icon} name=${small ? 'down' : 'min'}/></button></div>
     ${rec && html`<p class=${'small row ' + (rec === 'on' ? 'rec' : 'muted')} role="status"><span class="dot"></span>${rec === 'on' ? 'Recording' : `Recording paused${part.paused_by ? ' by ' + agentName(part.paused_by) : ''}${part.paused_until ? ', goes on in ' + length(until(part.paused_until)) : ''}`}</p>`}
     ${line?.problem && html`<div class="alert stop-tone" role="alert">${line.problem}</div>`}
-    ${line?.state === 'failed' && html`<button class="primary" onClick=${() => answer(c.id)}>Try again</button>`}
+    ${line?.state === 'failed' && html`<button class="primary" onClick=${() => answer(legOf(part))}>Try again</button>`}
     ${part.browser && able && device.value !== 'browser' && html`<div class="alert warn-tone" role="alert">You talk in another browser.</div><button class="primary" onClick=${() => choose('browser')}><${Icon} name="mic"/>Go on in this one</button>`}
     ${part.role === 'lost' && part.browser && line?.state !== 'failed' && html`<div class="alert warn-tone" role="alert">The connection was lost, and is being made anew. The customer hears music, and goes back to the queue in ${length(until(part.until))}.</div>`}
     ${part.role === 'lost' && !part.browser && html`<div class="alert warn-tone" role="alert">Your phone lost the call. The customer hears music, and goes back to the queue in ${length(until(part.until))}.</div>
@@ -70,6 +73,7 @@ export function Widget({ part }) {
         <button aria-expanded=${open === 'notes'} onClick=${() => flip('notes')}><${Icon} name="note"/>Notes</button>
         <button onClick=${() => go('calls/' + c.id)}><${Icon} name="list"/>Details</button>
         <button class="stop" data-do="end" aria-keyshortcuts="Control+Shift+E" title="End the call (Ctrl+Shift+E)" onClick=${() => order(c.id, 'hangup')}><${Icon} name="end"/>End</button></div>`}
+      ${part.watch && html`<${Watching} part=${part}/>`}
       ${part.role === 'dialing' && html`<button class="stop" data-do="end" onClick=${() => order(c.id, 'hangup')}><${Icon} name="end"/>End</button>`}
       ${line?.stats && html`<${Quality} of=${line.stats}/>`}
       ${open === 'keypad' && html`<${Keypad} call=${c.id}/>`}
@@ -107,6 +111,14 @@ export function Wrap() {
 // Figures are how the sound fares in this browser.
 export const Figures = ({ of: s }) => html`<p class="small muted num" data-figures>${s.codec ?? 'No sound yet'} · loss ${(100 * (s.loss ?? 0)).toFixed(1)} % · jitter ${Math.round(s.jitter ?? 0)} ms${s.trip !== undefined ? ` · there and back ${Math.round(s.trip)} ms` : ''} · MOS ${s.mos.toFixed(1)}</p>`;
 const Quality = ({ of: s }) => html`<details class="small"><summary>Sound: ${s.mos >= 4 ? 'good' : s.mos >= 3.4 ? 'fair' : 'poor'}</summary><${Figures} of=${s}/></details>`;
+
+// Watching is what a supervisor beside a call can do: be heard by nobody, by the agent alone, by all, or leave.
+function Watching({ part }) {
+  const at = `/v1/calls/${encodeURIComponent(part.card.id)}/watch`, names = { listen: 'Listen', whisper: 'Whisper', barge: 'Barge' };
+  return html`<div class="row" role="group" aria-label="Who hears you">
+    ${Object.entries(names).map(([mode, name]) => html`<button key=${mode} aria-pressed=${part.watch.mode === mode} disabled=${Boolean(part.watch.rings)} title=${{ listen: 'Nobody hears you', whisper: 'The agent alone hears you', barge: 'All hear you, and the recording' }[mode]} onClick=${() => attempt(() => api('PATCH', at, { mode }))}>${name}</button>`)}
+    <button class="stop" data-do="end" onClick=${() => attempt(() => api('DELETE', at))}><${Icon} name="end"/>Leave</button></div>`;
+}
 
 // Steps are what can be done with a transfer that asks first, or is on its way.
 function Steps({ part }) {

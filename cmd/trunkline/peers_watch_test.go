@@ -5,6 +5,7 @@ package main
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,4 +65,41 @@ func (s *site) phoneHeardAll(who string, phone *realpeer.Baresip, tones ...float
 		rec, err = phone.Heard()
 		return err == nil && !slices.ContainsFunc(tones, func(hz float64) bool { return !holds(rec, hz) })
 	})
+}
+
+// A supervisor whose phone is the page, from the wallboard: hears both, is heard
+// by nobody, then by the agent alone, then by all.
+func TestPagesASupervisorWatchesFromTheWallboard(t *testing.T) {
+	t.Parallel()
+	s := deskSite(t, strings.Replace(siteTeam, "[ann, bob]", "[ann]", 1)+siteFlow)
+	s.edit("bob: {name: Bob Ray, ", "bob: {name: Bob Ray, role: supervisor, ")
+	s.serve()
+	b := s.webBrowser()
+	ann, bob := s.openPhone(b, "ann", annTone), s.openPhone(b, "bob", bobTone)
+	ann.sees("Available")
+	ear := s.ear(customerTone)
+	carrier := s.sipp(realpeer.SippConfig{Ear: ear})
+	ann.press("Answer")
+	s.customerHears(ear, annTone)
+	bob.press("Wallboard")
+	bob.press("Listen: Ann Lee")
+	bob.sees("listen to Ann Lee")
+	bob.hearsAll(customerTone, annTone)
+	bob.clean("watching")
+	ann.hears(customerTone)
+	bob.press("Whisper")
+	ann.hearsAll(customerTone, bobTone)
+	from := time.Now()
+	s.tape(time.Second)
+	if heard := ear.Since(from); holds(heard, bobTone) {
+		t.Errorf("the customer: got %v, want no whisper", heard)
+	}
+	bob.press("Barge")
+	s.comes("the customer hears bob", func() bool { return holds(ear.Since(from), bobTone) })
+	bob.press("Leave")
+	bob.comes("the call is left", `document.querySelector('.float') === null`)
+	ann.hears(customerTone)
+	ann.press("End")
+	s.over(carrier)
+	s.quietPages(ann.helpDesk, bob.helpDesk)
 }
