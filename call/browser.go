@@ -110,6 +110,8 @@ func (s *Switchboard) dialBrowser(l *line, from sip.NameAddr) error {
 		if codec, ok := c.session.Codec(); ok {
 			session.Prefer(codec)
 		}
+	} else if r := l.call.record; r.Direction == Internal && s.tabs[routing.AgentID(r.Dialled)].phone {
+		session.Prefer(media.Opus) // one page calls another: they are passed each other's
 	}
 	l.session, l.leg = session, &browserLeg{board: s, id: l.id}
 	s.seat(l)

@@ -11,8 +11,9 @@ import (
 // A Codec is one of the speech codecs we do. The zero value is PCMU. Telephone-event is no codec:
 // it is negotiated beside one (Params.Events).
 //
-// All codecs here have an RTP clock of 8 kHz and send one byte for each tick of it, whatever they
-// are sampled at: lengths of payloads and differences of timestamps are one count.
+// All codecs here but Opus have an RTP clock of 8 kHz and send one byte for each tick of it, whatever
+// they are sampled at: lengths of payloads and differences of timestamps are one count. Opus is
+// decoded and passed on, never encoded (see opus.go).
 type Codec uint8
 
 // The codecs (RFC 3551 §4.5.2, §4.5.14).
@@ -21,7 +22,9 @@ const (
 	PCMA              // G.711 A-law, 8 kHz
 	G722              // G.722 at 64 kbit/s, 16 kHz
 
-	codecs // how many there are
+	Opus // RFC 7587, of browsers alone
+
+	codecs = Opus // how many can be encoded
 )
 
 // Sizes of the 20 ms frame that everything inside is counted in.
@@ -53,10 +56,11 @@ type kind struct {
 	impairment, robustness float64 // Ie and Bpl of the E-model, see quality.go
 }
 
-var kinds = [codecs]kind{
+var kinds = [codecs + 1]kind{
 	PCMU: {"PCMU", 0, SampleRate, 0xFF, func() Coder { return PCMU }, 0, 25.1},
 	PCMA: {"PCMA", 8, SampleRate, 0xD5, func() Coder { return PCMA }, 0, 25.1},
 	G722: {"G722", 9, WideRate, 0xFF, newG722, 0, 13},
+	Opus: {"opus", 111, WideRate, 0, newOpus, 0, 20},
 }
 
 // ParseCodec returns the codec of that name; case does not matter ("pcmu" is PCMU).
@@ -72,13 +76,13 @@ func ParseCodec(name string) (Codec, error) {
 
 // String returns the codec's encoding name as in a=rtpmap.
 func (c Codec) String() string {
-	if c < codecs {
+	if c <= Opus {
 		return kinds[c].name
 	}
 	return fmt.Sprintf("Codec(%d)", uint8(c))
 }
 
-// PayloadType returns the codec's static RTP payload type (RFC 3551 §6).
+// PayloadType returns the codec's static RTP payload type (RFC 3551 §6); Opus has none, and mostly 111.
 func (c Codec) PayloadType() uint8 { return kinds[c].pt }
 
 // Rate returns how many samples a second its Coder takes and gives. The RTP clock is 8000 all the

@@ -24,6 +24,11 @@ type Params struct {
 	SendPT uint8 // payload type of the codec in what we send
 	RecvPT uint8 // payload type of the codec in what the peer sends
 
+	// Opus was agreed on beside Codec: the peer may send it, and is sent it by who sends it too.
+	// First: it was listed first, and so is what the peer sends.
+	Opus, OpusFirst bool
+	OpusPT          uint8 // its payload type, both ways
+
 	Comfort bool // comfort noise under its static number (RFC 3389), both ways
 
 	Events      bool  // telephone-event/8000 was agreed on (RFC 4733)
@@ -51,6 +56,9 @@ func (p Params) CodecOf(pt uint8) (Codec, bool) {
 	if pt == p.RecvPT {
 		return p.Codec, true
 	}
+	if p.isOpus(pt) {
+		return Opus, true
+	}
 	for _, c := range [...]Codec{PCMU, PCMA} {
 		if pt == c.PayloadType() && !(p.Events && pt == p.EventRecvPT) {
 			return c, true
@@ -68,6 +76,7 @@ type NegotiationConfig struct {
 	Codecs   []Codec    // what we do, in order of preference; empty: PCMU, PCMA
 	SRTP     SRTP       // whether the sound is encrypted
 	NoEvents bool       // telephone-event is neither offered nor accepted
+	Opus     bool       // it is accepted, beside one of Codecs: the peer is a browser
 	Prefer   *Codec     // listed first in offers, taken from offers that have it; nil: none
 }
 
@@ -133,7 +142,7 @@ func NewNegotiation(c NegotiationConfig) *Negotiation {
 // Prefer puts c first in the offers to come, and takes it from the peer's offers that have it. A
 // codec that we do not do is ignored.
 func (n *Negotiation) Prefer(c Codec) {
-	if slices.Contains(n.config.Codecs, c) {
+	if slices.Contains(n.config.Codecs, c) || c == Opus && n.config.Opus {
 		n.prefer = &c
 	}
 }

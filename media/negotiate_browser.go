@@ -133,6 +133,13 @@ func (n *Negotiation) answerBrowser(d *description, o browserOffer, own browserA
 	}
 	f.encoding = codec.String() + "/8000"
 	formats := []format{f}
+	i := slices.IndexFunc(o.formats, func(f format) bool { return f.encoding == opusEncoding })
+	if p.Opus = n.config.Opus && i >= 0; p.Opus {
+		p.OpusPT, p.OpusFirst = o.formats[i].pt, n.prefer != nil && *n.prefer == Opus
+		if formats = append(formats, o.formats[i]); p.OpusFirst {
+			slices.Reverse(formats)
+		}
+	}
 	if e, ok := n.findEvents(o.formats); ok {
 		p.Events, p.EventSendPT, p.EventRecvPT = true, e.pt, e.pt
 		formats = append(formats, e)

@@ -30,8 +30,11 @@ func (n *Negotiation) section(formats []format, send, receive, mux bool, keys []
 		pt := strconv.Itoa(int(f.pt))
 		s.formats = append(s.formats, pt)
 		attr("rtpmap:" + pt + " " + f.encoding)
-		if f.encoding == telephoneEvent {
+		switch f.encoding {
+		case telephoneEvent:
 			attr("fmtp:" + pt + " 0-15")
+		case opusEncoding: // one channel; what it carries against loss is of use to who is passed it
+			attr("fmtp:" + pt + " minptime=10;useinbandfec=1")
 		}
 	}
 	for _, k := range keys {

@@ -86,12 +86,13 @@ type watch struct {
 // note is a packet of the peer's as it comes. It is on the packet path.
 func (w *watch) note(s *Session, p *packet, now int64) {
 	body := p.payload()
-	noise := p.pt == comfortNoise
+	opus := s.terms.isOpus(p.pt)
+	noise := p.pt == comfortNoise || opus && len(body) < opusSilence
 	if w.begun && p.seq == w.seq+1 && int32(p.ts-w.ts) >= leastPause && w.on && !w.told && w.packet > w.from {
 		w.pauses++
 	}
 	w.packet = now
-	w.begun, w.seq, w.ts = true, p.seq, p.ts+uint32(len(body))
+	w.begun, w.seq, w.ts = true, p.seq, p.ts+uint32(p.ticks)
 	w.pausing = noise || w.pauses >= provenPauses
 	if noise || s.isEvent(p.pt) || !mute(s.codecOf(p.pt), body) {
 		w.sounding = now

@@ -20,7 +20,7 @@ type repacker struct {
 // repackFor makes the session ready to be relayed other's packets in our length. Called when who
 // hears whom is decided, so that the packet path need not allocate.
 func (s *Session) repackFor(other *Session) {
-	if other.terms.Ptime == s.terms.Ptime {
+	if other.terms.Ptime == s.terms.Ptime || other.terms.OpusFirst && s.terms.Opus { // Opus is not cut
 		s.repacking = false
 		return
 	}
@@ -48,7 +48,15 @@ func (s *Session) relay(from *Session, p *packet, pcm []int16, now int64) {
 		return
 	}
 	s.hush = s.hush[:0]
-	s.convert(from, from.codecOf(p.pt), p.payload(), pcm)
+	switch {
+	case !from.terms.isOpus(p.pt):
+		s.convert(from, from.codecOf(p.pt), p.payload(), pcm)
+	case s.terms.Opus: // untouched
+		s.forward(from, p, s.terms.OpusPT, now)
+		return
+	case !s.unpackOpus(from, p, pcm):
+		return
+	}
 	if s.repacking {
 		s.repack(from, p, now)
 		return

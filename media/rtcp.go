@@ -57,7 +57,7 @@ func (s *Session) account(now int64) []rtcp.Packet {
 	if s.packets != s.sentByThen {
 		first = &rtcp.SenderReport{
 			SSRC: s.ssrc, NTPTime: ntp(s.engine.unix(now)),
-			RTPTime:     s.ts + uint32((now-s.at)/int64(perSample)),
+			RTPTime:     s.wire.at(s.ts + uint32((now-s.at)/int64(perSample))),
 			PacketCount: s.packets, OctetCount: s.octets, Reports: heard,
 		}
 		s.sentByThen = s.packets

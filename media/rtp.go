@@ -21,6 +21,7 @@ type packet struct {
 	ts     uint32
 	ssrc   uint32
 
+	ticks  int     // how long its sound is, at 8 kHz
 	came   int64   // when, engine time
 	steady bool    // its timestamp follows time: no telephone-event
 	next   *packet // in the shard's list of free ones
@@ -53,6 +54,7 @@ func (p *packet) parse(n int) bool {
 		}
 		p.end -= pad
 	}
+	p.ticks = p.end - p.start // a byte each, but in Opus
 	p.marker, p.pt = b[1]&0x80 != 0, b[1]&0x7f
 	p.seq = binary.BigEndian.Uint16(b[2:])
 	p.ts = binary.BigEndian.Uint32(b[4:])

@@ -171,11 +171,15 @@ func (s *Session) TakesComfort() bool {
 	return ok && p.Comfort
 }
 
-// Codec returns the codec agreed on, or false before the first agreement.
+// Codec returns the codec agreed on, Opus where the peer is to send it, or false before the first
+// agreement.
 func (s *Session) Codec() (Codec, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, ok := s.neg.Params()
+	if p.OpusFirst {
+		return Opus, ok
+	}
 	return p.Codec, ok
 }
 

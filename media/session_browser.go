@@ -191,6 +191,6 @@ func (s *Session) isOthers(sock *socket, from netip.AddrPort, n int) bool {
 // openBrowser prepares a session whose ports are the mux's.
 func (s *Session) openBrowser() {
 	s.neg = NewNegotiation(NegotiationConfig{
-		ID: uint64(rand.Int64() >> 1), Codecs: s.engine.cfg.Codecs, Prefer: s.cfg.PreferCodec, NoEvents: !s.cfg.DTMF.signals(),
+		ID: uint64(rand.Int64() >> 1), Codecs: s.engine.cfg.Codecs, Opus: true, Prefer: s.cfg.PreferCodec, NoEvents: !s.cfg.DTMF.signals(),
 	})
 }

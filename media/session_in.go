@@ -15,6 +15,8 @@ type receiver struct {
 	tones *dialTones // nil: its digits are no tones
 	ear   speech     // the peer's sound in its order
 	taped Coder      // G.722: the same for the tap, as it comes
+	tapes Coder      // and Opus; nil: none has come
+	clock clockIn    // of a peer who may send Opus
 	sound *playout   // nil until somebody mixes this session
 	took  uint16     // number of the packet whose turn was last
 	taken bool       // there is one, of this stream
@@ -67,6 +69,12 @@ func (s *Session) receive(sock *socket, from netip.AddrPort, n int, now int64) {
 		s.showRemote()
 	}
 	p.came, p.steady = now, !s.isEvent(p.pt)
+	if s.terms.Opus {
+		if s.terms.isOpus(p.pt) {
+			p.ticks = opusLength(p.payload())
+		}
+		s.clock.tick(p, s.terms.isOpus(p.pt))
+	}
 	s.waiting, s.timedOut = now, false
 	s.counts.last.Store(now + 1)
 	s.counts.received.Add(1)
@@ -97,8 +105,14 @@ func (s *Session) record(p *packet) {
 	codec, pcm := s.codecOf(p.pt), b.wide[:0]
 	if s.saysAloud() && !s.isEvent(p.pt) && p.pt != comfortNoise {
 		coder := Coder(codec)
-		if codec == G722 {
+		switch codec {
+		case G722:
 			coder = s.taped
+		case Opus:
+			if s.tapes == nil {
+				s.tapes = newOpus()
+			}
+			coder = s.tapes
 		}
 		pcm = b.wide[:coder.Decode(b.wide[:], p.payload())]
 	}

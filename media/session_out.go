@@ -11,8 +11,9 @@ type sender struct {
 	started bool
 	turned  bool   // the source has changed: mark the next packet
 	seq     uint16 // of the last packet
-	ts      uint32 // of the last packet
+	ts      uint32 // of the last packet, at 8 kHz
 	at      int64  // the moment ts stands for
+	wire    clockOut
 	dur     uint32 // samples of the last packet
 	last    int64  // when it went out
 
@@ -154,6 +155,7 @@ func (s *Session) hear(due int64) []int16 {
 
 // send writes the header before the payload in b, and sends both.
 func (s *Session) send(h outHeader, b []byte, now int64) {
+	h.ts = s.wire.stamp(h.ts, s.terms.isOpus(h.pt) || h.pt != s.terms.SendPT && s.wire.fast)
 	h.write(b)
 	s.transmit(b)
 	s.last = now
@@ -176,7 +178,7 @@ func (s *Session) join(from *Session, p *packet, now int64) {
 	if end := s.at + int64(s.dur)*int64(perSample); s.started && now-end > 0 && now-end < snap {
 		now = end
 	}
-	s.stamp(now, max(p.end-p.start, 1))
+	s.stamp(now, max(p.ticks, 1))
 	s.from, s.fromEpoch = from, from.epoch
 	s.seqPlus, s.tsPlus = s.seq+1-p.seq, s.ts-p.ts
 	s.turned = true
@@ -197,7 +199,7 @@ func (s *Session) forward(from *Session, p *packet, pt uint8, now int64) {
 	}
 	s.seq = p.seq + s.seqPlus
 	ts := p.ts + s.tsPlus
-	s.keepTime(ts, p.end-p.start, now)
+	s.keepTime(ts, p.ticks, now)
 	h := outHeader{marker: p.marker || s.turned, pt: pt, seq: s.seq, ts: ts, ssrc: s.ssrc}
 	s.turned = false
 	s.send(h, p.buf[p.start-headerSize:p.end], now)

@@ -7,6 +7,9 @@ type speech struct {
 	coder Coder // nil: of none yet
 	down  halver
 	up    doubler
+
+	opus     Coder // nil: nothing of it has come yet
+	opusDown halver
 }
 
 // speaks makes it speak that codec, with nothing heard or said yet if it was not.
@@ -32,6 +35,20 @@ func (v *speech) decode(payload []byte, b *bench) []int16 {
 	}
 	n := v.coder.Decode(b.wide[:], payload)
 	return b.pcm[:v.down.halve(b.pcm[:], b.wide[:n], &b.room)]
+}
+
+// hearOpus decodes the stream's next packet of Opus onto the bench, at 16 kHz, and returns how many
+// samples. Its decoder is made when the first one comes: few streams have any.
+func (v *speech) hearOpus(payload []byte, b *bench) int {
+	if v.opus == nil {
+		v.opus = newOpus()
+	}
+	return v.opus.Decode(b.wide[:], payload)
+}
+
+// decodeOpus is decode for a packet of Opus.
+func (v *speech) decodeOpus(payload []byte, b *bench) []int16 {
+	return b.pcm[:v.opusDown.halve(b.pcm[:], b.wide[:v.hearOpus(payload, b)], &b.room)]
 }
 
 // encode writes the stream's next samples, at 8 kHz and at most maxPayload, to dst and returns how
@@ -63,6 +80,9 @@ func (s *Session) convert(from *Session, c Codec, payload []byte, pcm []int16) {
 // listen decodes the next of the peer's payloads, whose turn it is, at 8 kHz. A peer may send the
 // other law of G.711 than was agreed on (RFC 3264 §7), which has no state.
 func (s *Session) listen(c Codec, payload []byte, b *bench) []int16 {
+	if c == Opus {
+		return s.ear.decodeOpus(payload, b)
+	}
 	if c != s.ear.codec && c != G722 {
 		return b.pcm[:c.Decode(b.pcm[:], payload)]
 	}

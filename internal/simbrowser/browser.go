@@ -21,6 +21,11 @@ type Config struct {
 	Conn  net.PacketConn // its socket; it is closed with the browser
 	Codec string         // PCMU, PCMA or G722: the one it offers besides telephone-event; "": PCMU and PCMA
 	Tone  float64        // what it says, Hz; 0: nothing
+
+	// Opus is offered before the others, and these packets of it are what it says over and over,
+	// whatever comes first in the answer; none: it offers none. Each is as long as Length.
+	Opus   [][]byte
+	Length time.Duration
 }
 
 // Browser is one page's RTCPeerConnection.
@@ -29,6 +34,9 @@ type Browser struct {
 	track *webrtc.TrackLocalStaticRTP
 	mux   ice.UDPMux
 	hz    float64
+	says  [][]byte
+	each  time.Duration
+	drop  func(int) bool
 
 	up   chan struct{} // closed when connected
 	gone chan struct{} // closed when it is over
@@ -47,6 +55,7 @@ type Browser struct {
 
 // codecs are those that a browser may offer.
 var codecs = map[string]webrtc.RTPCodecParameters{
+	"opus": {RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1"}, PayloadType: 111},
 	"PCMU": {RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypePCMU, ClockRate: 8000, Channels: 1}, PayloadType: 0},
 	"PCMA": {RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypePCMA, ClockRate: 8000, Channels: 1}, PayloadType: 8},
 	"G722": {RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeG722, ClockRate: 8000, Channels: 1}, PayloadType: 9},
@@ -58,6 +67,9 @@ func New(cfg Config) (*Browser, error) {
 	names := []string{"PCMU", "PCMA"}
 	if cfg.Codec != "" {
 		names = []string{cfg.Codec}
+	}
+	if len(cfg.Opus) > 0 {
+		names = append([]string{"opus"}, names...)
 	}
 	for _, name := range names {
 		if err := media.RegisterCodec(codecs[name], webrtc.RTPCodecTypeAudio); err != nil {
@@ -71,7 +83,7 @@ func New(cfg Config) (*Browser, error) {
 	}
 	quiet := logging.NewDefaultLoggerFactory()
 	quiet.DefaultLogLevel = logging.LogLevelDisabled
-	b := &Browser{mux: webrtc.NewICEUDPMux(quiet.NewLogger("mux"), cfg.Conn), hz: cfg.Tone, up: make(chan struct{}), gone: make(chan struct{}), stop: make(chan struct{})}
+	b := &Browser{mux: webrtc.NewICEUDPMux(quiet.NewLogger("mux"), cfg.Conn), hz: cfg.Tone, says: cfg.Opus, each: cfg.Length, up: make(chan struct{}), gone: make(chan struct{}), stop: make(chan struct{})}
 	var set webrtc.SettingEngine
 	set.LoggerFactory = quiet
 	set.SetIncludeLoopbackCandidate(true)
@@ -133,7 +145,9 @@ func (b *Browser) changed(s webrtc.PeerConnectionState) {
 	case webrtc.PeerConnectionStateConnected:
 		b.once.Do(func() {
 			close(b.up)
-			if b.hz > 0 {
+			if len(b.says) > 0 {
+				b.done.Go(b.talkOpus)
+			} else if b.hz > 0 {
 				b.done.Go(b.talk)
 			}
 		})
@@ -169,6 +183,38 @@ func (b *Browser) talk() {
 		b.ts += uint32(len(pcm))
 		b.mu.Unlock()
 		if !muted {
+			_ = b.track.WriteRTP(p) // a closed one says nothing
+		}
+		select {
+		case <-tick.C:
+		case <-b.stop:
+			return
+		}
+	}
+}
+
+// Lose has the browser not send the packets of Opus, counted from 0, that which says; their numbers
+// are missing then.
+func (b *Browser) Lose(which func(int) bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.drop = which
+}
+
+// talkOpus says the packets of Opus. Muted, it is silent as one with DTX: time goes on, numbers do not.
+func (b *Browser) talkOpus() {
+	tick := time.NewTicker(b.each)
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		b.mu.Lock()
+		muted, lost := b.muted, b.drop != nil && b.drop(i)
+		p := &rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: b.seq, Timestamp: b.ts}, Payload: b.says[i%len(b.says)]}
+		if !muted {
+			b.seq++
+		}
+		b.ts += uint32(b.each * 48000 / time.Second)
+		b.mu.Unlock()
+		if !muted && !lost {
 			_ = b.track.WriteRTP(p) // a closed one says nothing
 		}
 		select {
