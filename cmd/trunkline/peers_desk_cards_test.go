@@ -92,6 +92,8 @@ func TestPagesAThousandMissedFactsAreCaughtUpExactly(t *testing.T) {
 	s.serve()
 	root := s.open(s.browser(), "root", page.AddScriptToEvaluateOnNewDocumentParams{Source: `window.facts = []`})
 	evaluate[bool](root, `import('/net.js').then(m => { window.net = m; m.onFacts(list => window.facts.push(...list)); return true; })`)
+	evaluate[bool](root, `import('/state.js').then(m => { window.state = m; return true; })`)
+	root.comes("it is connected", `state.staff.value.agents.length > 0`)
 	sue := s.bearer(api.ScopeSupervisor, "")
 	set := func(times int, reason string) {
 		t.Helper()
