@@ -29,31 +29,57 @@ const (
 	openIDFor = 10 * time.Minute
 	// openIDWait bounds what is asked of the provider.
 	openIDWait = 10 * time.Second
+	// openIDPause is how long a provider that could not be asked is left alone.
+	openIDPause = 10 * time.Second
 	// openIDCookie carries what the way back is compared with. It is Lax: the
 	// provider sends the browser back.
 	openIDCookie = "trunkline-openid"
 )
 
-// openIDs keeps the provider that was found.
+// openIDs keeps the provider that was found, or that it was not.
 type openIDs struct {
 	mu       sync.Mutex
 	of       OpenID
 	provider *oidc.Provider
+	err      error // of the last look-up, at failed
+	failed   time.Time
+	looking  chan struct{} // closed when the look-up ends; nil: there is none
 }
 
-// find asks the provider for its addresses and keys, once.
+// find asks the provider for its addresses and keys, once: the others wait for
+// that answer, or for ctx. A failure is given again for openIDPause.
 func (o *openIDs) find(ctx context.Context, of OpenID) (*oidc.Provider, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.provider != nil && o.of == of {
-		return o.provider, nil
+	for {
+		o.mu.Lock()
+		if o.of == of && (o.provider != nil || o.err != nil && time.Since(o.failed) < openIDPause) {
+			defer o.mu.Unlock()
+			return o.provider, o.err
+		}
+		looking := o.looking
+		if looking == nil {
+			o.looking = make(chan struct{})
+			o.mu.Unlock()
+			return o.look(ctx, of)
+		}
+		o.mu.Unlock()
+		select {
+		case <-looking:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
+}
+
+// look is the one look-up, without the lock. Who began it may leave: it is everybody's.
+func (o *openIDs) look(ctx context.Context, of OpenID) (*oidc.Provider, error) {
 	// The provider keeps this context for its keys: it must outlive the request.
 	client := &http.Client{Timeout: openIDWait}
 	p, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), client), of.Issuer)
-	if err == nil {
-		o.of, o.provider = of, p
-	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.of, o.provider, o.err, o.failed = of, p, err, time.Now()
+	close(o.looking)
+	o.looking = nil
 	return p, err
 }
 
@@ -136,7 +162,7 @@ func (s *Server) openIDAccount(r *http.Request) (a Account, why string, err erro
 	}
 	var claims struct {
 		Email    string `json:"email"`
-		Verified *bool  `json:"email_verified"`
+		Verified bool   `json:"email_verified"`
 	}
 	if err := id.Claims(&claims); err != nil {
 		return a, "openid-failed", err
@@ -144,7 +170,7 @@ func (s *Server) openIDAccount(r *http.Request) (a Account, why string, err erro
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(parts[1])) != 1 {
 		return a, "openid-again", nil
 	}
-	if claims.Email == "" || claims.Verified != nil && !*claims.Verified {
+	if claims.Email == "" || !claims.Verified { // the address is what names the account: an absent claim vouches for nothing
 		return a, "openid-unverified", nil
 	}
 	a, known := s.cfg.SignIns.ByEmail(strings.ToLower(claims.Email))

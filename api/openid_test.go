@@ -1,17 +1,20 @@
 package api
 
 import (
+	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -126,20 +129,23 @@ func TestSignInByOpenIDConnect(t *testing.T) {
 		secret *rsa.PrivateKey
 		why    string
 	}{
-		"a stranger":         {claims: map[string]any{"email": "eve@example.com"}, why: "openid-unknown"},
-		"an unverified one":  {claims: map[string]any{"email_verified": false}, why: "openid-unverified"},
-		"without an address": {claims: map[string]any{"email": ""}, why: "openid-unverified"},
-		"for somebody else":  {claims: map[string]any{"aud": "other"}, why: "openid-failed"},
-		"of another issuer":  {claims: map[string]any{"iss": "https://evil.example"}, why: "openid-failed"},
-		"of yesterday":       {claims: map[string]any{"exp": time.Now().Add(-24 * time.Hour).Unix()}, why: "openid-failed"},
-		"with another key":   {secret: other, why: "openid-failed"},
-		"with another state": {change: func(q url.Values, c string) (url.Values, string) { q.Set("state", "x"); return q, c }, why: "openid-again"},
-		"in another browser": {change: func(q url.Values, _ string) (url.Values, string) { return q, "a=b" }, why: "openid-again"},
-		"who was refused":    {change: func(q url.Values, c string) (url.Values, string) { q.Set("error", "access_denied"); return q, c }, why: "openid-refused"},
+		"a stranger":          {claims: map[string]any{"email": "eve@example.com"}, why: "openid-unknown"},
+		"an unverified one":   {claims: map[string]any{"email_verified": false}, why: "openid-unverified"},
+		"one not vouched for": {claims: map[string]any{"email_verified": nil}, why: "openid-unverified"},
+		"without an address":  {claims: map[string]any{"email": ""}, why: "openid-unverified"},
+		"for somebody else":   {claims: map[string]any{"aud": "other"}, why: "openid-failed"},
+		"of another issuer":   {claims: map[string]any{"iss": "https://evil.example"}, why: "openid-failed"},
+		"of yesterday":        {claims: map[string]any{"exp": time.Now().Add(-24 * time.Hour).Unix()}, why: "openid-failed"},
+		"with another key":    {secret: other, why: "openid-failed"},
+		"with another state":  {change: func(q url.Values, c string) (url.Values, string) { q.Set("state", "x"); return q, c }, why: "openid-again"},
+		"in another browser":  {change: func(q url.Values, _ string) (url.Values, string) { return q, "a=b" }, why: "openid-again"},
+		"who was refused":     {change: func(q url.Values, c string) (url.Values, string) { q.Set("error", "access_denied"); return q, c }, why: "openid-refused"},
 	} {
 		p.claims = map[string]any{"email": "ann@example.com", "email_verified": true}
 		for k, v := range x.claims {
-			p.claims[k] = v
+			if p.claims[k] = v; v == nil {
+				delete(p.claims, k)
+			}
 		}
 		p.secret = x.secret
 		if x.change == nil {
@@ -150,7 +156,7 @@ func TestSignInByOpenIDConnect(t *testing.T) {
 			t.Errorf("%s: got %s, session %q, want %s and none", name, got, session(w), x.why)
 		}
 	}
-	p.claims, p.secret = map[string]any{"email": "ann@example.com"}, nil
+	p.claims, p.secret = map[string]any{"email": "ann@example.com", "email_verified": true}, nil
 	w = walk(func(q url.Values, c string) (url.Values, string) { p.claims["nonce"] = "old"; return q, c })
 	if got := w.Header().Get("Location"); got != "/#/sign-in/openid-again" {
 		t.Errorf("a token that was used before: got %s, want it refused", got)
@@ -159,5 +165,47 @@ func TestSignInByOpenIDConnect(t *testing.T) {
 	h.server.openid.provider = nil
 	if w := h.ask("", "GET", "/desk/openid", ""); w.Header().Get("Location") != "/#/sign-in/openid-unreachable" {
 		t.Errorf("no provider: got %v", w.Header())
+	}
+}
+
+func TestTheProviderIsLookedUpByOneAtATime(t *testing.T) {
+	var asked atomic.Int32
+	began, release := make(chan struct{}), make(chan struct{})
+	p := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) == 1 {
+			close(began)
+			<-release
+		}
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	defer p.Close()
+	var o openIDs
+	of := OpenID{Issuer: p.URL}
+	first, second := make(chan error, 1), make(chan error, 1)
+	go func() { _, err := o.find(context.Background(), of); first <- err }()
+	<-began
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	go func() { _, err := o.find(gone, of); second <- err }()
+	select {
+	case err := <-second:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("who left: got %v, want %v", err, context.Canceled)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("who left waits for the look-up of another")
+	}
+	close(release)
+	if err := <-first; err == nil {
+		t.Error("a 502: got no error")
+	}
+	if _, err := o.find(t.Context(), of); err == nil || asked.Load() != 1 {
+		t.Errorf("right after: got %v and %d look-ups, want the failure again, of one", err, asked.Load())
+	}
+	o.mu.Lock()
+	o.failed = time.Now().Add(-openIDPause)
+	o.mu.Unlock()
+	if _, err := o.find(t.Context(), of); err == nil || asked.Load() != 2 {
+		t.Errorf("after the pause: got %v and %d look-ups, want a second", err, asked.Load())
 	}
 }
