@@ -14,7 +14,9 @@ const (
 	// onceFor is how long the answer to an order with an Idempotency-Key is
 	// given again.
 	onceFor = time.Hour
-	// maxOnce bounds the answers that are kept.
+	// onceSweep is how often what is older is forgotten.
+	onceSweep = time.Minute
+	// maxOnce bounds the answers that are kept for one asker.
 	maxOnce = 10_000
 	// maxKey is the longest Idempotency-Key.
 	maxKey = 200
@@ -22,26 +24,48 @@ const (
 
 // once gives the first answer again to an order that is repeated with the same
 // Idempotency-Key: whoever lost the answer may ask twice, it is done once.
+//
+// Each asker has a memory of their own; who is not known has none.
 type once struct {
 	mu    sync.Mutex
-	kept  map[string]*answered
-	order []string // oldest first
+	of    map[string]*keyring // by asker
+	swept time.Time
+}
+
+// keyring is one asker's memory.
+type keyring struct {
+	kept  map[string]*answered // by key; those in flight too
+	order []string             // of those with an answer, oldest first
+}
+
+// forget drops answers that are old, or too many; never one in flight.
+func (k *keyring) forget(now time.Time) {
+	for len(k.order) > 0 && (len(k.order) > maxOnce || now.Sub(k.kept[k.order[0]].at) >= onceFor) {
+		delete(k.kept, k.order[0])
+		k.order = k.order[1:]
+	}
 }
 
 type answered struct {
-	at     time.Time
-	what   [32]byte // method, path and body
+	at     time.Time // of the answer
+	what   [32]byte  // method, path and body
 	done   chan struct{}
 	status int // 0: it came to nothing, and may be tried again
 	kind   string
 	body   []byte
 }
 
-// handler is h with keys; who names whose keys they are.
-func (o *once) handler(h http.Handler, who func(*http.Request) string) http.Handler {
+// handler is h with keys; who names whose keys they are, false: nobody's that
+// is known, whom h refuses.
+func (o *once) handler(h http.Handler, who func(*http.Request) (string, bool)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		key := r.Header.Get("Idempotency-Key")
 		if key == "" || r.Method == http.MethodGet || r.Method == http.MethodHead || strings.HasPrefix(r.URL.Path, "/v1/tokens") || r.URL.Path == importPath { // a token is not kept, nor is a file
+			h.ServeHTTP(w, r)
+			return
+		}
+		name, known := who(r)
+		if !known {
 			h.ServeHTTP(w, r)
 			return
 		}
@@ -56,11 +80,10 @@ func (o *once) handler(h http.Handler, who func(*http.Request) string) http.Hand
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		what := sha256.Sum256([]byte(r.Method + " " + r.URL.Path + "\n" + string(body)))
-		name := who(r) + "\n" + key
 		for {
-			a, mine := o.claim(name, what)
+			a, mine := o.claim(name, key, what)
 			if mine {
-				o.run(h, w, r, name, a)
+				o.run(h, w, r, name, key, a)
 				return
 			}
 			if a.what != what {
@@ -87,49 +110,58 @@ func (o *once) handler(h http.Handler, who func(*http.Request) string) http.Hand
 func (o *once) clear() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, name := range o.order {
-		if a := o.kept[name]; a != nil && a.status != 0 {
-			delete(o.kept, name)
+	for _, k := range o.of {
+		for _, key := range k.order {
+			delete(k.kept, key)
 		}
+		k.order = nil
 	}
 }
 
-// claim gives the answer of a name, and whether it is still to be made.
-func (o *once) claim(name string, what [32]byte) (*answered, bool) {
+// claim gives the answer to an asker's key, and whether it is still to be made.
+func (o *once) claim(name, key string, what [32]byte) (*answered, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := time.Now()
-	for len(o.order) > 0 {
-		old := o.kept[o.order[0]]
-		if old != nil && len(o.order) <= maxOnce && now.Sub(old.at) < onceFor {
-			break
+	if now.Sub(o.swept) >= onceSweep {
+		o.swept = now
+		for name, k := range o.of {
+			if k.forget(now); len(k.kept) == 0 {
+				delete(o.of, name)
+			}
 		}
-		delete(o.kept, o.order[0])
-		o.order = o.order[1:]
 	}
-	if a := o.kept[name]; a != nil {
+	k := o.of[name]
+	if k == nil {
+		k = &keyring{kept: map[string]*answered{}}
+		if o.of == nil {
+			o.of = map[string]*keyring{}
+		}
+		o.of[name] = k
+	}
+	k.forget(now)
+	if a := k.kept[key]; a != nil {
 		return a, false
 	}
-	if o.kept == nil {
-		o.kept = map[string]*answered{}
-	}
-	a := &answered{at: now, what: what, done: make(chan struct{})}
-	o.kept[name] = a
-	o.order = append(o.order, name)
+	a := &answered{what: what, done: make(chan struct{})}
+	k.kept[key] = a
 	return a, true
 }
 
 // run makes an answer. What is the switch's fault, or was not allowed, is not
 // kept.
-func (o *once) run(h http.Handler, w http.ResponseWriter, r *http.Request, name string, a *answered) {
+func (o *once) run(h http.Handler, w http.ResponseWriter, r *http.Request, name, key string, a *answered) {
 	rec := &recorded{ResponseWriter: w, status: http.StatusOK}
 	good := false
 	defer func() {
 		o.mu.Lock()
+		k := o.of[name] // still there: what is in flight is never dropped
 		if good && rec.status < 500 && rec.status != http.StatusUnauthorized && rec.status != http.StatusForbidden {
-			a.status, a.kind, a.body = rec.status, w.Header().Get("Content-Type"), rec.body.Bytes()
-		} else if o.kept[name] == a {
-			delete(o.kept, name)
+			a.at, a.status, a.kind, a.body = time.Now(), rec.status, w.Header().Get("Content-Type"), rec.body.Bytes()
+			k.order = append(k.order, key)
+			k.forget(a.at)
+		} else {
+			delete(k.kept, key)
 		}
 		o.mu.Unlock()
 		close(a.done)

@@ -89,9 +89,9 @@ func (s *Server) v1(known func(*http.Request) (who, bool)) (http.Handler, huma.A
 	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
 		problem(w, &Error{Status: http.StatusNotFound, What: "there is nothing here", Cure: "GET /v1/openapi.json lists what there is"})
 	})
-	name := func(r *http.Request) string {
-		asks, _ := known(r)
-		return asks.name
+	name := func(r *http.Request) (string, bool) {
+		asks, ok := known(r)
+		return asks.name, ok
 	}
 	return s.once.handler(mux, name), api
 }
