@@ -42,6 +42,11 @@ type keptSession struct {
 	Mark string `json:"mark"` // of the credentials: a changed password ends it
 }
 
+// good says that it has neither ended nor been idle for too long.
+func (k *keptSession) good(now time.Time, idle time.Duration) bool {
+	return k.Until.After(now) && now.Sub(k.Seen) <= idle
+}
+
 // Sessions are those of one switch, in a file of mode 0600. As with tokens,
 // only hashes are kept.
 type Sessions struct {
@@ -114,7 +119,7 @@ func (s *Sessions) find(now time.Time, idle time.Duration, text string) (Session
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.byHash[hash]
-	if k == nil || !k.Until.After(now) || now.Sub(k.Seen) > idle {
+	if k == nil || !k.good(now, idle) {
 		return Session{}, "", false
 	}
 	k.Seen = now.UTC().Truncate(time.Second)
@@ -130,7 +135,7 @@ func (s *Sessions) good(now time.Time, idle time.Duration, id string) bool {
 	defer s.mu.Unlock()
 	for _, k := range s.byHash {
 		if k.ID == id {
-			return k.Until.After(now) && now.Sub(k.Seen) <= idle
+			return k.good(now, idle)
 		}
 	}
 	return false
@@ -182,13 +187,15 @@ func (s *Sessions) drop(which func(*keptSession) bool) int {
 	return n
 }
 
-// List gives the sessions, the latest first.
-func (s *Sessions) List() []Session {
+// List gives the sessions that are good now, the latest first.
+func (s *Sessions) List(now time.Time, idle time.Duration) []Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := []Session{}
 	for _, k := range s.byHash {
-		all = append(all, k.Session)
+		if k.good(now, idle) {
+			all = append(all, k.Session)
+		}
 	}
 	slices.SortFunc(all, func(a, b Session) int {
 		if c := b.Seen.Compare(a.Seen); c != 0 {

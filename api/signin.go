@@ -92,7 +92,8 @@ func (s *Server) sessionRoutes(api huma.API) {
 			if s.cfg.Sessions == nil {
 				return answerOf([]Session{}, nil)
 			}
-			return answerOf(s.cfg.Sessions.List(), nil)
+			idle, _ := s.cfg.SignIns.Times()
+			return answerOf(s.cfg.Sessions.List(time.Now(), idle), nil)
 		})
 	route(api, ScopeAdmin, "DELETE /v1/sessions/{id}", "Sign a browser out, at once",
 		func(ctx context.Context, in *struct {
@@ -158,7 +159,8 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) (Me, error) {
 		return Me{}, errWrongSignIn
 	}
 	name, from := strings.ToLower(strings.TrimSpace(body.Account)), peerOf(r)
-	if wait := s.tries.wait(time.Now(), name, networkOf(from)); wait > 0 {
+	at := time.Now()
+	if wait := s.tries.wait(at, name, networkOf(from)); wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 		return Me{}, &Error{Status: http.StatusTooManyRequests, What: "too many tries", Cure: "try again in " + wait.Round(time.Second).String()}
 	}
@@ -172,6 +174,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) (Me, error) {
 	}
 	right, err := s.verify(r.Context(), hash, body.Password)
 	if err != nil {
+		s.tries.untried(at, name, networkOf(from))
 		return Me{}, err
 	}
 	if !right || !known || a.Login == "" {

@@ -225,7 +225,7 @@ func TestSessionsEndInTimeAndByAnotherPassword(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if n := len(s.List()); n > maxOwn {
+		if n := len(s.List(time.Now(), time.Hour)); n > maxOwn {
 			t.Errorf("of one account: got %d sessions, want %d at most", n, maxOwn)
 		}
 	})
@@ -328,5 +328,40 @@ func TestEveryAnswerIsDefended(t *testing.T) {
 	}
 	if w := h.ask("", "GET", "/page.go", ""); w.Code != 404 {
 		t.Errorf("a file that is none of the page: got %d, want 404", w.Code)
+	}
+}
+
+func TestATryThatWasNotLookedAtCountsForNothing(t *testing.T) {
+	h := newHouse(t)
+	h.server.hashers.waiting.Store(maxHashQueue)
+	ask := func(password string) int {
+		return h.ask("", "POST", "/desk/session", `{"account": "ann", "password": "`+password+`"}`, "Sec-Fetch-Site", "same-origin").Code
+	}
+	for i := range 3 * tryFreePair {
+		if got := ask("wrong"); got != http.StatusServiceUnavailable {
+			t.Fatalf("try %d of a busy switch: got %d, want 503", i+1, got)
+		}
+	}
+	h.server.hashers.waiting.Store(0)
+	if got := ask("wrong"); got != http.StatusUnauthorized {
+		t.Errorf("a try after that: got %d, want it looked at: 401", got)
+	}
+}
+
+func TestTheListHasNoSessionThatIsOver(t *testing.T) {
+	s, err := OpenSessions(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for account, life := range map[string]time.Duration{"ann": time.Minute, "bob": 10 * time.Hour} {
+		if _, _, err := s.open(now, life, Session{Account: account}, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for after, want := range map[time.Duration]int{0: 2, 2 * time.Minute: 1, 2 * time.Hour: 0} {
+		if got := s.List(now.Add(after), time.Hour); len(got) != want {
+			t.Errorf("after %v: got %v, want %d", after, got, want)
+		}
 	}
 }

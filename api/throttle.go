@@ -104,6 +104,25 @@ func (t *throttle) passed(account, network string) {
 	}
 }
 
+// untried takes a try back whose password was not looked at; at is what wait was given.
+func (t *throttle) untried(at time.Time, account, network string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, r := range tryRules(account, network) {
+		k := t.tried[r.key]
+		if k == nil || k.failures == 0 {
+			continue
+		}
+		k.failures--
+		switch over := k.failures - r.free; {
+		case over <= 0 || k.last.Equal(at): // the wait before it is over, or it would not have been let in
+			k.until = time.Time{}
+		default:
+			k.until = k.last.Add(min(r.most, time.Second<<min(over-1, 20)))
+		}
+	}
+}
+
 // sweep keeps the memory bounded: what is old goes, and if that is not enough, all of it.
 func (t *throttle) sweep(now time.Time) {
 	if len(t.tried) < maxTried {
