@@ -111,7 +111,7 @@ func TestNothingIsSentInClearUnlessAllowed(t *testing.T) {
 	} {
 		x.server.Addr, x.server.From = s.Addr(), "a@example.com"
 		q := queue(t, t.TempDir(), x.server)
-		err := q.deliver(t.Context(), x.server, Mail{To: []string{"b@example.com"}, At: time.Now()})
+		_, err := q.deliver(t.Context(), x.server, Mail{To: []string{"b@example.com"}, At: time.Now()})
 		if (err == nil) != x.want {
 			t.Errorf("%+v: got %v, want sent: %v", x.server, err, x.want)
 		}
@@ -155,5 +155,39 @@ func TestWhatIsRefusedForGoodIsGivenUp(t *testing.T) {
 	_ = q.Send(Mail{To: []string{"b@example.com"}, At: time.Now().Add(-73 * time.Hour)})
 	if q.turn(t.Context()); q.Waiting() != 0 {
 		t.Errorf("mails: got %d waiting, want none", q.Waiting())
+	}
+}
+
+func TestOneRecipientIsRefusedAndTheOthersAreNot(t *testing.T) {
+	s := testmail.Serve(t, nil)
+	s.Refuse("full@", "452 later")
+	s.Refuse("gone@", "550 nobody")
+	var log bytes.Buffer
+	q := queue(t, t.TempDir(), Server{Addr: s.Addr(), From: "a@example.com", Plain: true})
+	q.log = slog.New(slog.NewTextHandler(&log, nil))
+	_ = q.Send(Mail{To: []string{"gone@example.com", "b@example.com", "full@example.com"}, At: time.Now()})
+	q.turn(t.Context())
+	if one := s.Wait(1)[0]; one.To != "RCPT TO:<b@example.com>\n" {
+		t.Errorf("sent to: got %q, want b alone", one.To)
+	}
+	if !strings.Contains(log.String(), "gone@example.com") {
+		t.Errorf("log: got %s, want who was refused", &log)
+	}
+	id, _ := q.names()
+	if len(id) != 1 {
+		t.Fatalf("mails: got %d waiting, want that of who is full", len(id))
+	}
+	m, err := q.read(id[0])
+	if err != nil || len(m.To) != 1 || m.To[0] != "full@example.com" || m.Tries != 1 {
+		t.Errorf("what waits: got %+v, %v, want it for full@example.com alone", m, err)
+	}
+}
+
+func TestAMailWithoutAServerWaitsNotForEver(t *testing.T) {
+	q := queue(t, t.TempDir(), Server{})
+	_ = q.Send(Mail{To: []string{"b@example.com"}, At: time.Now().Add(-73 * time.Hour)})
+	_ = q.Send(Mail{To: []string{"b@example.com"}, At: time.Now()})
+	if q.turn(t.Context()); q.Waiting() != 1 {
+		t.Errorf("mails: got %d waiting, want the young one", q.Waiting())
 	}
 }

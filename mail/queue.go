@@ -49,6 +49,8 @@ const (
 	mostQueued  = 10_000
 )
 
+var errNoServer = errors.New("no mail server is configured")
+
 // pauses are between two tries; the last one goes on.
 var pauses = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
 
@@ -184,15 +186,21 @@ func (q *Queue) read(id string) (m Mail, err error) {
 // try sends a mail; a wait of 0 says that it has left the queue.
 func (q *Queue) try(ctx context.Context, m Mail) time.Duration {
 	server := q.server()
-	if server.Addr == "" {
+	old := time.Since(m.At) > giveUpAfter
+	if server.Addr == "" && !old {
 		return time.Hour
 	}
-	err := q.deliver(ctx, server, m)
-	if ctx.Err() != nil {
+	later, err := []string(nil), errNoServer
+	if server.Addr != "" {
+		later, err = q.deliver(ctx, server, m)
+	}
+	if later != nil {
+		m.To = later // the others have it, or never will
+	} else if ctx.Err() != nil {
 		return time.Minute
 	}
 	var said *textproto.Error
-	final := errors.Is(err, fs.ErrNotExist) || errors.As(err, &said) && said.Code >= 500 || time.Since(m.At) > giveUpAfter
+	final := errors.Is(err, fs.ErrNotExist) || errors.As(err, &said) && said.Code >= 500 || old
 	switch {
 	case err == nil:
 		q.log.Info("a message was mailed", "count", len(m.To))

@@ -24,7 +24,8 @@ type Server struct {
 	l     net.Listener
 	tls   *tls.Config // nil: no STARTTLS
 	mu    sync.Mutex
-	fails []string // what DATA is answered with, before it is taken
+	fails []string    // what DATA is answered with, before it is taken
+	never [][2]string // what a RCPT has in it, and what it is answered with
 	mails []Mail
 	came  chan struct{} // holds one: there is another
 }
@@ -67,6 +68,25 @@ func (s *Server) Fail(answers ...string) {
 	s.fails = append(s.fails, answers...)
 }
 
+// Refuse has it answer every RCPT with such an address so.
+func (s *Server) Refuse(address, answer string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.never = append(s.never, [2]string{address, answer})
+}
+
+// rcpt is what a RCPT is answered with; "": it is taken.
+func (s *Server) rcpt(line string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.never {
+		if strings.Contains(line, n[0]) {
+			return n[1]
+		}
+	}
+	return ""
+}
+
 func (s *Server) talk(c net.Conn) {
 	defer c.Close()
 	r, m := bufio.NewReader(c), Mail{}
@@ -99,6 +119,10 @@ func (s *Server) talk(c net.Conn) {
 			m.From = line
 			say("250 ok")
 		case "RCPT":
+			if no := s.rcpt(line); no != "" {
+				say(no)
+				continue
+			}
 			m.To += line + "\n"
 			say("250 ok")
 		case "DATA":
