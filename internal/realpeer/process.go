@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -162,13 +163,26 @@ const (
 // those that the kernel gives out: there, somebody may still send RTP to whoever
 // had the port before, and the phones hear anybody.
 func freePorts(ip netip.Addr, n int) (uint16, error) {
+	given.Lock()
+	defer given.Unlock()
 	for range 200 {
-		first := uint16(firstPort+rand.IntN(lastPort+1-firstPort-n)) &^ 1
+		if given.next == 0 || int(given.next)+n > lastPort {
+			given.next = uint16(firstPort + rand.IntN((lastPort-firstPort)/2))
+		}
+		first := (given.next + 1) &^ 1
+		given.next = first + uint16(n)
 		if allFree(ip, first, n) {
 			return first, nil
 		}
 	}
 	return 0, fmt.Errorf("%d in a row on %v: %w", n, ip, errPorts)
+}
+
+// given has ports given out in order, from a random one: to try a port takes it for a moment, also
+// from the peer that was given it and has not bound it yet.
+var given struct {
+	sync.Mutex
+	next uint16
 }
 
 func allFree(ip netip.Addr, first uint16, n int) bool {
