@@ -102,7 +102,7 @@ func TestWhisperIsNotRecordedAndBargeIs(t *testing.T) {
 		s.watch(call.WatchWhisper)
 		w := s.gets(carol)
 		began := s.liveRecord().Segments
-		at := func() time.Duration { return time.Now().Sub(began[len(began)-1].From) }
+		at := func() time.Duration { return time.Since(began[len(began)-1].From) }
 		time.Sleep(time.Second)
 		whispered := at()
 		s.wantHears(a, "carol+customer")

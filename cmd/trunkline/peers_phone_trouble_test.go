@@ -66,7 +66,7 @@ func TestPagesSayWhatKeepsTheSoundAway(t *testing.T) {
 	s.must(err)
 	ann.do(chromedp.Navigate("http://" + s.http + "/"))
 	ann.sees("No microphone was found")
-	_, err = chromedp.Call(ann.ctx, page.RemoveScriptToEvaluateOnNewDocument, page.RemoveScriptToEvaluateOnNewDocumentParams{Identifier: script.Identifier})
+	_, err = chromedp.Call(ann.ctx, page.RemoveScriptToEvaluateOnNewDocument, page.RemoveScriptToEvaluateOnNewDocumentParams(script))
 	s.must(err)
 	evaluate[bool](ann.helpDesk, `window.micError = '', true`)
 	ann.press("Try again")

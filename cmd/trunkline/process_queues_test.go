@@ -83,17 +83,16 @@ func TestBinarySupervisorsOrdersOverHTTP(t *testing.T) {
 	ends(c, a)
 
 	away("ann")
-	c, id = waits("+14155550202")
+	c, _ = waits("+14155550202")
 	back("bob")
 	b := bob.MustCall(s)
 	s.hears("the next customer", c, bobTone)
 	ends(c, b)
 
 	away("bob")
-	c, id = waits("+14155550203")
+	c, _ = waits("+14155550203")
 	back("bob")
 	bob.MustCall(s) // bob's again: ann is away
-	_ = id
 	s.eventually("it is answered", func() bool { return len(s.status().Calls) == 1 && s.status().Calls[0].State == "talk" })
 	ends(c, nil)
 	back("ann")

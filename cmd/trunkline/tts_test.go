@@ -149,7 +149,7 @@ func TestTextsAreSpokenByAnEndpoint(t *testing.T) {
 		t.Errorf("asked: got %d times, want once", n)
 	}
 	for says, bad := range map[string]func(http.ResponseWriter){
-		"answered 401 Unauthorized: no such key": func(w http.ResponseWriter) { http.Error(w, "no such key\nmore", 401) },
+		"answered 401 Unauthorized: no such key": func(w http.ResponseWriter) { http.Error(w, "no such key\nmore", http.StatusUnauthorized) },
 		"not a usable WAV file":                  func(w http.ResponseWriter) { _, _ = w.Write([]byte("ID3 mp3")) },
 		"was not spoken within 1s":               func(http.ResponseWriter) { time.Sleep(1500 * time.Millisecond) },
 		"it is cut off":                          func(w http.ResponseWriter) { _, _ = w.Write(wav[:len(wav)/2]) },
