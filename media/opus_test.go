@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -141,13 +142,23 @@ func says(t testing.TB, kind string, length time.Duration) func(*simbrowser.Conf
 
 // ears keeps what a tap hears.
 type ears struct {
+	mu   sync.Mutex
 	pcm  []int16
 	rate int
 }
 
 func (e *ears) Sound(_ int, _, _ uint32, _ uint16, _ bool, _ int64, rate int, pcm []int16) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.rate = rate
 	e.pcm = append(e.pcm, pcm...)
+}
+
+// heard is a copy of it, and how many samples a second.
+func (e *ears) heard() ([]int16, int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.pcm), e.rate
 }
 
 func TestOpusOfABrowserIsHeardByAPhoneAndRecorded(t *testing.T) {
@@ -167,8 +178,9 @@ func TestOpusOfABrowserIsHeardByAPhoneAndRecorded(t *testing.T) {
 				}
 				b.s.Close()
 				<-time.After(time.Second)
-				if level := tone.Level(tape.pcm[len(tape.pcm)/3:], WideRate, 440); tape.rate != WideRate || level < -16 {
-					r.Errorf("the recording: got 440 Hz at %.1f dB and %d Hz, want it at -12 and %d", level, tape.rate, WideRate)
+				pcm, rate := tape.heard()
+				if level := tone.Level(pcm[len(pcm)/3:], WideRate, 440); rate != WideRate || level < -16 {
+					r.Errorf("the recording: got 440 Hz at %.1f dB and %d Hz, want it at -12 and %d", level, rate, WideRate)
 				}
 			})
 		}
@@ -231,7 +243,7 @@ func TestTwoBrowsersOfOpusArePassedEachOthersPackets(t *testing.T) {
 			if last := int(heard[len(heard)-1].SequenceNumber - seq); i == 1 && last < len(heard)+2 {
 				r.Errorf("page 1: got %d packets over %d numbers, want what was lost missing", len(heard), last)
 			}
-			if pcm := tapes[i].pcm; tone.Level(pcm[len(pcm)/3:], WideRate, 440) < -16 {
+			if pcm, _ := tapes[i].heard(); tone.Level(pcm[len(pcm)/3:], WideRate, 440) < -16 {
 				r.Errorf("page %d: its recording has no 440 Hz", i)
 			}
 		}
