@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -71,16 +72,18 @@ func (o *openIDs) find(ctx context.Context, of OpenID) (*oidc.Provider, error) {
 }
 
 // look is the one look-up, without the lock. Who began it may leave: it is everybody's.
-func (o *openIDs) look(ctx context.Context, of OpenID) (*oidc.Provider, error) {
+func (o *openIDs) look(ctx context.Context, of OpenID) (p *oidc.Provider, err error) {
+	err = errors.New("the look-up broke off") // of a panic, which is not to leave the others waiting
+	defer func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.of, o.provider, o.err, o.failed = of, p, err, time.Now()
+		close(o.looking)
+		o.looking = nil
+	}()
 	// The provider keeps this context for its keys: it must outlive the request.
 	client := &http.Client{Timeout: openIDWait}
-	p, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), client), of.Issuer)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.of, o.provider, o.err, o.failed = of, p, err, time.Now()
-	close(o.looking)
-	o.looking = nil
-	return p, err
+	return oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), client), of.Issuer)
 }
 
 func (of OpenID) oauth(p *oidc.Provider) *oauth2.Config {

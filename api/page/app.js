@@ -6,6 +6,7 @@ import { Icon, Toasts, title, agentName } from './parts.js';
 import { Header } from './header.js';
 import { Offer, Over, watchOffers } from './offer.js';
 import { Widget, Wrap, useMove } from './widget.js';
+import { legOf } from './phone.js';
 import { Dialer } from './dial.js';
 import { SignIn } from './signin.js';
 import { watchCalls } from './watch.js';
@@ -40,7 +41,7 @@ function Floats() {
   return html`<div class="floats" style=${move.style} ...${move.grip}>
     <button class="sr" onKeyDown=${move.keys} onFocus=${e => e.target.classList.remove('sr')} onBlur=${e => e.target.classList.add('sr')}>Move with the arrow keys</button>
     ${offers.value.map(p => html`<${Offer} key=${'o' + p.card.id} part=${p}/>`)}
-    ${active.value.map(p => html`<${Widget} key=${'c' + (p.watch?.id ?? p.card.id)} part=${p}/>`)}<${Over}/></div>`;
+    ${active.value.map(p => html`<${Widget} key=${'c' + legOf(p)} part=${p}/>`)}<${Over}/></div>`;
 }
 
 function App() {

@@ -26,13 +26,13 @@ export function useMove() {
   };
 }
 
-const watches = { listen: 'Listen to', whisper: 'Whisper to', barge: 'Talk along with' };
+const watches = { listen: 'Listening to', whisper: 'Whispering to', barge: 'Talking along with' };
 
 const words = { dialing: 'Calling…', lost: 'Connection lost', asked: 'Asked by a colleague' };
 
 function state(p) {
   const t = p.transfer;
-  if (p.watch) return `${p.watch.rings ? p.browser ? 'Connecting: ' : 'Pick up your phone: ' : ''}${watches[p.watch.mode].toLowerCase()} ${agentName(p.watch.agent)}`;
+  if (p.watch) return `${p.watch.rings && !p.browser ? 'Pick up your phone. ' : ''}${watches[p.watch.mode]} ${agentName(p.watch.agent)}`;
   if (p.role === 'asked') return `${agentName(p.by)} asks you first`;
   if (t) {
     const to = whither(t.to);

@@ -83,7 +83,7 @@ func TestPagesASupervisorWatchesFromTheWallboard(t *testing.T) {
 	s.customerHears(ear, annTone)
 	bob.press("Wallboard")
 	bob.press("Listen: Ann Lee")
-	bob.sees("listen to Ann Lee")
+	bob.sees("Listening to Ann Lee")
 	bob.hearsAll(customerTone, annTone)
 	bob.clean("watching")
 	ann.hears(customerTone)
