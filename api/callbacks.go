@@ -14,7 +14,7 @@ type Callback struct {
 	Last       routing.CallbackMark `json:"last_event" doc:"ignored is an event, and no state"`
 	LastAt     time.Time            `json:"last_event_at"`
 	LastAgent  string               `json:"last_event_agent,omitempty"`
-	AgeSeconds float64              `json:"age_seconds" doc:"since the last request"`
+	AgeSeconds float64              `json:"age_seconds" doc:"since the first request"`
 	Offered    bool                 `json:"offered" doc:"agents are rung for it, now or once there is one free"`
 }
 
@@ -22,7 +22,7 @@ type Callback struct {
 func callbackView(c routing.Callback, now time.Time) Callback {
 	last := c.Last()
 	return Callback{
-		Callback: c, Last: last.Mark, LastAt: last.At, LastAgent: string(last.Agent), AgeSeconds: now.Sub(c.Asked).Seconds(),
+		Callback: c, Last: last.Mark, LastAt: last.At, LastAgent: string(last.Agent), AgeSeconds: now.Sub(c.First).Seconds(),
 		Offered: c.State == routing.CallbackPending && c.Stage == routing.CallbackWaits,
 	}
 }
@@ -54,7 +54,7 @@ func countCallbacks(all []routing.Callback, now time.Time) CallbackCounts {
 		if c.Agent != "" {
 			out.Agents[string(c.Agent)]++
 		}
-		out.OldestSeconds = max(out.OldestSeconds, now.Sub(c.Asked).Seconds())
+		out.OldestSeconds = max(out.OldestSeconds, now.Sub(c.First).Seconds())
 		if c.Until.After(now) {
 			out.Offered++
 		} else {

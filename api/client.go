@@ -81,6 +81,16 @@ func (c *Client) Callbacks(ctx context.Context, query url.Values) (all []Callbac
 	return all, c.do(ctx, http.MethodGet, "/v1/callbacks?"+query.Encode(), nil, &all)
 }
 
+// CallbackVolumes asks for the volumes by day of the callbacks that pass a query.
+func (c *Client) CallbackVolumes(ctx context.Context, query url.Values) (days []CallbackDay, err error) {
+	return days, c.do(ctx, http.MethodGet, "/v1/callbacks/volumes?"+query.Encode(), nil, &days)
+}
+
+// ExportCallbacks writes the callbacks that pass a query as CSV.
+func (c *Client) ExportCallbacks(ctx context.Context, query url.Values, to io.Writer) error {
+	return c.copy(ctx, "/v1/callbacks.csv?"+query.Encode(), to)
+}
+
 // Callback asks for one.
 func (c *Client) Callback(ctx context.Context, id string) (cb Callback, err error) {
 	return cb, c.do(ctx, http.MethodGet, "/v1/callbacks/"+url.PathEscape(id), nil, &cb)

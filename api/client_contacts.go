@@ -54,6 +54,11 @@ func (c *Client) ExportContacts(ctx context.Context, id string, to io.Writer) er
 	if id != "" {
 		path = "/v1/contacts/" + url.PathEscape(id) + "/export"
 	}
+	return c.copy(ctx, path, to)
+}
+
+// copy writes what the switch answers, as it comes.
+func (c *Client) copy(ctx context.Context, path string, to io.Writer) error {
 	resp, err := c.send(ctx, http.MethodGet, path, "", nil)
 	if err != nil {
 		return err

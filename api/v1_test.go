@@ -271,7 +271,7 @@ func TestEachScopeReachesWhatIsItsOwn(t *testing.T) {
 		{"sue", "GET", "/v1/callbacks/counts", "", 200},
 		{"sue", "GET", "/v1/callbacks/volumes", "", 200},
 		{"sue", "GET", "/v1/callbacks.csv", "", 200},
-		{"sue", "POST", "/v1/callbacks", `{"number": "+19005550123", "team": "support"}`, 422},
+		{"sue", "POST", "/v1/callbacks", `{"number": "+19005550123", "team": "support"}`, 404}, // the team comes first
 		{"sue", "POST", "/v1/callbacks", `{"number": "+14155550123"}`, 422},
 		{"ann", "POST", "/v1/callbacks/" + string(older) + "/close", "", 409}, // it is closed
 		{"ann", "POST", "/v1/callbacks/" + string(older) + "/call", "{}", 409},

@@ -31,7 +31,7 @@ func (s *Switchboard) RequestCallback(ctx context.Context, r CallbackRequest) (r
 // requestCallback is RequestCallback on the loop.
 func (s *Switchboard) requestCallback(r CallbackRequest) (routing.CallbackID, error) {
 	if _, ok := s.setup.Teams[r.Team]; !ok {
-		return "", fmt.Errorf("%w: there is no team %q", ErrNoTarget, r.Team)
+		return "", fmt.Errorf("%w: %q", ErrNoTeam, r.Team)
 	}
 	d := s.setup.Dial.Judge(r.Number)
 	switch {

@@ -188,7 +188,7 @@ func (s *Switchboard) Status(ctx context.Context) (Status, error) {
 }
 
 func (s *Switchboard) status(now time.Time) Status {
-	v := Status{At: now, Started: s.started, Config: s.setup.Hash, Draining: s.draining, Counts: s.counts}
+	v := Status{At: now, Started: s.started, Config: s.setup.Hash, Draining: s.draining, Counts: s.counts, Callbacks: s.promises.book.Pending()}
 	for _, m := range s.messages {
 		if m.Heard.IsZero() {
 			v.Messages.New++

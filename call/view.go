@@ -20,6 +20,8 @@ type Status struct {
 	Calls    []CallStatus  `json:"calls"`
 	Counts   Counts        `json:"counts"`
 	Messages MessageCount  `json:"messages"`
+
+	Callbacks []routing.CallbackCount `json:"callbacks"` // that are pending, by team
 }
 
 // MessageCount is how many voicemail messages there are.

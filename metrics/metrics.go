@@ -42,6 +42,7 @@ type Meter struct {
 	loss, jitter, mos     *prometheus.HistogramVec
 	waited, behind        prometheus.Histogram
 	sealed, voicemail     *prometheus.CounterVec
+	callbacks             *prometheus.CounterVec
 	recordings            prometheus.Gauge
 
 	// Owned by who calls Fact.
@@ -72,6 +73,7 @@ func New(from Sources) *Meter {
 	m.oneWay = counter("legs_unheard_total", "Legs that somebody listened to and that were not heard for seconds, by likely cause.", "trunk", "cause")
 	m.sealed = counter("recordings_sealed_total", "Recordings that were finished; bad: with a note of what went wrong.", "result")
 	m.voicemail = counter("voicemail_total", "What happened to voicemail since the start: left, heard, deleted, failed (could not be kept), closed (after wrong codes), greeting (changed).", "event")
+	m.callbacks = counter("callbacks_total", "What happened to callbacks since the start: requested, merged, offered, ignored, calling, answered, unanswered, failed, given_up, interrupted, expired, assigned, closed, called_in, stranded.", "team", "event")
 	m.loss = histogram("rtp_loss_ratio", "RTP packets lost of those sent to us, one observation a leg.", []float64{0, .001, .005, .01, .02, .05, .1, .2, .5}, "trunk")
 	m.jitter = histogram("rtp_jitter_seconds", "Interarrival jitter of RTP (RFC 3550), one observation a leg.", []float64{.001, .002, .005, .01, .02, .03, .05, .1, .2}, "trunk")
 	m.mos = histogram("rtp_mos", "Mean opinion score of what we hear by the E-model (G.107), one observation a leg.", []float64{1.5, 2, 2.5, 3, 3.25, 3.5, 3.75, 4, 4.25, 4.5}, "trunk")
@@ -92,6 +94,10 @@ func (m *Meter) Fact(f call.Fact) {
 	trunk := string(f.Trunk)
 	if f.Agent != "" || trunk == "" { // Trunk is the call's
 		trunk = phones
+	}
+	if event, is := strings.CutPrefix(string(f.Kind), "callback."); is {
+		m.callbacks.WithLabelValues(string(f.Team), event).Inc()
+		return
 	}
 	switch f.Kind {
 	case call.FactQueued:

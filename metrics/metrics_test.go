@@ -40,7 +40,8 @@ func full() (*Meter, *int) {
 				Calls:  []call.CallStatus{{State: call.SegmentTalk}, {State: call.SegmentTalk}},
 				Counts: call.Counts{Calls: 10, Refused: 1},
 
-				Messages: call.MessageCount{New: 2, Heard: 5},
+				Messages:  call.MessageCount{New: 2, Heard: 5},
+				Callbacks: []routing.CallbackCount{{Team: "support", Waits: 4, Calling: 1, Hand: 2}, {Team: "gone", Hand: 3}},
 			}, nil
 		},
 		Sip: func() sip.Stats {
@@ -62,6 +63,7 @@ func full() (*Meter, *int) {
 		{Kind: call.FactRecordingSealed, Recording: "R1"},
 		{Kind: call.FactRecordingSealed, Recording: "R0", Reason: "the switch was interrupted"}, // of the process before
 		{Kind: call.FactVoicemailLeft}, {Kind: call.FactVoicemailLeft}, {Kind: call.FactGreeting},
+		{Kind: "callback.requested", Team: "support"}, {Kind: "callback.requested", Team: "support"}, {Kind: "callback.answered", Team: "support", Agent: "ann"}, {Kind: "callback.expired", Team: "gone"},
 		{Kind: call.FactOneWay, Trunk: "acme", Reason: "nothing_came"},
 		{Kind: call.FactQuality, Trunk: "acme", Quality: &media.Quality{Heard: media.Stream{Packets: 990, Lost: 10, Loss: 1, Jitter: 12 * time.Millisecond, MOS: 4.2}}},
 		{Kind: call.FactQuality, Agent: "ann", Quality: &media.Quality{}}, // nothing came: nothing to judge
@@ -108,6 +110,10 @@ func TestFiguresAreWhatTheRoomsSay(t *testing.T) {
 		`trunkline_recordings_open 1`, `trunkline_recordings_sealed_total{result="bad"} 1`,
 		`trunkline_voicemail_messages{state="new"} 2`, `trunkline_voicemail_messages{state="heard"} 5`,
 		`trunkline_voicemail_total{event="left"} 2`, `trunkline_voicemail_total{event="greeting"} 1`,
+		`trunkline_callbacks_pending{stage="waits",team="support"} 4`, `trunkline_callbacks_pending{stage="calling",team="support"} 1`,
+		`trunkline_callbacks_pending{stage="by_hand",team="support"} 2`, `trunkline_callbacks_pending{stage="waits",team="gone"} 0`,
+		`trunkline_callbacks_total{event="requested",team="support"} 2`, `trunkline_callbacks_total{event="answered",team="support"} 1`,
+		`trunkline_callbacks_total{event="expired",team="gone"} 1`,
 		`trunkline_store_queue 4`, `trunkline_store_written_total 50`,
 		`trunkline_flight_calls 5`, `trunkline_hep_packets_total{result="sent"} 8`,
 		`trunkline_switchboard_delay_seconds_count 1`, `go_goroutines `, `process_resident_memory_bytes `,

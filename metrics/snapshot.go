@@ -41,6 +41,7 @@ var (
 	dEstimate      = desc("queue_wait_estimate_seconds", "What a caller who came now would wait, while the last answered calls tell.", "team")
 	dPresent       = desc("queue_present", "Agents of a team who could be offered a call, now or after theirs.", "team")
 	dMessagesKept  = desc("voicemail_messages", "Messages in the voicemail boxes: new ones, that nobody has heard, and heard ones.", "state")
+	dPromised      = desc("callbacks_pending", "Callbacks that are pending, by what is done about them: waits (teammates are rung, or will be), calling (the customer is called), by_hand (time over, quiet hours, or a trunk that failed).", "team", "stage")
 	dLegs          = desc("sip_legs", "SIP legs now.")
 	dTransactions  = desc("sip_transactions", "SIP server transactions now.")
 	dMessages      = desc("sip_messages_total", "SIP messages, by direction.", "direction")
@@ -155,6 +156,7 @@ func house(s call.Status, gauge gauges, total totals) {
 	for k, n := range kinds {
 		gauge(dRegistered, float64(n), k)
 	}
+	promised(s, gauge)
 	for _, q := range s.Queues {
 		gauge(dWaiting, float64(q.Waiting), string(q.Team))
 		gauge(dLongest, q.Longest.Seconds(), string(q.Team))
@@ -202,6 +204,22 @@ func bit(b bool) float64 {
 		return 1
 	}
 	return 0
+}
+
+// promised are the pending callbacks of every team, and of those that are gone.
+func promised(s call.Status, gauge gauges) {
+	teams := map[routing.TeamID]routing.CallbackCount{}
+	for _, q := range s.Queues {
+		teams[q.Team] = routing.CallbackCount{}
+	}
+	for _, n := range s.Callbacks {
+		teams[n.Team] = n
+	}
+	for team, n := range teams {
+		gauge(dPromised, float64(n.Waits), string(team), "waits")
+		gauge(dPromised, float64(n.Calling), string(team), "calling")
+		gauge(dPromised, float64(n.Hand), string(team), "by_hand")
+	}
 }
 
 // queueDay is how a team's day goes.

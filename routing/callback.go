@@ -64,7 +64,7 @@ type Callback struct {
 	Priority int     `json:"priority,omitempty"`
 
 	Asked    time.Time `json:"asked"`           // the last request
-	First    time.Time `json:"first"`           // the first one
+	First    time.Time `json:"first"`           // the first one, from which its time runs
 	Since    time.Time `json:"since"`           // its place in line: the arrival of the call that it replaces
 	Until    time.Time `json:"until"`           // offered until then, after that by hand
 	Quiet    []Span    `json:"quiet,omitempty"` // not offered within: night where the customer is

@@ -42,7 +42,7 @@ type callbackDay struct {
 	book    *Callbacks
 	kept    map[CallbackID]Callback
 	numbers map[CallbackID]string
-	asked   map[string]CallbackAsked // the last request of a number
+	asked   map[string]CallbackAsked // the request of a number that its pending callback, or the last one, began with
 	at      map[string]time.Time     // of it
 	rings   []Ring
 	held    []Connect
@@ -87,9 +87,8 @@ func (d *callbackDay) happen() {
 			from := d.now.Add(time.Duration(d.pick(60)-10) * time.Minute)
 			ev.Quiet = []Span{{from, from.Add(time.Duration(1+d.pick(60)) * time.Minute)}}
 		}
-		d.asked[number], d.at[number] = ev, d.now
-		if _, pending := d.book.PendingTo(number); !pending {
-			d.numbers[ev.ID] = number
+		if _, pending := d.book.PendingTo(number); !pending { // else it merges, and brings no time of its own
+			d.numbers[ev.ID], d.asked[number], d.at[number] = number, ev, d.now
 		}
 		d.feed(ev)
 	case 3, 4:

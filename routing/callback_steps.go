@@ -1,7 +1,5 @@
 package routing
 
-import "time"
-
 func (b *Callbacks) handle(ev CallbackEvent) {
 	switch ev := ev.(type) {
 	case CallbackAsked:
@@ -74,9 +72,10 @@ func (b *Callbacks) asked(ev CallbackAsked) {
 		mark = MarkRequested
 		c = b.put(Callback{
 			ID: ev.ID, Number: ev.Number, State: CallbackPending, Stage: CallbackIdle, Since: since, First: b.now,
-			Team: ev.Team, Priority: ev.Priority,
+			Team: ev.Team, Priority: ev.Priority, Until: b.now.Add(ev.For), Quiet: ev.Quiet,
 		})
 	}
+	team, place, priority := c.Team, c.Since, c.Priority
 	if since.Before(c.Since) {
 		c.Since = since
 	}
@@ -90,16 +89,18 @@ func (b *Callbacks) asked(ev CallbackAsked) {
 		c.Call = ev.Call
 	}
 	c.Priority = max(c.Priority, ev.Priority)
-	c.Asked, c.Until, c.Quiet, c.After, c.Spent = b.now, b.now.Add(ev.For), ev.Quiet, time.Time{}, false
+	c.Asked = b.now
 	c.Requests++
-	if c.Stage != CallbackCalling {
-		c.Team = ev.Team
-		b.note(c, CallbackNote{Mark: mark, By: ev.By}, "")
-		b.withdraw(c) // with the new time; what rings stops for a moment: it rings there again
-		b.offer(c)
+	b.note(c, CallbackNote{Mark: mark, By: ev.By}, "")
+	if c.Stage == CallbackCalling || !c.Until.After(b.now) { // merged into what is done about it; an offer in flight may finish
 		return
 	}
-	b.note(c, CallbackNote{Mark: mark, By: ev.By}, "")
+	c.Team, c.Spent = ev.Team, false // it may have lost its team
+	if c.Stage == CallbackWaits && c.Team == team && c.Since.Equal(place) && c.Priority == priority {
+		return // where it waits, or rings, it does
+	}
+	b.withdraw(c) // what rings stops for a moment, where the team is the same: it rings there again
+	b.offer(c)
 }
 
 // refused is an offer that nobody took; the Router offers it to the next one by itself.

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -9,9 +10,9 @@ import (
 // Callbacks are the promises to ring back that are pending, and for a while those that are done. It is a value like the
 // Router, pure in the same way. It decides what the Router is to offer, and until when; the Router decides to whom.
 //
-//   - One pending callback a number. A second request merges: the first one's place in line stays, the time to be offered
-//     runs from the last request.
-//   - Offered from the request until Until, quiet hours left out. Quiet hours do not prolong that: a request
+//   - One pending callback a number. A second request merges into it: place in line, time to be offered and quiet hours
+//     stay those of the request that it began with. Once it is for the hand alone it stays so (product §3.1, §3.5).
+//   - Offered from the first request until Until, quiet hours left out. Quiet hours do not prolong that: a request
 //     whose whole time is quiet is for the hand alone.
 //   - The number that is called is the one that was asked for; nothing changes it.
 //   - A carrier that fails is not the customer's not picking up: the callback stays pending, is offered again after
@@ -86,6 +87,31 @@ func (b *Callbacks) Waiting() []CallbackID {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// CallbackCount is how many of a team's callbacks are pending, by what is done about them.
+type CallbackCount struct {
+	Team                 TeamID
+	Waits, Calling, Hand int // Hand: the others: only by hand, in quiet hours, or after a trunk's failure
+}
+
+// Pending counts the pending callbacks of each team that has some, in the order of the teams' ids.
+func (b *Callbacks) Pending() []CallbackCount {
+	teams := map[TeamID]CallbackCount{}
+	for _, c := range b.pending {
+		n := teams[c.Team]
+		n.Team = c.Team
+		switch c.Stage {
+		case CallbackWaits:
+			n.Waits++
+		case CallbackCalling:
+			n.Calling++
+		default:
+			n.Hand++
+		}
+		teams[c.Team] = n
+	}
+	return slices.SortedFunc(maps.Values(teams), func(a, b CallbackCount) int { return strings.Compare(string(a.Team), string(b.Team)) })
 }
 
 // Find returns a copy of a callback that is here.

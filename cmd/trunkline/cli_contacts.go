@@ -169,27 +169,34 @@ type contactsExportCmd struct {
 }
 
 // Run fetches the file.
-func (c *contactsExportCmd) Run(t *terminal) (err error) {
-	client, err := c.client()
+func (c *contactsExportCmd) Run(t *terminal) error {
+	return writeExport(t, c.where, c.File, func(ctx context.Context, client *api.Client, to io.Writer) error {
+		return client.ExportContacts(ctx, strings.ToUpper(c.ID), to)
+	})
+}
+
+// writeExport has a file written that must not exist yet, or, without a name, the standard output.
+func writeExport(t *terminal, at where, file string, fetch func(context.Context, *api.Client, io.Writer) error) (err error) {
+	client, err := at.client()
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(t.ctx, fileTimeout)
 	defer cancel()
-	if c.File == "" {
-		return client.ExportContacts(ctx, strings.ToUpper(c.ID), t.out)
+	if file == "" {
+		return fetch(ctx, client, t.out)
 	}
-	f, err := os.OpenFile(c.File, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	err = client.ExportContacts(ctx, strings.ToUpper(c.ID), f)
+	err = fetch(ctx, client, f)
 	if closed := f.Close(); err == nil {
 		err = closed
 	}
 	if err != nil {
-		_ = os.Remove(c.File)
+		_ = os.Remove(file)
 	}
 	return err
 }

@@ -104,6 +104,11 @@ var changing = []struct {
 	{regexp.MustCompile(`up [0-9]+s`), "up 0s"},
 	{regexp.MustCompile(`  address 127\.0\.0\.2`), ""}, // told by an event, which may come later
 	{regexp.MustCompile(`[A-Z][a-z]+day [-0-9]{10} [:0-9]{8} UTC`), "NOW"},
+	{regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z`), "TIME"},
+	{regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(  (requested|merged|assigned))`), "TIME$1"}, // of a callback
+	{regexp.MustCompile(`(offered until +)[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}`), "${1}TIME"},
+	{regexp.MustCompile(`(?m)^  [0-9]{4}-[0-9]{2}-[0-9]{2}  `), "  DAY         "},
+	{regexp.MustCompile(`  [0-9]{1,2}s  `), "  0s  "},
 	{regexp.MustCompile(`process [0-9]+`), "process 4711"},
 	{regexp.MustCompile(`trunkline devel\S* \(.*\)`), "trunkline VERSION (go, system)"},
 	{regexp.MustCompile(`127\.0\.0\.1:[1-9][0-9]{3,4}`), "127.0.0.1:PORT"},
