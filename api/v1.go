@@ -188,6 +188,7 @@ func orderError(err error) error {
 		{call.ErrNoTeam, http.StatusNotFound, "GET /v1/teams lists them"},
 		{call.ErrNotInCall, http.StatusForbidden, "an order is given by who is in the call"},
 		{call.ErrNotAllowed, http.StatusForbidden, ""},
+		{call.ErrNotShown, http.StatusForbidden, "choose one of caller_ids of GET /v1/agents/{id}, or leave from out"},
 		{call.ErrNotNow, http.StatusConflict, ""},
 		{call.ErrOffline, http.StatusConflict, ""},
 		{call.ErrNoTarget, http.StatusUnprocessableEntity, ""},

@@ -112,6 +112,7 @@ func (s *Server) agentRoutes(api huma.API) {
 			Key  string `header:"Idempotency-Key" maxLength:"200"`
 			Body struct {
 				Number string `json:"number" minLength:"1" maxLength:"64" doc:"a number, an extension or a colleague"`
+				From   string `json:"from,omitempty" maxLength:"64" doc:"the caller id that a number is shown: one of caller_ids of GET /v1/agents/{id}; without it the default one"`
 			}
 		}) (*body[struct {
 			Call string `json:"call"`
@@ -119,7 +120,7 @@ func (s *Server) agentRoutes(api huma.API) {
 			if err := mayAgent(asker(ctx), in.ID); err != nil {
 				return nil, err
 			}
-			id, err := s.cfg.Board.Dial(ctx, routing.AgentID(in.ID), in.Body.Number)
+			id, err := s.cfg.Board.Dial(ctx, routing.AgentID(in.ID), in.Body.Number, in.Body.From)
 			return answerOf(struct {
 				Call string `json:"call"`
 			}{string(id)}, err)

@@ -60,21 +60,29 @@ type Trunk struct {
 
 // Agent is one agent, with the phones that are there.
 type Agent struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Status    string    `json:"status"` // active, away
-	Reason    string    `json:"reason,omitempty"`
-	Since     time.Time `json:"since,omitzero"`
-	Until     time.Time `json:"until,omitzero"` // end of the wrap-up
-	Teams     []string  `json:"teams"`
-	CallLimit int       `json:"call_limit"`
-	Ringing   []string  `json:"ringing"` // calls that ring there
-	Talking   []string  `json:"talking"` // calls connected
-	NoAnswers int       `json:"no_answers"`
-	Available bool      `json:"available"`     // would be offered a new call now
-	Why       string    `json:"why,omitempty"` // if not: the first reason
-	Phones    []Phone   `json:"phones"`
-	Removed   bool      `json:"removed,omitempty"` // not configured any more, and still in a call
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	Status    string     `json:"status"` // active, away
+	Reason    string     `json:"reason,omitempty"`
+	Since     time.Time  `json:"since,omitzero"`
+	Until     time.Time  `json:"until,omitzero"` // end of the wrap-up
+	Teams     []string   `json:"teams"`
+	CallLimit int        `json:"call_limit"`
+	Ringing   []string   `json:"ringing"` // calls that ring there
+	Talking   []string   `json:"talking"` // calls connected
+	NoAnswers int        `json:"no_answers"`
+	Available bool       `json:"available"`     // would be offered a new call now
+	Why       string     `json:"why,omitempty"` // if not: the first reason
+	Phones    []Phone    `json:"phones"`
+	CallerIDs []CallerID `json:"caller_ids"`        // what its calls out may show; none is the default: the trunk's is
+	Removed   bool       `json:"removed,omitempty"` // not configured any more, and still in a call
+}
+
+// CallerID is a number of ours that an agent's calls out may show.
+type CallerID struct {
+	Number  string `json:"number"`
+	Team    string `json:"team,omitempty"`    // whose it is; without one the agent's own
+	Default bool   `json:"default,omitempty"` // shown where dial names no from
 }
 
 // Phone is one live phone of an agent.
@@ -255,7 +263,7 @@ func agentView(a call.AgentStatus) Agent {
 	out := Agent{
 		ID: string(a.ID), Name: a.Name, Status: string(a.Status), Reason: a.Reason, Since: a.Since, Until: a.Until,
 		Teams: []string{}, CallLimit: a.Limit, Ringing: []string{}, Talking: []string{}, NoAnswers: a.NoAnswers,
-		Available: a.Available, Why: a.Why, Phones: []Phone{}, Removed: a.Removed,
+		Available: a.Available, Why: a.Why, Phones: []Phone{}, CallerIDs: []CallerID{}, Removed: a.Removed,
 	}
 	for _, t := range a.Teams {
 		out.Teams = append(out.Teams, string(t))
@@ -266,6 +274,9 @@ func agentView(a call.AgentStatus) Agent {
 		} else {
 			out.Talking = append(out.Talking, string(h.Work))
 		}
+	}
+	for _, id := range a.CallerIDs {
+		out.CallerIDs = append(out.CallerIDs, CallerID{Number: string(id.Number), Team: string(id.Team), Default: id.Default})
 	}
 	for _, p := range a.Phones {
 		out.Phones = append(out.Phones, Phone{URI: p.URI, UserAgent: p.UserAgent, Address: p.Address, Static: p.Static, Since: p.Since})

@@ -49,7 +49,7 @@ func (b *bench) orders(rnd *rand.Rand) {
 	case rnd.IntN(3) == 0:
 		b.phoneActs(rnd)
 	case rnd.IntN(12) == 0:
-		_, err = b.board.Dial(ctx, agentName(rnd.IntN(chaosAgents)), b.someone(rnd))
+		_, err = b.board.Dial(ctx, agentName(rnd.IntN(chaosAgents)), b.someone(rnd), "")
 	case len(status.Calls) > 0:
 		status.Calls = talking(status.Calls, rnd)
 		verbs := []Verb{Hold, Resume, Mute, Unmute, Pause, Continue, Transfer, Transfer, Transfer, Swap, Merge, Complete, Cancel, Reclaim}

@@ -12,15 +12,16 @@ import (
 )
 
 // Dial calls somebody for an agent: the agent's phones ring first, then the
-// number or the colleague is called (product §7). It returns the call's name
+// number or the colleague is called (product §7). A number is shown from, one
+// of the agent's caller ids; empty: the default one. It returns the call's name
 // when the phones have been asked to ring.
-func (s *Switchboard) Dial(ctx context.Context, agent routing.AgentID, number string) (ID, error) {
+func (s *Switchboard) Dial(ctx context.Context, agent routing.AgentID, number, from string) (ID, error) {
 	type answer struct {
 		id  ID
 		err error
 	}
 	a, err := ask(ctx, s, func(time.Time) answer {
-		id, err := s.click(agent, number, "", nil)
+		id, err := s.click(agent, number, from, "", nil)
 		return answer{id, err}
 	})
 	return a.id, errors.Join(a.err, err)
@@ -70,13 +71,16 @@ func (s *Switchboard) ringFirst(c *liveCall, phones []sip.ContactID, from sip.Na
 
 // click is Dial on the loop; asker is the phone that is to be rung, "" all of the
 // agent's, and told hears how it fares, nil nobody.
-func (s *Switchboard) click(agent routing.AgentID, number string, asker sip.ContactID, told *referral) (ID, error) {
+func (s *Switchboard) click(agent routing.AgentID, number, from string, asker sip.ContactID, told *referral) (ID, error) {
 	if _, known := s.agentView(agent); !known {
 		return "", ErrNoAgent
 	}
+	shows, err := s.setup.mayShow(agent, from)
+	if err != nil {
+		return "", err
+	}
 	to := s.destination(number)
 	var d Dialled
-	var err error
 	switch {
 	case to.Team != "", to.Agent == agent:
 		return "", fmt.Errorf("%w: %s", ErrNoTarget, number)
@@ -93,6 +97,7 @@ func (s *Switchboard) click(agent routing.AgentID, number string, asker sip.Cont
 		return "", err
 	}
 	c := s.newOwn(agent, to, d)
+	c.out.shows = shows
 	if told != nil {
 		c.out.told = told
 		told.leg.AnswerRefer(told.id, 202)
@@ -110,7 +115,7 @@ func (s *Switchboard) newOwn(agent routing.AgentID, to Destination, d Dialled) *
 		r.Direction, r.Dialled, r.Name = Internal, string(to.Agent), s.agentName(agent)
 	}
 	c := &liveCall{id: id, came: s.now, record: r, hops: 70}
-	c.out = &outgoing{agent: agent, team: s.firstTeam(agent), emergency: d.Emergency, number: r.Dialled, to: to, judged: d}
+	c.out = &outgoing{agent: agent, team: s.setup.FirstTeam(agent), emergency: d.Emergency, number: r.Dialled, to: to, judged: d}
 	c.bridge = s.hands.Media.NewBridge(media.BridgeID(id))
 	r.enter(s.now, Segment{Kind: SegmentDial, Team: c.out.team, Agent: agent})
 	s.calls[id] = c
@@ -139,6 +144,10 @@ func (s *Switchboard) clicked(c *liveCall, l *line) {
 		if rule := s.mayDial(c.out.agent, c.out.judged); rule != "" { // since the order
 			s.refuseDial(c, c.out.agent, "", rule, true)
 			s.end(c, Ending{By: BySystem, Cause: CauseDialCap, Code: 403}, reasonNormal)
+			return
+		}
+		if _, err := s.setup.mayShow(c.out.agent, string(c.out.shows)); err != nil { // a reload since
+			s.end(c, Ending{By: BySystem, Cause: CauseNotAllowed, Code: 403, Reason: "caller_id"}, reasonNormal)
 			return
 		}
 		s.callNumber(c, c.out.judged)

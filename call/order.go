@@ -67,6 +67,7 @@ var (
 	ErrNoTarget   = errors.New("nobody to transfer to")
 	ErrOffline    = errors.New("nobody there can take a call now")
 	ErrNoDigits   = errors.New("no digits to press: write 0-9, *, # and A-D, at most 32")
+	ErrNotShown   = errors.New("this agent's calls may not show that number")
 	ErrNotAllowed = errors.New("the dial rules do not allow this number")
 )
 

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -41,6 +42,7 @@ type outgoing struct {
 	consult   bool            // a word about a customer who is on hold
 	callee    routing.AgentID // of an internal call
 	number    string          // as it was dialled
+	shows     desk.Number     // the caller id that was chosen; empty: none was
 
 	told *referral // the phone that asked for it by REFER; nil: none
 
@@ -55,7 +57,7 @@ func (s *Switchboard) dialled(in sip.Invited) {
 	s.counts.Calls++
 	c := s.arrive(in)
 	agent := routing.AgentID(in.Account)
-	c.out = &outgoing{agent: agent, team: s.firstTeam(agent), number: in.Dialled}
+	c.out = &outgoing{agent: agent, team: s.setup.FirstTeam(agent), number: in.Dialled}
 	l := c.caller
 	l.role, l.agent, l.team = roleAgent, agent, c.out.team
 	c.record.Direction, c.record.Agent, c.record.Name = Outbound, agent, ""
@@ -114,21 +116,11 @@ func (s *Switchboard) engage(c *liveCall) {
 	s.route(routing.Engaged{Work: routing.WorkID(c.id), Agent: c.out.agent})
 }
 
-// firstTeam is the team whose rules an agent's own calls follow.
-func (s *Switchboard) firstTeam(agent routing.AgentID) routing.TeamID {
-	for _, t := range s.setup.Router.Teams {
-		if slices.Contains(t.Agents, agent) {
-			return t.ID
-		}
-	}
-	return ""
-}
-
 // callNumber dials a number over the trunks in their order. Until it answers
 // the agent's line stands where a caller's would.
 func (s *Switchboard) callNumber(c *liveCall, d Dialled) {
 	c.record.Dialled = string(d.Number)
-	own := s.callerID(c.out)
+	own := cmp.Or(c.out.shows, s.setup.Shows(c.out.agent, c.out.team))
 	c.record.Caller = own
 	c.forward = &outside{number: d.Number, trunks: s.setup.DialTrunks, own: own, by: c.out.agent, emergency: d.Emergency, role: roleForward, rings: outboundRings, code: 503}
 	if c.reserved != "" {
@@ -152,15 +144,6 @@ const outboundRings = 3 * time.Minute
 
 // customerRings is how long a customer's phone rings who is dialled before an agent's.
 const customerRings = 45 * time.Second
-
-// callerID is the number that an agent's calls show: the agent's, the team's,
-// else the trunk's.
-func (s *Switchboard) callerID(o *outgoing) desk.Number {
-	if n := s.setup.CallerIDs[o.agent]; n != "" {
-		return n
-	}
-	return s.setup.Teams[o.team].CallerID
-}
 
 // numberAnswered makes the called party the customer of the call.
 func (s *Switchboard) numberAnswered(c *liveCall, l *line) {
@@ -260,7 +243,7 @@ func (s *Switchboard) callAgent(c *liveCall, callee routing.AgentID) *refusal {
 // ringAll rings phones of an agent on an errand, all at once; false: none could be.
 func (s *Switchboard) ringAll(c *liveCall, agent routing.AgentID, phones []sip.ContactID, why errand, from sip.NameAddr, headers map[string]string) bool {
 	for _, id := range phones {
-		l := &line{role: roleAgent, call: c, phone: routing.PhoneID(id), agent: agent, team: s.firstTeam(agent), errand: why}
+		l := &line{role: roleAgent, call: c, phone: routing.PhoneID(id), agent: agent, team: s.setup.FirstTeam(agent), errand: why}
 		d := sip.Dial{To: sip.Target{Contact: id}, From: from, Headers: headers}
 		if err := s.dial(l, d, media.SessionConfig{Trust: s.trusted(agent, id)}); err != nil {
 			s.log.Error("no sound for an agent's phone", "call", c.id, "agent", agent, "err", err)

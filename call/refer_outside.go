@@ -28,7 +28,7 @@ func (s *Switchboard) referredOutside(e sip.ReferredOutside) {
 	case e.Replaces != "":
 		code = s.refersTo(agent, e, told)
 	default:
-		_, err := s.click(agent, e.To.User, e.Contact, told)
+		_, err := s.click(agent, e.To.User, "", e.Contact, told)
 		code = codeOf(err)
 	}
 	if code != 0 {

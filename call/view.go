@@ -45,7 +45,8 @@ type TrunkStatus struct {
 // AgentStatus is one agent's line in Status.
 type AgentStatus struct {
 	routing.AgentView
-	Phones []PhoneStatus `json:"phones"`
+	Phones    []PhoneStatus `json:"phones"`
+	CallerIDs []CallerID    `json:"caller_ids,omitempty"` // that calls out may show
 }
 
 // PhoneStatus is one live phone of an agent.

@@ -76,7 +76,7 @@ func TestCallsAtOnceAreCapped(t *testing.T) {
 			t.Errorf("a third call: got %+v, want 403", got)
 		}
 		s.refusedBy("agents.ann.dial.max_calls: 2 at once", 0, 1)
-		if _, err := s.house.board.Dial(s.ctx, "ann", "4155550179"); !errors.Is(err, call.ErrNotAllowed) {
+		if _, err := s.house.board.Dial(s.ctx, "ann", "4155550179", ""); !errors.Is(err, call.ErrNotAllowed) {
 			t.Errorf("a third call by order: got %v, want %v", err, call.ErrNotAllowed)
 		}
 		// An emergency passes every cap.

@@ -57,7 +57,7 @@ func TestAgentHangsUpWhileTheNumberRings(t *testing.T) {
 			ann := s.agent("ann", annTone, simphone.Ring().Answer())
 			var a *simphone.Call
 			if click {
-				_, err := s.house.board.Dial(s.within(time.Second), "ann", number)
+				_, err := s.house.board.Dial(s.within(time.Second), "ann", number, "")
 				s.does(err)
 				a = s.gets(ann)
 			} else {

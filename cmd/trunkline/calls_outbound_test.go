@@ -201,13 +201,13 @@ func TestClickToDial(t *testing.T) {
 		far := s.outside(simphone.Ring().After(2 * time.Second).Answer())
 		ann := s.agent("ann", annTone, simphone.Ring().After(time.Second).Answer())
 		s.net.ClearLadder()
-		if _, err := s.house.board.Dial(s.within(time.Second), "bob", number); !errors.Is(err, call.ErrOffline) {
+		if _, err := s.house.board.Dial(s.within(time.Second), "bob", number, ""); !errors.Is(err, call.ErrOffline) {
 			t.Errorf("bob without a phone: got %v, want %v", err, call.ErrOffline)
 		}
-		if _, err := s.house.board.Dial(s.within(time.Second), "ann", "+19005550177"); !errors.Is(err, call.ErrNotAllowed) {
+		if _, err := s.house.board.Dial(s.within(time.Second), "ann", "+19005550177", ""); !errors.Is(err, call.ErrNotAllowed) {
 			t.Errorf("premium rate: got %v, want %v", err, call.ErrNotAllowed)
 		}
-		_, err := s.house.board.Dial(s.within(time.Second), "ann", number)
+		_, err := s.house.board.Dial(s.within(time.Second), "ann", number, "")
 		s.does(err)
 		a := s.gets(ann)
 		time.Sleep(200 * time.Millisecond)

@@ -10,6 +10,7 @@ import (
 	"trunkline/call"
 	"trunkline/config"
 	"trunkline/desk"
+	"trunkline/routing"
 	"trunkline/sip"
 )
 
@@ -81,13 +82,8 @@ func explainDial(cfg *config.Config, text, agent string) (dialling, error) {
 func diallingOver(cfg *config.Config, s call.Setup, j call.Dialled, who *config.Agent) (over []dialOver) {
 	own := ""
 	if who != nil {
-		own = who.CallerID
-		for _, t := range cfg.Teams {
-			if slices.Contains(t.Agents, who.ID) {
-				own = cmp.Or(own, t.CallerID)
-				break
-			}
-		}
+		id := routing.AgentID(who.ID)
+		own = string(s.Shows(id, s.FirstTeam(id)))
 	}
 	for _, id := range s.DialTrunks {
 		t := s.Trunks[sip.TrunkID(id)]

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -98,7 +99,7 @@ func TestPeersBaresipPressesKeys(t *testing.T) {
 // An agent's softphone dials out: sipp is the second carrier that answers.
 func TestPeersBaresipDialsOut(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, siteTeam+siteFlow)
+	s := newSite(t, strings.Replace(siteTeam, "wrap_up", `caller_id: "+14155550188", wrap_up`, 1)+siteFlow)
 	far := s.forwarding(realpeer.SippConfig{Echo: true, Ring: 300 * time.Millisecond})
 	s.serve()
 	ann := s.registered("ann", annTone)
@@ -108,6 +109,9 @@ func TestPeersBaresipDialsOut(t *testing.T) {
 	s.lasts(2 * time.Second)
 	s.must(ann.Hangup(s.within(step)))
 	s.over(far)
+	if want := "<sip:+14155550188@"; !strings.Contains(far.Messages(), want) {
+		t.Errorf("the far end: got no %s of the team in\n%s", want, far.Messages())
+	}
 	s.phoneHeard("ann", ann, annTone)
 	s.flawless()
 }

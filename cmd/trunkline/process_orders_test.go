@@ -319,7 +319,7 @@ func (f *follower) wantNoGap(first uint64) {
 
 // Click to dial, the agent's status and channel, and hanging up what rings.
 func TestBinaryAgentsOrdersOverHTTP(t *testing.T) {
-	s := newSite(t, strings.Replace(siteTeam, "wrap_up: 45s", "wrap_up: 1s", 1)+siteFlow)
+	s := newSite(t, strings.Replace(siteTeam, "wrap_up: 45s", "wrap_up: 1s", 1)+"  sales: {agents: [ann], caller_id: \"+14155550188\"}\n"+siteFlow)
 	far := s.siteFar(simphone.Ring())
 	s.serve()
 	ann := s.agent(3, "ann", annTone, simphone.Ring().Answer())
@@ -360,8 +360,15 @@ func TestBinaryAgentsOrdersOverHTTP(t *testing.T) {
 	a.MustEnd(s, simphone.Theirs, 0)
 	f.MustEnd(s, simphone.Theirs, 487)
 	far.OnCall(simphone.Ring().Answer())
-	post("dial", `{"number": "+14155550199"}`, 200)
+	post("dial", `{"number": "+14155550199", "from": "+14155550166"}`, 403) // nobody's
+	if got := s.agentIs("ann").CallerIDs; len(got) != 1 || got[0] != (api.CallerID{Number: "+14155550188", Team: "sales"}) {
+		t.Errorf("what ann may show: got %+v, want sales' number, not by itself", got)
+	}
+	post("dial", `{"number": "+14155550199", "from": "(415) 555-0188"}`, 200)
 	a, f = ann.MustCall(s), far.MustCall(s)
+	if f.Caller() != "+14155550188" {
+		t.Errorf("the number chosen: got %s shown, want sales'", f.Caller())
+	}
 	s.hears("ann", a, farTone)
 	s.hears("the number", f, annTone)
 	post("status", `{"active": false, "reason": "home"}`, 200) // takes effect after the call
