@@ -74,21 +74,23 @@ func (h *HoursStep) At(now time.Time) FlowPath {
 }
 
 // Open tells whether somebody is there at a moment, and whether the day is a holiday. A clock that is put back shows an hour
-// twice: what begins in it begins the first time, what ends in it ends the second time. What would begin or end in an hour
-// that is left out does so when the clock is put forward.
+// twice: what begins in it begins the first time, what ends in it ends the second time, and what ends with its beginning ends
+// before both. What would begin or end in an hour that is left out does so when the clock is put forward.
 func (h *Hours) Open(now time.Time) (open, holiday bool) {
 	zone := h.Zone.location()
-	local := now.In(zone)
-	today := Date{local.Year(), local.Month(), local.Day()}
-	spans, holiday := h.on(today)
-	if within(now, today, spans, zone) {
-		return true, holiday
+	year, month, today := now.In(zone).Date()
+	for _, day := range []int{today, today - 1, today + 1} { // a night of yesterday's; a clock put back over midnight shows today once more
+		d := dateOf(time.Date(year, month, day, 0, 0, 0, 0, time.UTC))
+		spans, isHoliday := h.on(d)
+		if day == today {
+			holiday = isHoliday
+		}
+		open = open || within(now, d, spans, zone)
 	}
-	y := time.Date(today.Year, today.Month, today.Day-1, 0, 0, 0, 0, time.UTC)
-	yesterday := Date{y.Year(), y.Month(), y.Day()}
-	spans, _ = h.on(yesterday)
-	return within(now, yesterday, spans, zone), holiday
+	return open, holiday
 }
+
+func dateOf(t time.Time) Date { return Date{t.Year(), t.Month(), t.Day()} }
 
 // on is what is open on a day.
 func (h *Hours) on(d Date) (spans []Opening, holiday bool) {
@@ -123,9 +125,10 @@ func within(now time.Time, d Date, spans []Opening, zone *time.Location) bool {
 	})
 }
 
-// moments are the first and the last moment at which the wall's clock shows a time of a day: one, two in an hour that is
-// shown twice, and in one that is left out the moment at which the clock is put forward.
-func moments(d Date, clock time.Duration, zone *time.Location) (first, last time.Time) {
+// moments are when that begins and when that ends which begins or ends at a time of a day: the first and the last moment at
+// which the wall's clock shows it, two in an hour that is shown twice, and in one that is left out the moment at which the
+// clock is put forward. What ends with the beginning of an hour that is shown twice has nothing of it.
+func moments(d Date, clock time.Duration, zone *time.Location) (begin, end time.Time) {
 	utc := time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC).Add(clock)
 	_, before := utc.Add(-24 * time.Hour).In(zone).Zone()
 	_, after := utc.Add(24 * time.Hour).In(zone).Zone()
@@ -136,9 +139,13 @@ func moments(d Date, clock time.Duration, zone *time.Location) (first, last time
 		return t.Add(time.Duration(offset) * time.Second).Equal(utc)
 	}
 	switch a, b := shows(early), shows(late); {
-	case a && b && late.Before(early):
-		return late, early
-	case a && b:
+	case a && b && !early.Equal(late):
+		if late.Before(early) {
+			early, late = late, early
+		}
+		if change, _ := late.In(zone).ZoneBounds(); change.Equal(late) {
+			late = early
+		}
 		return early, late
 	case a:
 		return early, early

@@ -12,10 +12,10 @@ func (h *Hours) Next(now time.Time) time.Time {
 	local := now.In(zone)
 	var next time.Time
 	for i := -1; i <= lookAhead; i++ {
-		day := time.Date(local.Year(), local.Month(), local.Day()+i, 0, 0, 0, 0, time.UTC)
-		spans, _ := h.on(Date{day.Year(), day.Month(), day.Day()})
+		day := dateOf(time.Date(local.Year(), local.Month(), local.Day()+i, 0, 0, 0, 0, time.UTC))
+		spans, _ := h.on(day)
 		for _, s := range spans {
-			for _, edge := range edges(Date{day.Year(), day.Month(), day.Day()}, s, zone) {
+			for _, edge := range edges(day, s, zone) {
 				if !edge.After(now) || !next.IsZero() && !edge.Before(next) {
 					continue
 				}

@@ -23,7 +23,8 @@ func everyDay(t testing.TB, zone string, spans ...string) Hours {
 }
 
 // The clock of New York is put forward from 02:00 to 03:00 on 8 March 2026 and back from 02:00 to 01:00 on 1 November;
-// Lord Howe Island's by half an hour; Casablanca has two changes around Ramadan; Apia had no 30 December 2011.
+// Berlin's from 02:00 to 03:00 on 29 March and back from 03:00 to 02:00 on 25 October; Lord Howe Island's by half an hour;
+// Santiago's at midnight; Kolkata's never; Casablanca has two changes around Ramadan; Apia had no 30 December 2011.
 func TestHoursFollowTheClockOnTheWall(t *testing.T) {
 	for _, c := range []struct {
 		why   string
@@ -71,6 +72,61 @@ func TestHoursFollowTheClockOnTheWall(t *testing.T) {
 			"over midnight, into the day on which the clock changes", "America/New_York", "22:00-06:00",
 			[]string{"2026-03-08 03:00", "2026-03-08 07:30", "2026-03-08 09:59", "2026-11-01 10:59"},
 			[]string{"2026-03-08 02:59", "2026-03-08 10:00", "2026-11-01 11:00"},
+		},
+		{
+			"a plain day of Berlin, in winter and in summer", "Europe/Berlin", "09:00-17:00",
+			[]string{"2026-01-05 08:00", "2026-01-05 15:59", "2026-03-29 07:00", "2026-10-25 08:00", "2026-10-25 15:59"},
+			[]string{"2026-01-05 07:59", "2026-01-05 16:00", "2026-03-29 06:59", "2026-03-29 15:00", "2026-10-25 07:00", "2026-10-25 16:00"},
+		},
+		{
+			"Berlin forward: in the hour from 02:00 that is not there", "Europe/Berlin", "02:10-02:50",
+			[]string{"2026-03-28 01:10", "2026-03-28 01:49", "2026-03-30 00:10"},
+			[]string{"2026-03-29 00:59", "2026-03-29 01:00", "2026-03-29 01:10", "2026-03-29 00:10"},
+		},
+		{
+			"Berlin forward: over the whole of it", "Europe/Berlin", "01:30-03:30",
+			[]string{"2026-03-29 00:30", "2026-03-29 01:00", "2026-03-29 01:29"},
+			[]string{"2026-03-29 00:29", "2026-03-29 01:30"},
+		},
+		{
+			"Berlin back: what lies in the hour that comes twice is open from its first beginning to its second end", "Europe/Berlin", "02:15-02:45",
+			[]string{"2026-10-25 00:15", "2026-10-25 00:59", "2026-10-25 01:00", "2026-10-25 01:44"},
+			[]string{"2026-10-25 00:14", "2026-10-25 01:45"},
+		},
+		{
+			"Berlin, nights into both days and out of them", "Europe/Berlin", "22:00-02:30",
+			[]string{"2026-03-28 21:00", "2026-03-29 00:59", "2026-10-24 20:00", "2026-10-25 00:29", "2026-10-25 00:45", "2026-10-25 01:29", "2026-10-25 21:00"},
+			[]string{"2026-03-28 20:59", "2026-03-29 01:00", "2026-10-25 01:30", "2026-10-25 20:59"},
+		},
+		{
+			"Berlin back: a night until 02:00, which comes twice, ends the first time", "Europe/Berlin", "22:00-02:00",
+			[]string{"2026-10-24 20:00", "2026-10-24 23:59"},
+			[]string{"2026-10-25 00:00", "2026-10-25 00:30", "2026-10-25 01:00"},
+		},
+		{
+			"a clock that is never changed, half an hour beside the others", "Asia/Kolkata", "22:00-06:00",
+			[]string{"2026-03-29 16:30", "2026-03-30 00:29", "2026-10-25 16:30", "2026-07-01 00:29"},
+			[]string{"2026-03-29 16:29", "2026-03-30 00:30", "2026-10-25 16:29", "2026-07-01 00:30"},
+		},
+		{
+			"the day begins at 01:00 where the clock is put forward at midnight", "America/Santiago", "00:00-02:00",
+			[]string{"2026-09-06 04:00", "2026-09-06 04:59"},
+			[]string{"2026-09-06 03:59", "2026-09-06 05:00"},
+		},
+		{
+			"the last hour of a day comes twice where the clock is put back at midnight", "America/Santiago", "23:30-24:00",
+			[]string{"2026-04-05 02:30", "2026-04-05 03:00", "2026-04-05 03:59"},
+			[]string{"2026-04-05 02:29", "2026-04-05 04:00"},
+		},
+		{
+			"half an hour that comes twice: what lies in it, and what ends in it", "Australia/Lord_Howe", "01:40-01:50",
+			[]string{"2026-04-04 14:40", "2026-04-04 14:59", "2026-04-04 15:00", "2026-04-04 15:19"},
+			[]string{"2026-04-04 14:39", "2026-04-04 15:20"},
+		},
+		{
+			"half an hour that is not there", "Australia/Lord_Howe", "02:05-02:25",
+			[]string{"2026-10-02 15:35", "2026-10-04 15:05"},
+			[]string{"2026-10-03 15:29", "2026-10-03 15:30", "2026-10-03 15:35"},
 		},
 		{
 			"half an hour, forward and back", "Australia/Lord_Howe", "02:15-03:00",
@@ -195,6 +251,39 @@ func TestHoursAreOpenAsLongAsTheySay(t *testing.T) {
 			rt.Fatalf("%s from %d for %d min around %v: got %d minutes open in 52 hours", zone, from, long, midnight, open)
 		}
 	})
+}
+
+// A night belongs to the day on which it begins: the one before a holiday ends in it, the holiday's own does not begin.
+func TestANightAndAHoliday(t *testing.T) {
+	h := everyDay(t, "Europe/Berlin", "22:00-06:00")
+	h.Days = []Special{
+		{From: Date{2026, 12, 24}, To: Date{2026, 12, 24}, Spans: []Opening{opening(t, "14:00-16:00")}},
+		{From: Date{2026, 12, 25}, To: Date{2026, 12, 26}},
+		{From: Date{2026, 10, 25}, To: Date{2026, 10, 25}}, // the clock is put back on it
+	}
+	for _, c := range []struct {
+		at, until     string // UTC
+		open, holiday bool
+	}{
+		{"2026-12-23 21:00", "2026-12-24 05:00", true, false},
+		{"2026-12-24 04:59", "2026-12-24 05:00", true, false}, // the night before the shorter day
+		{"2026-12-24 05:00", "2026-12-24 13:00", false, false},
+		{"2026-12-24 21:30", "2026-12-27 21:00", false, false}, // the shorter day has no night
+		{"2026-12-25 03:00", "2026-12-27 21:00", false, true},
+		{"2026-12-26 22:00", "2026-12-27 21:00", false, true},
+		{"2026-12-27 03:00", "2026-12-27 21:00", false, false}, // the night of the holiday
+		{"2026-10-24 23:30", "2026-10-25 05:00", true, true},   // the night before it, an hour longer
+		{"2026-10-25 05:00", "2026-10-26 21:00", false, true},
+		{"2026-10-26 03:00", "2026-10-26 21:00", false, false},
+	} {
+		at := minute(t, c.at)
+		if open, holiday := h.Open(at); open != c.open || holiday != c.holiday {
+			t.Errorf("%s UTC: got open %v, holiday %v, want %v, %v", c.at, open, holiday, c.open, c.holiday)
+		}
+		if got := h.Next(at); !got.Equal(minute(t, c.until)) {
+			t.Errorf("%s UTC: got the next change at %v, want %s", c.at, got.UTC(), c.until)
+		}
+	}
 }
 
 func TestZoneIsWrittenByItsName(t *testing.T) {
