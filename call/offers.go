@@ -271,7 +271,7 @@ func (s *Switchboard) offerEnded(cmd routing.OfferEnded) {
 	if o == nil {
 		return
 	}
-	o.Outcome, o.Ended = cmd.Outcome, s.now
+	o.Outcome, o.SIP, o.Ended = cmd.Outcome, cmd.Code, s.now
 	s.amended(c)
 	s.callFact(c, Fact{Kind: FactOfferEnded, Team: o.Team, Agent: cmd.Agent, Offer: cmd.Offer, Outcome: cmd.Outcome})
 	if cmd.Outcome == routing.OutcomeMisconfigured {
@@ -282,7 +282,7 @@ func (s *Switchboard) offerEnded(cmd routing.OfferEnded) {
 		s.promise(routing.CallbackRefused{ID: c.callback, Agent: cmd.Agent, Outcome: cmd.Outcome})
 		return
 	}
-	s.transferOfferEnded(c, cmd.Outcome)
+	s.transferOfferEnded(c, cmd.Outcome, cmd.Code)
 }
 
 // stranded is a waiting call whose team a reload took away: nobody could

@@ -18,7 +18,7 @@ type Transferred struct {
 	Ended    time.Time `json:"ended,omitzero"`    // zero while it goes on
 
 	Outcome routing.Outcome `json:"outcome,omitempty"` // accepted is success
-	SIP     int             `json:"sip,omitempty"`     // the final response; of an agent, who has many phones, the one that says the outcome
+	SIP     int             `json:"sip,omitempty"`     // the final response; of an agent's phones the one that says the outcome
 	Q850    int             `json:"q850,omitempty"`    // the ISDN cause: the network's, else of the same meaning
 
 	RecordingStopped time.Time `json:"recording_stopped,omitzero"` // by a transfer to a number

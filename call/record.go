@@ -80,6 +80,7 @@ type Offered struct {
 	Agent   routing.AgentID `json:"agent"`
 	Team    routing.TeamID  `json:"team"`
 	Outcome routing.Outcome `json:"outcome,omitempty"` // "" while it rings
+	SIP     int             `json:"sip,omitempty"`     // the final response of the phone that says the outcome
 	TooLate bool            `json:"too_late,omitempty"`
 	Made    time.Time       `json:"made"`
 	Rang    time.Time       `json:"rang,omitzero"`

@@ -244,7 +244,7 @@ func (s *Switchboard) transferFailed(c *liveCall, why routing.Outcome, code int)
 }
 
 // causes are those of a failure: the final response, or what it would be of
-// somebody who was rung in our house; and the ISDN cause, the network's own
+// somebody in our house whose phones gave none; and the ISDN cause, the network's own
 // where it gave one.
 func (t *transfer) causes(why routing.Outcome, code int) (sip, q850 int) {
 	if o := t.outside; o != nil && o.code == code && strings.EqualFold(o.cause.Protocol, "Q.850") {
@@ -320,14 +320,14 @@ func (s *Switchboard) initiatorLeft(c *liveCall, l *line) {
 
 // transferOfferEnded is an agent who did not take the customer. Of a team the
 // next is rung, if there is one.
-func (s *Switchboard) transferOfferEnded(c *liveCall, why routing.Outcome) {
+func (s *Switchboard) transferOfferEnded(c *liveCall, why routing.Outcome, code int) {
 	t := c.transfer
 	if t == nil || !t.queued || why == routing.OutcomeAccepted {
 		return
 	}
 	t.outcome = why
 	if t.to.Agent != "" || !s.someoneLeft(c) {
-		s.transferFailed(c, why, 0)
+		s.transferFailed(c, why, code)
 		return
 	}
 	t.due = s.now.Add(s.waits(t.to, c.caller))

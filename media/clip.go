@@ -13,6 +13,7 @@ type Clip struct {
 	encoded [codecs][]byte // same length as pcm; in G722 from the first Widen on
 	parts   []*Clip        // in place of sound of its own: one after the other; none of them has parts
 	samples int
+	onset   bool // looped, it starts with its beginning: a tone, not in the middle of its pause. Music goes on for all alike
 
 	wide sync.Once
 }

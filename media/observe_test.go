@@ -78,7 +78,7 @@ func TestWhoIsOverheardIsStillRelayed(t *testing.T) {
 				if len(heard) < 49 {
 					t.Errorf("got %d packets, want 50", len(heard))
 				}
-				if c := customer.s.Stats(); c.Lost+c.Late+c.Reordered != 0 {
+				if c := agent.s.Stats(); c.Lost+c.Late+c.Reordered != 0 {
 					t.Errorf("got %+v, want nothing amiss", c)
 				}
 			})

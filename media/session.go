@@ -244,7 +244,12 @@ func (s *Session) StopPlay() {
 func (s *Session) Background(c *Clip) {
 	s.widen(c)
 	s.post(func(now int64) {
-		s.background = c
+		if s.background != c { // the same goes on where it is
+			s.background, s.begun = c, 0
+			if c != nil && c.onset {
+				s.begun = now
+			}
+		}
 		s.reroute(now)
 	})
 }

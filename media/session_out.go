@@ -122,7 +122,7 @@ func (s *Session) fill(due int64) []byte {
 		n = s.clip.read(b, codec, s.played)
 		s.played += s.frame
 	case looping:
-		at := int(due / int64(perSample) % int64(s.background.samples))
+		at := int(max(due-s.begun, 0) / int64(perSample) % int64(s.background.samples))
 		for n < len(b) {
 			n += s.background.read(b[n:], codec, at)
 			at = 0

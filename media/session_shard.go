@@ -51,6 +51,7 @@ type media struct {
 	playID     PlayID
 	played     int // samples of it
 	background *Clip
+	begun      int64 // where its beginning is
 
 	course  course
 	source  *Session // course relayed: whose packets

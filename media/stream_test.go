@@ -154,6 +154,25 @@ func TestMusicHasOnePositionForAllListeners(t *testing.T) {
 	})
 }
 
+// Ring-back has a pause of seconds: who hears it from its middle on takes the line for dead.
+func TestRingbackStartsWithItsSound(t *testing.T) {
+	inBubble(t, func(r *rig) {
+		for _, late := range []time.Duration{1, 2500 * ms, 5 * time.Second} {
+			time.Sleep(late)
+			a := r.phone(PCMU, 20*ms)
+			a.s.Background(Ringback("US"))
+			a.hears(a.next(20)[2:], []float64{440, 480, 620}, 440, 480)
+			a.s.Background(Ringback("US")) // once more: it goes on
+			a.next(85)
+			for _, h := range a.next(20) {
+				if !bytes.Equal(h.payload(), bytes.Repeat([]byte{0xff}, 160)) {
+					t.Fatalf("2.1 s after the first: got sound, want the pause")
+				}
+			}
+		}
+	})
+}
+
 // noise is a clip in which no frame is like another.
 func noise(d time.Duration) *Clip {
 	pcm := make([]int16, d/perSample)

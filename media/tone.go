@@ -75,7 +75,9 @@ func (c cadence) clip() *Clip {
 		}
 		pcm = append(pcm, part...)
 	}
-	return NewClip(pcm)
+	clip := NewClip(pcm)
+	clip.onset = true
+	return clip
 }
 
 // sound fills pcm with the frequencies, faded in and out over 5 ms lest it click.

@@ -70,6 +70,7 @@ type OfferEnded struct {
 	Agent   AgentID
 	Team    TeamID
 	Outcome Outcome
+	Code    int // the final response of the phone that says the outcome; 0: none does
 	Made    time.Time
 	Rang    time.Time // zero: never rang
 	At      time.Time

@@ -170,7 +170,7 @@ func (r *Router) close(o *offer, outcome, why Outcome) {
 	r.timers.set(&o.timer, r.memory(memory))
 	r.emit(OfferEnded{
 		Offer: o.id, Work: o.work.id, Agent: o.agent.id, Team: o.team,
-		Outcome: outcome, Made: o.made, Rang: o.rang, At: r.now,
+		Outcome: outcome, Code: o.response(), Made: o.made, Rang: o.rang, At: r.now,
 	})
 }
 

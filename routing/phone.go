@@ -5,6 +5,7 @@ type phone struct {
 	id      PhoneID
 	state   phoneState
 	outcome Outcome // of a failed one
+	code    int     // its final response; 0: none
 }
 
 // Where a phone of an offer is.
@@ -25,7 +26,7 @@ func (r *Router) phoneFailed(ev PhoneFailed) {
 		return
 	}
 	rang := p.state == rings
-	p.state, p.outcome = failed, meaning(ev.Code, rang)
+	p.state, p.outcome, p.code = failed, meaning(ev.Code, rang), ev.Code
 	if ev.Misfit {
 		p.outcome = OutcomeMisconfigured
 	}
@@ -77,4 +78,14 @@ func worst(phones []phone) Outcome {
 		}
 	}
 	return result
+}
+
+// response is the final response of the phone that says what became of the offer; 0: none does.
+func (o *offer) response() int {
+	for _, p := range o.phones {
+		if p.state == failed && p.outcome == o.outcome {
+			return p.code
+		}
+	}
+	return 0
 }

@@ -134,7 +134,7 @@ func (b *builder) offersBack() error {
 			if state < 0 {
 				return fmt.Errorf("offer %d: phone %s is %q, which is no state", s.ID, p.ID, p.State)
 			}
-			o.phones = append(o.phones, phone{id: p.ID, state: phoneState(state), outcome: p.Outcome})
+			o.phones = append(o.phones, phone{id: p.ID, state: phoneState(state), outcome: p.Outcome, code: p.Code})
 		}
 		b.offers[o.id] = o
 		b.timers.set(&o.timer, s.Deadline.UTC())

@@ -120,6 +120,7 @@ type PhoneState struct {
 	ID      PhoneID `json:"id"`
 	State   string  `json:"state,omitempty"` // empty: dialled
 	Outcome Outcome `json:"outcome,omitempty"`
+	Code    int     `json:"code,omitempty"` // of a failed one
 }
 
 var phoneStates = [...]string{dialled: "", rings: "rings", failed: "failed", answered: "answered"}
@@ -184,7 +185,7 @@ func (o *offer) snapshot() OfferState {
 		Made: o.made, Rang: o.rang, Ended: o.ended, Outcome: o.outcome, Deadline: o.timer.until(),
 	}
 	for _, p := range o.phones {
-		s.Phones = append(s.Phones, PhoneState{ID: p.id, State: phoneStates[p.state], Outcome: p.outcome})
+		s.Phones = append(s.Phones, PhoneState{ID: p.id, State: phoneStates[p.state], Outcome: p.outcome, Code: p.code})
 	}
 	return s
 }

@@ -103,6 +103,13 @@ func TestDeclinedTransferLeavesTheCallAsItWas(t *testing.T) {
 		s.ended(s.rings(bob))
 		s.hear(c, annTone)
 		s.hear(a, customerTone)
+		r := s.liveRecord() // declined, as it rang; what the phone said of it is kept
+		if o := r.Offers[len(r.Offers)-1]; o.Outcome != routing.OutcomeDeclined || o.SIP != 486 {
+			t.Errorf("offer: got %+v, want declined by 486", o)
+		}
+		if tr := r.Transfers[0]; tr.Outcome != routing.OutcomeDeclined || tr.SIP != 486 || tr.Q850 != 17 {
+			t.Errorf("receipt: got %+v, want declined, 486, 17", tr)
+		}
 		// By hand it is rung again, whatever was refused.
 		bob.OnCall(simphone.Ring().After(time.Second).Answer())
 		s.order(call.Order{Verb: call.Transfer, By: "ann", To: to("bob")})
