@@ -231,6 +231,9 @@ func (ruined) Sound(int, uint32, uint32, uint16, bool, int64, int, []int16) {
 	panic("a defect in a tap")
 }
 
+func (ruined) Comfort(int, uint32, uint32, uint16, int64, []int16) { panic("a defect in a tap") }
+func (ruined) Still(int, uint32, int64, bool)                      {}
+
 // When the oldest entry of the mailbox has waited more than 100 ms, new calls
 // are refused; what belongs to live calls is done.
 func TestOverloadRefusesNewCallsOnly(t *testing.T) {

@@ -75,6 +75,14 @@ func (e *ear) Sound(side int, ssrc, ts uint32, seq uint16, marker bool, at int64
 	e.to.Sound(side, ssrc, ts, seq, marker, at, rate, pcm)
 }
 
+// Comfort is media.Tap.
+func (e *ear) Comfort(side int, ssrc, ts uint32, seq uint16, at int64, pcm []int16) {
+	e.to.Comfort(side, ssrc, ts, seq, at, pcm)
+}
+
+// Still is media.Tap.
+func (e *ear) Still(side int, ssrc uint32, at int64, on bool) { e.to.Still(side, ssrc, at, on) }
+
 // takeMessage is a flow's voicemail step.
 func (s *Switchboard) takeMessage(c *liveCall, step routing.VoicemailStep) {
 	box := Box{Team: step.Team, Agent: step.Agent}

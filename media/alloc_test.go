@@ -12,7 +12,10 @@ import (
 )
 
 // silentTap takes sound and does nothing.
-type silentTap struct{ samples int }
+type silentTap struct {
+	soundAlone
+	samples int
+}
 
 func (t *silentTap) Sound(_ int, _, _ uint32, _ uint16, _ bool, _ int64, _ int, pcm []int16) {
 	t.samples += len(pcm)

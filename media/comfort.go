@@ -59,16 +59,18 @@ func (c *comfort) white() float32 {
 }
 
 // background is how loud a voice's background is: what is heard between its words,
-// for a peer that sends nothing in its pauses. It falls with what is quieter within
-// 100 ms, and rises by 6 dB in 3.5 s.
+// for a peer that sends nothing in its pauses. It falls to what is quieter for 40 ms,
+// and rises by 6 dB in 3.5 s.
 type background struct {
-	power float32
-	noise comfort
+	power  float32
+	lately [backgroundPast]float32 // of pieces
+	heard  int
+	noise  comfort
 }
 
 const (
 	backgroundMost = 330  // RMS, -40 dBFS: what is louder is no background
-	backgroundFall = 8    // pieces
+	backgroundPast = 4    // pieces that must be quiet
 	backgroundRise = .004 // a piece
 )
 
@@ -78,8 +80,13 @@ func (g *background) learn(pcm []int16) {
 	for _, v := range pcm {
 		sum += int64(v) * int64(v)
 	}
-	if power := float32(sum) / float32(len(pcm)); power < g.power || g.power == 0 {
-		g.power += (power - g.power) / backgroundFall
+	if sum == 0 { // what was put where nothing came
+		return
+	}
+	g.lately[g.heard%backgroundPast] = float32(sum) / float32(len(pcm))
+	mean := (g.lately[0] + g.lately[1] + g.lately[2] + g.lately[3]) / backgroundPast
+	if g.heard++; g.heard <= backgroundPast || mean < g.power {
+		g.power = mean
 	} else {
 		g.power += g.power*backgroundRise + .01
 	}

@@ -52,13 +52,21 @@ func (DigitEnded) event() {}
 // for the other party; so there may be duplicates, and any order. Strangers'
 // packets never come.
 //
-// Sound is called on a shard's thread: it must neither block nor allocate, and
+// All is called on a shard's thread: it must neither block nor allocate, and
 // pcm is valid during the call only. ssrc names the time line and the numbering
 // that ts and seq belong to; ts counts at 8 kHz, the RTP clock of all codecs
 // here (G.722 too, RFC 3551 §4.5.2), marker is the packet's; at is the wall
 // clock of its arrival in Unix nanoseconds; rate is that of pcm in Hz. A packet
-// that is not to be heard (an event, comfort noise, one of a muted or unseated
-// session) comes with no pcm: it was not lost.
+// that is not to be heard (an event, one of a muted or unseated session) comes
+// with no pcm: it was not lost.
+//
+// A packet of comfort noise (RFC 3389) comes as Comfort instead, with 80 ms of what
+// it describes, at 8 kHz. Still, if on, tells of the stream that what it does not
+// send from then on is silence, and no pause in its talk: the session is muted,
+// has no seat, is held, has another SSRC now, or is tapped no more; if not, that
+// this is over.
 type Tap interface {
 	Sound(side int, ssrc, ts uint32, seq uint16, marker bool, at int64, rate int, pcm []int16)
+	Comfort(side int, ssrc, ts uint32, seq uint16, at int64, pcm []int16)
+	Still(side int, ssrc uint32, at int64, on bool)
 }

@@ -113,6 +113,7 @@ func TestHoldByNoAddressEndsOnTheNextOffer(t *testing.T) {
 
 // tape keeps what a tap is told.
 type tape struct {
+	soundAlone
 	side []int
 	ts   []uint32
 	at   []int64

@@ -142,6 +142,7 @@ func says(t testing.TB, kind string, length time.Duration) func(*simbrowser.Conf
 
 // ears keeps what a tap hears.
 type ears struct {
+	soundAlone
 	mu   sync.Mutex
 	pcm  []int16
 	rate int

@@ -276,6 +276,7 @@ func (s *Session) Echo() {
 // ends it at once. side is handed on to t.
 func (s *Session) Tap(t Tap, side int) {
 	s.post(func(now int64) {
+		s.leaveTap(now)
 		s.tap, s.side, s.tail = t, side, tail{}
 	})
 }

@@ -103,7 +103,12 @@ func (s *Session) record(p *packet) {
 	}
 	b := &s.shard.bench
 	codec, pcm := s.codecOf(p.pt), b.wide[:0]
-	if s.saysAloud() && !s.isEvent(p.pt) && p.pt != comfortNoise {
+	switch aloud := s.saysAloud(); {
+	case aloud && p.pt == comfortNoise:
+		s.tap.Comfort(s.side, p.ssrc, p.ts, p.seq, s.engine.unix(p.came), hum(p, b))
+		s.tellStill(p.came)
+		return
+	case aloud && !s.isEvent(p.pt):
 		coder := Coder(codec)
 		switch codec {
 		case G722:
@@ -117,6 +122,41 @@ func (s *Session) record(p *packet) {
 		pcm = b.wide[:coder.Decode(b.wide[:], p.payload())]
 	}
 	s.tap.Sound(s.side, p.ssrc, p.ts, p.seq, p.marker, s.engine.unix(p.came), codec.Rate(), pcm)
+	s.tellStill(p.came)
+}
+
+// hum is 80 ms of the noise that a packet of comfort noise describes.
+func hum(p *packet, b *bench) []int16 {
+	pcm := b.pcm[:humLength]
+	noise := comfort{seed: p.ts}
+	noise.describe(p.payload())
+	noise.fill(pcm)
+	return pcm
+}
+
+const humLength = 640 // samples
+
+// isStill says that what the session does not send is silence to a tap, and no
+// pause in its talk.
+func (s *Session) isStill() bool { return s.tail.until != 0 || s.quiet || !s.saysAloud() }
+
+// tellStill tells the tap when that has changed.
+func (s *Session) tellStill(now int64) {
+	if s.tap == nil || !s.heard {
+		return
+	}
+	if on := s.isStill(); on != s.stilled {
+		s.stilled = on
+		s.tap.Still(s.side, s.who, s.engine.unix(now), on)
+	}
+}
+
+// leaveTap tells the tap that nothing more is to come from the stream.
+func (s *Session) leaveTap(now int64) {
+	if s.tap != nil && s.heard && !s.stilled {
+		s.tap.Still(s.side, s.who, s.engine.unix(now), true)
+	}
+	s.stilled = false
 }
 
 // comfortNoise is the static payload type of RFC 3389. Some peers send it
@@ -153,6 +193,7 @@ func (s *Session) meet(p *packet, now int64) {
 	if s.heard {
 		s.flush(now)
 		s.counts.resyncs.Add(1)
+		s.leaveTap(now)
 	}
 	s.heard, s.who = true, p.ssrc
 	s.counts.ssrc.Store(p.ssrc)

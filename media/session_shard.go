@@ -47,6 +47,7 @@ type media struct {
 	tap        Tap
 	side       int
 	tail       tail
+	stilled    bool  // what the tap was told last of the stream
 	clip       *Clip // the Play that is on, or nil
 	playID     PlayID
 	played     int // samples of it
@@ -161,6 +162,7 @@ type tail struct {
 func (s *Session) untap(now int64) {
 	if s.tap != nil && s.tail.until == 0 {
 		s.tail = tail{until: now + tailLength, said: s.saysAloud()}
+		s.tellStill(now)
 	}
 }
 
@@ -307,6 +309,7 @@ func (s *Session) reroute(now int64) {
 	if s.ended {
 		return
 	}
+	s.tellStill(now)
 	was, whose := s.course, s.source
 	s.course, s.source = s.choose()
 	if s.course != relayed || s.source != whose {

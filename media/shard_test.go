@@ -110,7 +110,10 @@ func TestLateShardCatchesUpFiveFramesThenSkipsAndCounts(t *testing.T) {
 }
 
 // panickyTap panics on its second frame.
-type panickyTap struct{ frames int }
+type panickyTap struct {
+	soundAlone
+	frames int
+}
 
 func (p *panickyTap) Sound(int, uint32, uint32, uint16, bool, int64, int, []int16) {
 	if p.frames++; p.frames == 2 {

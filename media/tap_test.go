@@ -14,6 +14,20 @@ func (n *notes) Sound(_ int, ssrc, ts uint32, seq uint16, marker bool, _ int64, 
 	*n = append(*n, fmt.Sprintf("%d/%d ts %d marker %v %d at %d", ssrc, seq, ts, marker, len(pcm), rate))
 }
 
+func (n *notes) Comfort(_ int, ssrc, ts uint32, seq uint16, _ int64, pcm []int16) {
+	*n = append(*n, fmt.Sprintf("%d/%d ts %d noise of %d", ssrc, seq, ts, len(pcm)))
+}
+
+func (n *notes) Still(_ int, ssrc uint32, _ int64, on bool) {
+	*n = append(*n, fmt.Sprintf("%d still %v", ssrc, on))
+}
+
+// soundAlone is the rest of a tap that takes sound.
+type soundAlone struct{}
+
+func (soundAlone) Comfort(int, uint32, uint32, uint16, int64, []int16) {}
+func (soundAlone) Still(int, uint32, int64, bool)                      {}
+
 func TestTapIsToldOfEveryPacketAsItComes(t *testing.T) {
 	e, sh, _ := stillEngine(t)
 	f := seat(e, sh, 2, PCMU)
@@ -37,7 +51,14 @@ func TestTapIsToldOfEveryPacketAsItComes(t *testing.T) {
 	b = f.sh.in.buf[:headerSize+160]
 	outHeader{seq: f.seq, ts: f.ts, ssrc: 9}.write(b)
 	f.s.receive(f.s.rtp, third, len(b), f.now) // a stranger's
+	b = f.sh.in.buf[:headerSize+2]
+	outHeader{pt: comfortNoise, seq: f.seq, ts: f.ts, ssrc: 9}.write(b)
+	b[headerSize], b[headerSize+1] = 60, 127
+	f.s.receive(f.s.rtp, told, len(b), f.now)
+	f.seq++
 	f.s.muted = true
+	f.packet(160)
+	f.s.muted = false
 	f.packet(160)
 	want := []string{
 		"9/0 ts 0 marker false 160 at 8000",
@@ -45,7 +66,11 @@ func TestTapIsToldOfEveryPacketAsItComes(t *testing.T) {
 		"9/1 ts 160 marker false 160 at 8000",
 		"9/1 ts 160 marker false 160 at 8000",
 		"9/3 ts 480 marker true 0 at 8000",
-		"9/4 ts 480 marker false 0 at 8000",
+		"9/4 ts 480 noise of 640",
+		"9/5 ts 480 marker false 0 at 8000",
+		"9 still true",
+		"9/6 ts 640 marker false 160 at 8000",
+		"9 still false",
 	}
 	if !slices.Equal(*kept, want) {
 		t.Errorf("got %q, want %q", *kept, want)

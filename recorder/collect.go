@@ -179,7 +179,9 @@ func (rec *Recording) settle(by, clock int64) {
 func (rec *Recording) takeTo(to int64) {
 	l := &rec.line
 	for l.base < to {
-		l.take(min(to, l.base+l.samples(tick)))
+		next := min(to, l.base+l.samples(tick))
+		l.goOn(next)
+		l.take(next)
 		if l.base-l.outFrom >= l.samples(chunk) {
 			rec.hand()
 		}

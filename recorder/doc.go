@@ -22,8 +22,13 @@
 // or behind a leap of the timestamps goes on where the old one ended, if that is
 // where it nearly is.
 //
-// Lost packets (numbers that are missing) are concealed from both sides; holes
-// in the timestamps alone, pauses, and what nobody said are zeros. Two parties
+// Lost packets (numbers that are missing) are concealed from both sides. Holes
+// in the timestamps alone are pauses of a sender that sends nothing in them (DTX):
+// they are filled with what it says that they sound like (comfort noise, RFC 3389),
+// or else with noise made of what was heard of its background in the last second
+// before, as loud as that; of a voice that was never below -40 dBFS there is none.
+// Where somebody paused the recording, or a stream was not to be heard (muted, held,
+// without a seat), and before anything was said, there are zeros. Two parties
 // on one side are added up. A file of 16 kHz takes sound of 8 kHz through a
 // half-band filter, and the other way round.
 //

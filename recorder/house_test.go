@@ -103,6 +103,11 @@ func (h *house) waitSealed(id ID) (s Sealed) {
 // readWAV reads a file strictly: the header must describe it exactly.
 func readWAV(t testing.TB, path string) (left, right []int16) {
 	t.Helper()
+	return readWAVAt(t, path, 8000)
+}
+
+func readWAVAt(t testing.TB, path string, rate int) (left, right []int16) {
+	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +115,7 @@ func readWAV(t testing.TB, path string) (left, right []int16) {
 	if len(b) < headerSize {
 		t.Fatalf("%s: got %d bytes, want at least a header", path, len(b))
 	}
-	want := header(8000, int64(len(b)-headerSize)/frameSize)
+	want := header(rate, int64(len(b)-headerSize)/frameSize)
 	if string(b[:headerSize]) != string(want[:]) || (len(b)-headerSize)%frameSize != 0 {
 		t.Fatalf("%s: got header % x for %d bytes, want % x", path, b[:headerSize], len(b), want)
 	}
@@ -184,6 +189,16 @@ func wantSilence(t testing.TB, got []int16, from, to int) {
 	for k := from; k < to; k++ {
 		if got[k] != 0 {
 			t.Fatalf("sample %d: got %d, want silence in [%d, %d)", k, got[k], from, to)
+		}
+	}
+}
+
+// wantFaint checks that samples [from, to) are no louder than a background.
+func wantFaint(t testing.TB, got []int16, from, to int) {
+	t.Helper()
+	for k := from; k < to; k++ {
+		if got[k] > 1000 || got[k] < -1000 {
+			t.Fatalf("sample %d: got %d, want nothing but background in [%d, %d)", k, got[k], from, to)
 		}
 	}
 }

@@ -60,6 +60,7 @@ type lane struct {
 	streams [4]stream
 	window  []int16
 	gaps    []gap // lost sound, in order, not concealed yet
+	cues    []cue
 }
 
 // packet is a heard one with its arrival's place.
@@ -67,6 +68,7 @@ type packet struct {
 	ssrc, ts uint32
 	seq      uint16
 	marker   bool
+	kind     kind
 	at       int64
 	rate     int64 // of its samples
 	from, n  int   // in lane.pcm
@@ -91,7 +93,11 @@ func (l *line) hear(side int, h heard, at, clock int64, a, b []int16) {
 		at = clock
 	}
 	v := &l.lanes[side]
-	p := packet{h.ssrc, h.ts, h.seq, h.marker, at, int64(h.rate), len(v.pcm), int(h.n)}
+	if h.kind == leaves || h.kind == returns {
+		v.cues = append(v.cues, cue{h.ssrc, at, h.kind == leaves})
+		return
+	}
+	p := packet{h.ssrc, h.ts, h.seq, h.marker, h.kind, at, int64(h.rate), len(v.pcm), int(h.n)}
 	i := len(v.backlog)
 	for i > 0 && v.backlog[i-1].ssrc == p.ssrc {
 		d := int16(p.seq - v.backlog[i-1].seq)
@@ -117,8 +123,10 @@ func (l *line) place(side int, by int64) (lost int64) {
 		n--
 	}
 	for i := range n {
+		l.heed(v, v.backlog[i].at-1)
 		lost += l.say(v, i)
 	}
+	l.heed(v, by)
 	if n == 0 {
 		return lost
 	}

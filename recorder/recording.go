@@ -55,12 +55,34 @@ func (rec *Recording) Path() string { return rec.path }
 // Sound adds what one side said: side 0 is the caller, 1 the agent. ts is the
 // RTP timestamp of the first sample at 8 kHz, seq and marker are the packet's,
 // at its arrival in unix ns, rate that of the samples in Hz: 8000 or 16000. A
-// packet without samples is one that is not to be heard: it was not lost.
+// packet without samples has nothing to be heard: it was not lost.
 // Packets may come in any order and twice. Calls for one side must not overlap.
 // It copies and returns: no lock, no allocation, no wait. Sound that finds the
 // ring full, or has another rate, is counted and marked as a gap; after Close it
 // is still taken for a moment (see afterword).
 func (rec *Recording) Sound(side int, ssrc, ts uint32, seq uint16, marker bool, at int64, rate int, pcm []int16) {
+	rec.tell(side, heard{ssrc: ssrc, ts: ts, seq: seq, marker: marker, at: at, rate: int32(rate)}, pcm)
+}
+
+// Comfort takes a packet of comfort noise (RFC 3389) in place of Sound: from ts
+// on its sender is silent, and its background is like pcm, 100 ms at 8 kHz or
+// less. What it does not send until its next Sound is filled with that.
+func (rec *Recording) Comfort(side int, ssrc, ts uint32, seq uint16, at int64, pcm []int16) {
+	rec.tell(side, heard{kind: comfort, ssrc: ssrc, ts: ts, seq: seq, at: at, rate: 8000}, pcm)
+}
+
+// Still tells, if on, that a stream is not to be heard from then on: what it does
+// not send is silence, and not a pause in its talk. It ends with a Still that is
+// not on. At is in unix ns.
+func (rec *Recording) Still(side int, ssrc uint32, at int64, on bool) {
+	k := returns
+	if on {
+		k = leaves
+	}
+	rec.tell(side, heard{kind: k, ssrc: ssrc, at: at, rate: 8000}, nil)
+}
+
+func (rec *Recording) tell(side int, h heard, pcm []int16) {
 	if side < 0 || side > 1 || rec.over.Load() {
 		return
 	}
@@ -68,11 +90,11 @@ func (rec *Recording) Sound(side int, ssrc, ts uint32, seq uint16, marker bool, 
 	if r == nil {
 		return
 	}
-	if rate != 8000 && rate != 16000 || len(pcm) > maxPacket {
+	if h.rate != 8000 && h.rate != 16000 || len(pcm) > maxPacket {
 		r.dropped.Add(1)
 		return
 	}
-	r.push(heard{ssrc: ssrc, ts: ts, seq: seq, marker: marker, at: at, rate: int32(rate)}, pcm)
+	r.push(h, pcm)
 }
 
 // Pause makes zeros of everything from at on, exactly to the sample, and

@@ -10,11 +10,22 @@ const (
 	ringPackets = 512
 )
 
+// kind is what was told.
+type kind uint8
+
+const (
+	sound   kind = iota
+	comfort      // a packet of comfort noise, and what that sounds like
+	leaves       // a stream is not to be heard from now on
+	returns      // it is
+)
+
 // heard is one packet's head; its samples lie in the ring from start on.
 type heard struct {
 	ssrc, ts uint32
 	seq      uint16
 	marker   bool
+	kind     kind
 	rate     int32 // of the samples
 	n        int32 // samples
 	at       int64 // unix ns

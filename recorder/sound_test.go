@@ -22,6 +22,8 @@ func TestSoundDoesNotAllocate(t *testing.T) {
 		n += 160
 		rec.Sound(0, 1, n, 0, false, int64(n), 8000, pcm)
 		rec.Sound(1, 1, n, 0, false, int64(n), 16000, wide)
+		rec.Comfort(0, 1, n, 0, int64(n), pcm)
+		rec.Still(1, 1, int64(n), n%320 == 0)
 		if n%16000 == 0 { // and also when it is full
 			for i := range rec.rings {
 				rec.rings[i].Load().drain(func(heard, []int16, []int16) {})

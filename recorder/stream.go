@@ -27,7 +27,12 @@ type stream struct {
 
 	seq  uint16
 	seen uint64 // bit i: seq-i has come
-	mute bool   // the last packet was not to be heard
+	mute bool   // the last packet had no sound
+
+	means    meaning // of its sending nothing
+	noisy    bool    // it has said that it is silent, and how it sounds
+	silences bool    // it has been seen to send nothing in its pauses
+	ground   background
 
 	least int64 // the least delay since the window began
 	sum   int64 // of all of them
@@ -60,17 +65,22 @@ func (l *line) say(v *lane, n int) (lost int64) {
 		s.seen = 1
 	}
 	s.seq = p.seq
-	if hole := pos - s.end; s.last != 0 && ahead > 1 && hole > 0 && !s.mute && p.n > 0 {
-		v.lose(missing(s.end, pos, int64(ahead-1)*int64(p.n)*l.rate/p.rate, p.marker))
-	} else if hole > 0 && ahead == 1 && s.owed != 0 { // nobody hears a silence change its length
-		by := max(s.owed, -hole)
-		s.shift(by)
-		pos, s.owed = pos+by, 0
+	pos = l.between(v, s, p, pos, ahead)
+	s.last, s.mute = max(p.at, 1), p.kind == comfort || p.n == 0
+	if s.means == absent && (p.kind == comfort || p.n > 0) {
+		s.means = pauses
 	}
-	s.last, s.mute = max(p.at, 1), p.n == 0
-	if p.n == 0 {
+	switch {
+	case p.kind == comfort:
+		l.endAt(v, s, pos)
+		var alone bands
+		s.noisy = true
+		s.ground.describe(alone.convert(l.work[:0], pcm, p.rate, l.rate, true), l.rate)
+		return 0
+	case p.n == 0:
 		return 0
 	}
+	s.noisy = false
 	return l.utter(v, s, pos, pcm, p.rate)
 }
 
@@ -254,6 +264,9 @@ func (l *line) utter(v *lane, s *stream, pos int64, pcm []int16, rate int64) (lo
 		lost += l.put(v, s.end-s.behind(l.rate), s.flush(l.work[:0], l.rate))
 	}
 	out := s.convert(l.work[:0], pcm, rate, l.rate, false)
+	if s.means == pauses && !l.pausedIn(pos, pos+1) {
+		s.ground.learn(out, l.rate)
+	}
 	if s.owed != 0 && len(out) >= 80 && (abs(s.owed) >= 4*scale || faint(pcm)) {
 		by := int64(1)
 		if s.owed < 0 {

@@ -159,6 +159,12 @@ func (e *ear) Sound(_ int, _, _ uint32, _ uint16, _ bool, _ int64, rate int, pcm
 	}
 }
 
+// Comfort is media.Tap: what is not sent is not measured.
+func (e *ear) Comfort(int, uint32, uint32, uint16, int64, []int16) {}
+
+// Still is media.Tap.
+func (e *ear) Still(int, uint32, int64, bool) {}
+
 // listen hears for a while.
 func (e *ear) listen(ctx context.Context, d time.Duration) simphone.Sound {
 	e.mu.Lock()

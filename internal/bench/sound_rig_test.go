@@ -36,10 +36,24 @@ type passage struct {
 	length   time.Duration // of the call
 }
 
+// act is what somebody does in a call.
+type act struct {
+	at time.Duration // from its start
+	do func(s *scene)
+}
+
+// scene is the call that it is done in.
+type scene struct {
+	testing.TB
+	bridge *media.Bridge
+	near   *party // who speaks
+	tape   *recorder.Recording
+}
+
 // pass has a party say packets to another through a bridge and a recording, in
 // virtual time. The packets' times are those of their arrival at the house. The
-// other party says back, if anything.
-func pass(t *testing.T, said, back []ear.Packet, far ear.Law) (got passage) {
+// other party says back, if anything. Acts happen meanwhile.
+func pass(t *testing.T, said, back []ear.Packet, far ear.Law, acts ...act) (got passage) {
 	t.Helper()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -64,6 +78,12 @@ func pass(t *testing.T, said, back []ear.Packet, far ear.Law) (got passage) {
 		var speaking sync.WaitGroup
 		speaking.Go(func() { near.say(said) })
 		speaking.Go(func() { other.say(back) })
+		for _, a := range acts {
+			speaking.Go(func() {
+				time.Sleep(time.Until(began.Add(a.at)))
+				a.do(&scene{t, bridge, near, tape})
+			})
+		}
 		speaking.Wait()
 		time.Sleep(time.Second)
 		got.length = time.Since(began)
@@ -96,6 +116,9 @@ func openEngine(t *testing.T, n *simnet.Net) *media.Engine {
 type party struct {
 	conn    net.PacketConn
 	session *media.Session
+	host    byte
+	law     ear.Law
+	offers  int
 	to      *net.UDPAddr
 	began   time.Time
 	got     []ear.Packet
@@ -112,12 +135,20 @@ func openParty(t *testing.T, n *simnet.Net, b *media.Bridge, host byte, law ear.
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Answer(fmt.Appendf(nil, "v=0\r\no=- 1 1 IN IP4 10.0.1.%d\r\ns=-\r\nc=IN IP4 10.0.1.%d\r\nt=0 0\r\nm=audio 4000 RTP/AVP %d %d\r\na=rtpmap:%d telephone-event/8000\r\n", host, host, law, events, events)); err != nil {
-		t.Fatal(err)
-	}
-	p := &party{conn: conn, session: s, to: net.UDPAddrFromAddrPort(s.Stats().Local)}
+	p := &party{conn: conn, session: s, to: net.UDPAddrFromAddrPort(s.Stats().Local), host: host, law: law}
+	p.offer(t, "sendrecv")
 	go p.listen()
 	return p
+}
+
+// offer describes the party anew.
+func (p *party) offer(t testing.TB, direction string) {
+	t.Helper()
+	p.offers++
+	if _, err := p.session.Answer(fmt.Appendf(nil, "v=0\r\no=- 1 %d IN IP4 10.0.1.%d\r\ns=-\r\nc=IN IP4 10.0.1.%d\r\nt=0 0\r\nm=audio 4000 RTP/AVP %d %d\r\na=rtpmap:%d telephone-event/8000\r\na=%s\r\n",
+		p.offers, p.host, p.host, p.law, events, events, direction)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (p *party) listen() {
@@ -217,6 +248,7 @@ var conditions = []condition{
 	{"other-ssrc", 20 * time.Millisecond, ear.OtherSource()},
 	{"ptime-60ms", 60 * time.Millisecond, nil},
 	{"dtx", 20 * time.Millisecond, ear.Discontinuous(100)},
+	{"dtx-described", 20 * time.Millisecond, ear.Described(100)},
 }
 
 // spoken is speech with silence before and after, as packets.

@@ -1,6 +1,7 @@
 package ear
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -100,13 +101,22 @@ func OtherSource() Network {
 // Discontinuous has the sender say nothing while its voice is below a level
 // (DTX): numbers go on, timestamps tell of the hole, the marker of its end. It
 // falls silent 200 ms after the voice does.
-func Discontinuous(rms float64) Network {
+func Discontinuous(rms float64) Network { return discontinuous(rms, false) }
+
+// Described is Discontinuous of a sender that says, as it falls silent, how loud
+// its background is and how it is tinted (RFC 3389, one coefficient).
+func Described(rms float64) Network { return discontinuous(rms, true) }
+
+const hangover = 200 * time.Millisecond
+
+func discontinuous(rms float64, described bool) Network {
 	return func(_ *rand.Rand, sent []Packet) []Packet {
 		var said []Packet
+		var lately []int16
 		quiet, seq := time.Hour, sent[0].Seq
 		for _, p := range sent {
-			sum := 0.0
-			for _, s := range p.PCM() {
+			pcm, sum := p.PCM(), 0.0
+			for _, s := range pcm {
 				sum += float64(s) * float64(s)
 			}
 			was := quiet
@@ -115,14 +125,33 @@ func Discontinuous(rms float64) Network {
 			} else {
 				quiet += time.Duration(len(p.Body)) * perSample
 			}
-			if quiet <= 200*time.Millisecond {
-				p.Seq, p.Marker = seq, was > 200*time.Millisecond
+			if quiet <= hangover {
+				p.Seq, p.Marker = seq, was > hangover
+				seq++
+				said = append(said, p)
+				lately = append(lately, pcm...)
+			} else if described && was <= hangover {
+				p.Seq, p.Law, p.Body = seq, Comfort, describe(lately[max(0, len(lately)-1200):])
 				seq++
 				said = append(said, p)
 			}
 		}
 		return said
 	}
+}
+
+// describe is the payload of comfort noise for a background: its level in -dBov
+// and the first reflection coefficient (RFC 3389 §3).
+func describe(pcm []int16) []byte {
+	power, next := 1.0, 0.0
+	for i, v := range pcm {
+		power += float64(v) * float64(v)
+		if i > 0 {
+			next += float64(v) * float64(pcm[i-1])
+		}
+	}
+	level := 20 * math.Log10(math.MaxInt16/math.Sqrt(power/float64(len(pcm))))
+	return []byte{byte(min(math.Round(level), 127)), byte(math.Round(-next/power*32768/258) + 127)}
 }
 
 // Skew has the sender's clock run fast by so many parts in a million.

@@ -16,10 +16,11 @@ const (
 // Law is a G.711 law: a payload type of RFC 3551.
 type Law uint8
 
-// The two laws.
+// The two laws, and what is sent in place of sound: comfort noise (RFC 3389).
 const (
-	Mulaw Law = 0
-	Alaw  Law = 8
+	Mulaw   Law = 0
+	Alaw    Law = 8
+	Comfort Law = 13
 )
 
 // Packet is an RTP packet of G.711, and when it is on the wire.

@@ -7,8 +7,8 @@ const frame = 80
 
 // Hear is what a phone plays that delays its first packet by a fixed buffer and
 // places the others by their timestamps from there: a packet that comes after
-// its moment is thrown away, what is missing is concealed. Another SSRC begins a
-// new count. It returns the sound that begins when the first packet is played,
+// its moment is thrown away, what is missing is concealed, comfort noise is
+// nothing to it. Another SSRC begins a new count. It returns the sound that begins when the first packet is played,
 // and that moment.
 func Hear(arrived []Packet, buffer time.Duration) (pcm []int16, from time.Duration) {
 	if len(arrived) == 0 {
@@ -20,6 +20,9 @@ func Hear(arrived []Packet, buffer time.Duration) (pcm []int16, from time.Durati
 	var ssrc, ts0 uint32
 	var base int64
 	for i, p := range arrived {
+		if p.Law == Comfort {
+			continue
+		}
 		if i == 0 || p.SSRC != ssrc {
 			ssrc, ts0 = p.SSRC, p.TS
 			base = max(sample(p.At+buffer), begin+int64(len(line)))
