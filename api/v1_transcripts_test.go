@@ -33,6 +33,9 @@ func (h *house) Transcript(call.RecordingID) (call.Transcript, error) {
 }
 
 func (h *house) FindWords(_ context.Context, text string, before call.RecordingID, limit int) ([]call.FoundWords, call.RecordingID, error) {
+	if before == "R1" {
+		return nil, "", nil
+	}
 	return []call.FoundWords{{ID: "R1", Of: string(older), At: at, Said: words.Said[0]}}, "R1", nil
 }
 
@@ -58,6 +61,12 @@ func TestTheWordsOfARecording(t *testing.T) {
 	var found FoundPage
 	if w := h.ask("sue", "GET", "/v1/transcripts?text=good", ""); w.Code != 200 || json.Unmarshal(w.Body.Bytes(), &found) != nil || len(found.Found) != 1 || found.Found[0].Call != string(older) || found.Next != "R1" {
 		t.Errorf("search: got %d %s", w.Code, w.Body)
+	}
+	for who, want := range map[string]int{"ann": 1, "bob": 0} { // it is ann's call
+		found = FoundPage{}
+		if w := h.ask(who, "GET", "/v1/transcripts?text=good", ""); w.Code != 200 || json.Unmarshal(w.Body.Bytes(), &found) != nil || len(found.Found) != want || found.Next != "" {
+			t.Errorf("search by %s: got %d %s, want %d found", who, w.Code, w.Body, want)
+		}
 	}
 	if w := h.ask("sue", "GET", "/v1/transcripts?text=", ""); w.Code != 422 {
 		t.Errorf("a search for nothing: got %d, want 422", w.Code)

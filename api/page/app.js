@@ -1,9 +1,9 @@
 // The Help Desk: who is signed in, which screen is shown, and what floats above all of them.
 import { html, render, effect, useEffect, useState } from './lib/ui.js';
-import { me, route, parts, offers, active, elsewhere, dialer, supervises, admin } from './state.js';
+import { me, route, parts, offers, active, elsewhere, dialer, supervises, admin, queues } from './state.js';
 import { api, connect, onFacts, tell, order } from './net.js';
 import { Icon, Toasts, title, agentName } from './parts.js';
-import { Header } from './header.js';
+import { Header, Waiting } from './header.js';
 import { Offer, Over, watchOffers } from './offer.js';
 import { Widget, Wrap, useMove } from './widget.js';
 import { legOf } from './phone.js';
@@ -32,7 +32,8 @@ function Screen() {
 
 function Nav() {
   const at = route.value.split('/')[0];
-  return html`<div class="side"><nav aria-label="Screens">${screens.filter(s => !s.may || s.may()).map(s => html`<a key=${s.id} href=${'#/' + s.id} class=${s.minor ? 'minor' : ''} aria-current=${at === s.id ? 'page' : undefined}><${Icon} name=${s.icon}/>${s.name}</a>`)}</nav></div>`;
+  return html`<div class="side"><div><nav aria-label="Screens">${screens.filter(s => !s.may || s.may()).map(s => html`<a key=${s.id} href=${'#/' + s.id} class=${s.minor ? 'minor' : ''} aria-current=${at === s.id ? 'page' : undefined}><${Icon} name=${s.icon}/>${s.name}</a>`)}</nav>
+    ${queues.value.length > 0 && html`<section class="queues" aria-label="Your queues"><h2 class="small muted">Your queues</h2>${queues.value.map(t => html`<p key=${t.id}><span class="cut strong">${t.name}</span><br/><span class=${'small ' + (t.waiting ? '' : 'muted')}><${Waiting} team=${t}/></span></p>`)}</section>`}</div></div>`;
 }
 
 function Floats() {

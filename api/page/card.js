@@ -2,12 +2,12 @@
 import { html, useEffect, useState } from './lib/ui.js';
 import { admin, supervises, me, go, parts } from './state.js';
 import { api, attempt, onFacts } from './net.js';
-import { Icon, Menu, Confirm, Avatar, title, number, customer, agentName, teamName, outcome, clock, day, spoken, whither } from './parts.js';
+import { Icon, Menu, Confirm, Avatar, title, number, customer, agentName, teamName, outcome, clock, day, spoken, whither, chosen } from './parts.js';
 import { Call } from './dial.js';
 import { Player } from './player.js';
 import { Notes } from './notes.js';
 
-export function Card({ id }) {
+export function Card({ id, recording, at = 0 }) {
   const [c, set] = useState(null), [wrong, say] = useState('');
   const load = async () => { try { set(await api('GET', '/v1/calls/' + encodeURIComponent(id))); say(''); } catch (e) { say(e.message); } };
   useEffect(() => { load(); return onFacts(list => { if (list.some(f => f.call === id)) load(); }); }, [id]);
@@ -17,10 +17,10 @@ export function Card({ id }) {
       <div class="grow"><h1>${title(c)}</h1><p class="muted">${{ outbound: 'Outgoing', internal: 'Internal' }[c.direction] ?? 'Incoming'} · ${day(c.initiated)} · ${c.in_progress ? 'in progress' : spoken(c.duration_seconds)}</p></div>
       ${c.direction !== 'internal' && customer(c) && html`<${Call} to=${customer(c)}><${Icon} name="phone"/> Call ${number(customer(c))}<//>`}</div>
     <div class="columns"><div class="stack">
-      ${c.recordings.map(r => html`<${Recording} key=${r.id} card=${c} rec=${r}/>`)}
+      ${c.recordings.map(r => html`<${Recording} key=${r.id} card=${c} rec=${r} at=${r.id === recording ? at : 0}/>`)}
       <section class="card stack"><h2>What happened</h2><${Timeline} card=${c}/></section></div>
     <div class="stack"><section class="card stack"><h2>Details</h2><dl class="facts">
-      ${c.direction !== 'internal' && html`<dt>Customer</dt><dd>${c.name || 'No name'}</dd><dt>Number</dt><dd><${Call} to=${customer(c)}>${number(customer(c))}<//></dd>`}
+      ${c.direction !== 'internal' && html`<dt>Customer</dt><dd>${c.contact ? html`<a href=${'#/people/' + encodeURIComponent(c.contact)}>${c.name || 'No name'}</a>` : c.name || 'No name'}</dd><dt>Number</dt><dd><${Call} to=${customer(c)}>${number(customer(c))}<//></dd>`}
       <dt>Dialled</dt><dd class="num">${number(c.dialled)}</dd>${c.flow && html`<dt>Flow</dt><dd>${c.flow}</dd>`}
       <dt>Waited</dt><dd>${spoken(c.queue_seconds)}</dd><dt>Talked</dt><dd>${spoken(c.talk_seconds)}</dd>${c.hold_seconds > 0 && html`<dt>On hold</dt><dd>${spoken(c.hold_seconds)}</dd>`}
       ${c.ended_reason && html`<dt>Ended</dt><dd>${c.ended_reason}</dd>`}</dl></section>
@@ -36,14 +36,14 @@ function Sound({ of: s }) {
     ${s.unheard?.map(u => html`<dt>Not heard</dt><dd><span class="num">${clock(u.from)}${u.to ? '–' + clock(u.to) : ''}</span></dd>`)}</dl></div>`;
 }
 
-function Recording({ card, rec }) {
+function Recording({ card, rec, at: from }) {
   const [ask, set] = useState(false);
   const at = `/v1/calls/${encodeURIComponent(card.id)}/recordings/${encodeURIComponent(rec.id)}`;
   const gone = rec.note?.startsWith('deleted');
   return html`<section class="card stack"><div class="row"><h2 class="grow">Recording${rec.agent ? ` · ${agentName(rec.agent)}` : ''}</h2><span class="muted num">${spoken(rec.duration_seconds)}</span>
-      ${!gone && rec.sealed && html`<${Menu} title="More about this recording" kind="icon plain" label="⋯"><a class="button" href=${at} download>Download recording</a><a class="button" href=${at + '/transcript/text'} download>Download transcript</a>
-        ${admin.value && html`<button onClick=${() => set(true)}><${Icon} name="trash"/>Delete recording</button>`}<//>`}</div>
-    ${gone ? html`<p class="muted">The recording was ${deleted(rec.note)}.</p>` : !rec.sealed ? html`<p class="muted">It can be played when it is finished.</p>` : html`<${Player} at=${at} call=${card.id} length=${rec.duration_seconds}/>`}
+      ${!gone && rec.sealed && html`<${Menu} title="More about this recording" kind="icon plain" label="⋯"><a class="button" href=${at} download>Download recording</a>${rec.transcript === 'done' && [['text', 'Download transcript'], ['vtt', 'Download transcript as WebVTT'], ['json', 'Download transcript as JSON']].map(([form, name]) => html`<a class="button" key=${form} href=${at + '/transcript/' + form} download>${name}</a>`)}
+        ${admin.value && html`<button onClick=${() => set(true)}><${Icon} name="trash"/>Delete recording and transcript</button>`}<//>`}</div>
+    ${gone ? html`<p class="muted">The recording was ${deleted(rec.note)}.</p>` : !rec.sealed ? html`<p class="muted">It can be played when it is finished.</p>` : html`<${Player} at=${at} call=${card.id} length=${rec.duration_seconds} from=${from}/>`}
     ${rec.note && !gone && html`<p class="small muted">${rec.note}</p>`}
     ${rec.pauses?.length > 0 && html`<p class="small muted">Paused ${rec.pauses.map(p => `${clock(p.from)}${p.to ? '–' + clock(p.to) : ''}${p.by ? ' by ' + agentName(p.by) : ''}`).join(', ')}.</p>`}
     ${ask && html`<${Confirm} label="Delete this recording?" text="The sound and its transcript are deleted for good. Who deleted them stays on the card." yes="Delete" onClose=${() => set(false)} onYes=${() => attempt(() => api('DELETE', at))}/>`}</section>`;
@@ -59,13 +59,13 @@ function Timeline({ card: c }) {
   const all = [];
   const add = (t, tone, text) => { if (t) all.push({ t, tone, text }); };
   add(c.initiated, '', c.direction === 'outbound' ? `${agentName(c.agent)} called ${number(c.dialled)}` : c.direction === 'internal' ? `${agentName(c.agent)} called ${agentName(c.dialled)}` : `Call from ${number(c.caller)} to ${number(c.dialled)}`);
+  for (const x of c.choices ?? []) add(x.at, '', `Chose ${chosen(x)}`);
+  for (const o of c.offers ?? []) add(o.ended ?? o.made, o.outcome === 'accepted' ? 'go-tone' : o.outcome ? 'stop-tone' : 'accent-tone', `${agentName(o.agent)} ${outcome(o.outcome)}${o.rang && o.ended ? ` after ${spoken((Date.parse(o.ended) - Date.parse(o.rang)) / 1000)}` : ''}${o.too_late ? ', then answered too late' : ''}`);
   for (const s of c.segments) {
     const by = s.agent ? agentName(s.agent) : '';
     const words = { queue: `Waited for ${teamName(s.team ?? '') || 'an agent'}`, talk: `Talked with ${by}`, hold: 'On hold', consult: `On hold while ${by} asked somebody`, forward: 'With an outside number' }[s.kind];
     if (words) add(s.from, s.kind === 'talk' ? 'go-tone' : s.kind === 'queue' ? 'accent-tone' : 'warn-tone', words + (s.to ? `, ${spoken((Date.parse(s.to) - Date.parse(s.from)) / 1000)}` : ''));
   }
-  for (const x of c.choices ?? []) add(x.at, '', `Chose ${x.name ?? x.choice ?? x.digit}`);
-  for (const o of c.offers ?? []) add(o.ended ?? o.made, o.outcome === 'accepted' ? 'go-tone' : o.outcome ? 'stop-tone' : 'accent-tone', `${agentName(o.agent)} ${outcome(o.outcome)}${o.rang && o.ended ? ` after ${spoken((Date.parse(o.ended) - Date.parse(o.rang)) / 1000)}` : ''}${o.too_late ? ', then answered too late' : ''}`);
   for (const t of c.transfers ?? []) { add(t.began, 'accent-tone', `${agentName(t.by)} ${t.ask ? 'asked' : 'transferred to'} ${whither(t.to)}`); if (t.ended) add(t.ended, t.outcome === 'accepted' ? 'go-tone' : 'stop-tone', t.outcome === 'accepted' ? `Handed over to ${whither(t.to)}` : `${whither(t.to)} ${outcome(t.outcome)}`); }
   for (const r of c.recordings) for (const p of r.pauses ?? []) { add(p.from, 'warn-tone', `Recording paused${p.by ? ' by ' + agentName(p.by) : ''}`); add(p.to, 'go-tone', 'Recording goes on'); }
   add(c.ended, '', `Ended: ${c.ended_reason}`);

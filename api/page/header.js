@@ -1,10 +1,10 @@
 // The bar at the top: am I available, since when, on which device.
 import { html, useState } from './lib/ui.js';
-import { me, self, connection, setTheme, theme, dialer, supervises, active } from './state.js';
+import { me, self, queues, connection, setTheme, theme, dialer, supervises, active } from './state.js';
 import { api, attempt, signedOut } from './net.js';
 import { able, unable, device, choose } from './phone.js';
 import { dumb } from './tone.js';
-import { Icon, Menu, Since, until, length, Dialog } from './parts.js';
+import { Icon, Menu, Since, since, until, length, Dialog } from './parts.js';
 
 const reasons = ['Break', 'Lunch', 'Meeting', 'Training'];
 
@@ -14,7 +14,7 @@ const setChannel = channel => attempt(() => api('POST', `/v1/agents/${encodeURIC
 // What an agent is now, in a word and a tone.
 export function condition(a) {
   if (!a) return { word: 'Offline', tone: '' };
-  if (a.busy === 'talking') return { word: 'In a call', tone: 'stop-tone' };
+  if (a.busy === 'talking') return { word: a.status === 'away' && !a.until ? `In a call, then away` : 'In a call', tone: 'stop-tone' };
   if (a.busy === 'ringing') return { word: 'Ringing', tone: 'accent-tone' };
   if (a.until) return { word: 'Wrap-up', tone: 'warn-tone' };
   if (a.status === 'away') return { word: a.reason ? `Away, ${a.reason}` : 'Away', tone: 'warn-tone' };
@@ -26,12 +26,13 @@ export function condition(a) {
 function Availability() {
   const a = self.value, [other, ask] = useState(false), [text, write] = useState('');
   if (!a) return null;
-  const c = condition(a), wraps = Boolean(a.until);
+  const c = condition(a), wraps = Boolean(a.until), missed = a.status === 'away' && a.reason === 'not answering' && !a.busy;
   const label = html`<span class=${'dot ' + c.tone}></span><span class="cut">${c.word}</span>
     ${wraps ? html`<span class="num">${length(until(a.until))}</span>` : a.since && html`<span class="muted optional"><${Since} t=${a.since}/></span>`}<${Icon} name="down"/>`;
   return html`
-    ${wraps && html`<button class="primary" onClick=${() => setStatus(true)}>Switch to active</button>`}
+    ${(wraps || missed) && html`<button class="primary" title=${missed ? 'You were set away, because calls rang and you did not answer' : ''} onClick=${() => setStatus(true)}>Switch to active</button>`}
     <${Menu} label=${label} title=${`Your status: ${c.word}`} cls="status">
+      ${queues.value.map(t => html`<p key=${t.id} class="narrow-on small muted cut" style="padding:.15rem .9rem">${t.name}: <${Waiting} team=${t}/></p>`)}
       <button onClick=${() => setStatus(true)}><span class="dot go-tone"></span>Active</button>
       ${reasons.map(r => html`<button onClick=${() => setStatus(false, r)}><span class="dot warn-tone"></span>Away: ${r}</button>`)}
       <button onClick=${() => ask(true)}><span class="dot warn-tone"></span>Away for another reason…</button><hr/>
@@ -42,6 +43,9 @@ function Availability() {
       <form class="row" onSubmit=${e => { e.preventDefault(); setStatus(false, text.trim()); ask(false); }}>
         <input class="grow" aria-label="Reason" maxlength="100" value=${text} onInput=${e => write(e.target.value)} placeholder="In a word or two"/><button class="primary">Away</button></form><//>`}`;
 }
+
+// Who waits in a team, for those who could answer.
+export const Waiting = ({ team: t }) => t.waiting ? html`<span class="num">${t.waiting} waiting, ${length(since(t.oldest))}</span>` : 'nobody waits';
 
 // Where calls ring, to be chosen and tried.
 let SetUp = null;
@@ -69,7 +73,7 @@ export function Header() {
     ${dumb.value && me.value.agent && html`<button class="badge warn-tone" title="A browser lets a page sound when somebody has clicked in it">Click, and calls can ring</button>`}
     <${Device}/>
     <${Availability}/>
-    ${me.value.agent && html`<button class=${"icon" + (self.value?.until ? " narrow-off" : "")} title="Make a call" aria-label="Make a call" aria-disabled=${active.value.length > 0} onClick=${() => { dialer.value = ''; }}><${Icon} name="keypad"/></button>`}
+    ${me.value.agent && html`<button class=${"icon" + (self.value?.until ? " narrow-off" : "")} aria-label="Make a call" title=${active.value.length ? 'Make a call: another one is going on' : 'Make a call'} onClick=${() => { dialer.value = ''; }}><${Icon} name="keypad"/></button>`}
     <${Menu} title="Your account" kind="icon plain" label=${html`<${Icon} name="user"/>`}>
       <p class="small muted cut" style="padding:.3rem .9rem">${me.value.name} · ${me.value.scope}</p><hr/>
       ${[['system', 'Like the system'], ['light', 'Light'], ['dark', 'Dark']].map(([id, name]) => html`<button aria-pressed=${theme.value === id} onClick=${() => setTheme(id)}>${name}</button>`)}<hr/>

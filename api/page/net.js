@@ -6,13 +6,15 @@ const vouch = self.trustedTypes?.createPolicy('trunkline', { createScriptURL: u 
 
 export class Refused extends Error { constructor(status, text) { super(text); this.status = status; } }
 
-export async function api(method, path, body, key) {
+// api asks the switch; whoever wants the answer's headers too gives heads.
+export async function api(method, path, body, key, heads) {
   const headers = {};
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (method !== 'GET' && path.startsWith('/v1/')) headers['Idempotency-Key'] = key ?? crypto.randomUUID?.() ?? String(Math.random());
   let r;
   try { r = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), cache: 'no-store' }); }
   catch { throw new Refused(0, 'The switch cannot be reached.'); }
+  heads?.(r.headers);
   if (r.status === 204) return null;
   const text = await r.text();
   let v = null;

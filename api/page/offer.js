@@ -3,7 +3,8 @@ import { html, effect, useEffect, useState } from './lib/ui.js';
 import { offers, over, parts, histories, go, me, self, now } from './state.js';
 import { order } from './net.js';
 import { answer, device, lines } from './phone.js';
-import { Icon, customer, number, teamName, agentName, title, since, until, spoken, day, outcome, length } from './parts.js';
+import { Icon, customer, number, teamName, agentName, title, since, until, spoken, day, outcome, length, chosen } from './parts.js';
+import { Known } from './person.js';
 import { tone } from './tone.js';
 
 const around = 2 * Math.PI * 21;
@@ -26,7 +27,9 @@ export function Offer({ part }) {
       <p class="who">${inside ? agentName(part.by) : title(c)}</p>${!inside && c.name && html`<p class="muted num">${number(customer(c))}</p>`}</div></div>
     ${transfer}
     ${!inside && html`<dl class="facts"><dt>Dialled</dt><dd class="num">${number(c.dialled)}</dd><dt>Waited</dt><dd class="num">${length(since(part.waited))}</dd>
-      ${c.choices?.length > 0 && html`<dt>Chose</dt><dd>${c.choices.map(x => x.name ?? x.choice ?? x).join(' → ')}</dd>`}</dl>`}
+      ${c.choices?.length > 0 && html`<dt>Chose</dt><dd>${c.choices.map(chosen).join(' → ')}</dd>`}</dl>`}
+    ${!inside && html`<${Known} card=${c} all=${more}/>`}
+    ${!inside && !more && last?.[0] && html`<p class="small"><span class="muted">Last call ${day(last[0].initiated)}:</span> ${ended(last[0])}</p>`}
     ${more && html`<${Last} calls=${last}/>`}
     ${part.answering && !here ? html`<p class="alert go-tone" role="status">Pick up your phone, if it does not answer by itself.</p>` : null}
     ${line ? html`<p class=${'alert ' + (line.problem ? 'stop-tone' : 'go-tone')} role="status">${line.problem || 'Connecting…'}</p>` : null}
@@ -36,10 +39,12 @@ export function Offer({ part }) {
   </section>`;
 }
 
+const ended = c => c.talk_seconds > 0 ? `talked ${spoken(c.talk_seconds)}` : c.ended_reason;
+
 export function Last({ calls }) {
   if (!calls) return html`<p class="small muted">No earlier calls are known.</p>`;
   if (calls.length === 0) return html`<p class="small muted">The first call of this customer.</p>`;
-  return html`<div><h3>Last calls</h3><ul class="small">${calls.map(c => html`<li class="row"><span class="muted">${day(c.initiated)}</span><span class="grow cut">${c.talk_seconds > 0 ? `talked ${spoken(c.talk_seconds)}` : c.ended_reason}</span></li>`)}</ul></div>`;
+  return html`<div><h3>Last calls</h3><ul class="small">${calls.map(c => html`<li class="row"><span class="muted">${day(c.initiated)}</span><span class="grow cut">${ended(c)}</span></li>`)}</ul></div>`;
 }
 
 export function Over() {
@@ -61,10 +66,19 @@ export function watchOffers(list) {
       unreachable: 'Your phone could not be made to ring. The next teammate is rung.',
       busy: 'Your phone was busy. The next teammate is rung.',
       misconfigured: "Your phone does not accept our codecs: have PCMU or PCMA allowed in its settings.",
-      withdrawn: 'The call was taken back.',
+      withdrawn: 'The call was taken back: a colleague has it, or it goes another way.',
     }[f.outcome] ?? `The call ${outcome(f.outcome)}.`;
   }
 }
+
+// What has ended is no matter any more when the next one rings.
+const rang = new Set();
+effect(() => {
+  const fresh = offers.value.filter(p => !rang.has(p.card.id + p.offer));
+  rang.clear();
+  for (const p of offers.value) rang.add(p.card.id + p.offer);
+  if (fresh.length) over.value = null;
+});
 
 // Ringing outside the tab: tone, title, and a notification where it is allowed.
 let note = null, flash = 0;

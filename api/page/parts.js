@@ -12,7 +12,7 @@ const paths = {
 };
 export const Icon = ({ name }) => html`<svg viewBox="0 0 24 24" aria-hidden="true"><path d=${paths[name] ?? paths.phone}/></svg>`;
 
-export const initials = name => (name || '?').replace(/[^\p{L}\p{N} ]/gu, '').split(/\s+/).filter(Boolean).slice(0, 2).map(w => [...w][0]).join('').toUpperCase() || '#';
+export const initials = name => /\p{L}/u.test(name ?? '') ? name.replace(/[^\p{L}\p{N} ]/gu, '').split(/\s+/).filter(Boolean).slice(0, 2).map(w => [...w][0]).join('').toUpperCase() : '#';
 export const Avatar = ({ name }) => html`<span class="avatar" aria-hidden="true">${initials(name)}</span>`;
 
 export function length(s) { // seconds as 1:05 or 1:01:05
@@ -39,10 +39,19 @@ export function number(n) {
   const us = /^\+1(\d{3})(\d{3})(\d{4})$/.exec(n);
   return us ? `+1 ${us[1]} ${us[2]} ${us[3]}` : n;
 }
+// dialled is the number that somebody typed or pasted, as the switch reads it; '': it is none. Around
+// it may be what pages and mails put there: "Tel.: (415) 555-0177", "tel:+49-30-123;ext=5".
+export function dialled(text) {
+  const t = text.normalize('NFKC').replace(/[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g, '').replace(/[\u2010-\u2015\u2212]/g, '-').replace(/\s+/g, ' ').trim()
+    .replace(/^(?:tel|telephone|telefon|phone|fon|mobile|call|callto)\b[.: ]*/i, '').replace(/;.*$/, '').trim();
+  return /^[+(0-9*#][0-9 ()./*#-]*$/.test(t) && /[0-9*#]/.test(t) && t.length <= 40 ? t : '';
+}
 export const agentName = id => staff.value.agents.find(a => a.id === id)?.name ?? id;
 export const teamName = id => staff.value.teams.find(t => t.id === id)?.name ?? id;
 export const customer = c => c.direction === 'outbound' ? c.dialled : c.direction === 'internal' ? c.agent : c.caller;
 export const title = c => c.name && c.direction !== 'internal' ? c.name : c.direction === 'internal' ? `${agentName(c.agent)} and ${agentName(c.dialled)}` : number(customer(c));
+// What a caller chose in a menu, by its name or its key.
+export const chosen = x => x.name || x.digits;
 export const whither = d => d?.agent ? agentName(d.agent) : d?.team ? teamName(d.team) : number(d?.number);
 
 const outcomes = {

@@ -1,21 +1,24 @@
 // The player: the browser's own audio with ranges and speed, and our waveform of the two sides.
 import { html, useEffect, useRef, useState } from './lib/ui.js';
+import { theme } from './state.js';
 import { api } from './net.js';
 import { Icon, length as text } from './parts.js';
 import { Transcript } from './transcript.js';
 
 const speeds = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];
 
-export function Player({ at, call, length }) {
+// from is where it begins, as a search found it.
+export function Player({ at, call, length, from = 0 }) {
   const audio = useRef(), canvas = useRef(), [t, set] = useState(0), [plays, go] = useState(false), [peaks, have] = useState(null), [speed, choose] = useState(1), [wrong, say] = useState('');
   useEffect(() => { api('GET', at + '/peaks').then(have, () => have(null)); }, [at]);
-  useEffect(() => { draw(canvas.current, peaks, t / (length || 1)); }, [peaks, t, length]);
+  useEffect(() => { draw(canvas.current, peaks, t / (length || 1)); }, [peaks, t, length, theme.value]);
   useEffect(() => { const f = () => draw(canvas.current, peaks, t / (length || 1)); addEventListener('resize', f); return () => removeEventListener('resize', f); });
+  useEffect(() => { if (from) { audio.current.currentTime = from; canvas.current.scrollIntoView({ block: 'center' }); } }, [from]);
   const seek = s => { audio.current.currentTime = Math.max(0, Math.min(length, s)); };
   const point = e => { const r = e.currentTarget.getBoundingClientRect(); seek((e.clientX - r.left) / r.width * length); };
   const key = e => { const d = { ArrowLeft: -5, ArrowRight: 5, Home: -1e9, End: 1e9 }[e.key]; if (d) { e.preventDefault(); seek(audio.current.currentTime + d); } };
   return html`<div class="stack"><audio ref=${audio} src=${at} preload="metadata" onTimeUpdate=${e => { set(e.target.currentTime); }} onPlay=${() => go(true)} onPause=${() => go(false)} onError=${() => say('The recording cannot be played.')}></audio>
-    <canvas ref=${canvas} class="wave" tabindex="0" role="slider" aria-label="Position in the recording; the customer above, the agent below" aria-valuemin="0" aria-valuemax=${Math.round(length)} aria-valuenow=${Math.round(t)} aria-valuetext=${`${text(t)} of ${text(length)}`} onClick=${point} onKeyDown=${key}></canvas>
+    <canvas ref=${canvas} class="wave" tabindex="0" role="slider" aria-label="Position in the recording; the customer above, the agent below" aria-valuemin="0" aria-valuemax=${Math.round(length)} aria-valuenow=${Math.round(t)} aria-valuetext=${`${text(t)} of ${text(length)}`} onPointerDown=${e => { if (e.button === 0) { e.currentTarget.setPointerCapture(e.pointerId); point(e); } }} onPointerMove=${e => { if (e.currentTarget.hasPointerCapture(e.pointerId)) point(e); }} onKeyDown=${key}></canvas>
     <div class="row"><button class="primary" onClick=${() => plays ? audio.current.pause() : audio.current.play()}><${Icon} name=${plays ? 'hold' : 'play'}/>${plays ? 'Pause' : 'Play'}</button>
       <button onClick=${() => seek(t - 10)} aria-label="−10 s, back">−10 s</button><button onClick=${() => seek(t + 10)} aria-label="+10 s, on">+10 s</button>
       <span class="num muted grow">${text(t)} / ${text(length)}</span>

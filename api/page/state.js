@@ -32,6 +32,7 @@ export function applyStaff(m) {
 }
 
 export const self = computed(() => staff.value.agents.find(a => a.id === me.value?.agent));
+export const queues = computed(() => staff.value.teams.filter(t => self.value?.teams.includes(t.id)));
 export const offers = computed(() => parts.value.filter(p => p.role === 'offered' || p.role === 'called'));
 export const active = computed(() => parts.value.filter(p => p.role !== 'offered' && p.role !== 'called'));
 export const supervises = computed(() => me.value?.scope === 'supervisor' || me.value?.scope === 'admin');

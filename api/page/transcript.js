@@ -6,6 +6,19 @@ import { length } from './parts.js';
 
 const words = { none: 'There is no transcript.', waiting: 'The transcript waits to be made.', running: 'The transcript is being made…', failed: 'The transcript failed' };
 
+// Words are a stretch's text, of which each word that has a time can be clicked.
+function Words({ said: s, time }) {
+  const out = [], low = s.text.toLowerCase();
+  let done = 0;
+  for (const w of s.words ?? []) {
+    const word = w.word.trim().toLowerCase(), at = word ? low.indexOf(word, done) : -1;
+    if (at < 0) continue; // the driver writes it differently: it is text without a time
+    out.push(s.text.slice(done, at), html`<span data-at=${w.start} class=${time >= w.start && time < w.end ? 'now' : ''}>${s.text.slice(at, at + word.length)}</span>`);
+    done = at + word.length;
+  }
+  return [...out, s.text.slice(done)];
+}
+
 export function Transcript({ at, call, time, onSeek }) {
   const [t, set] = useState(null), [text, write] = useState(''), list = useRef();
   const load = () => api('GET', at + '/transcript').then(set, () => set({ state: 'none' }));
@@ -20,5 +33,5 @@ export function Transcript({ at, call, time, onSeek }) {
     ${supervises.value && (t.state === 'none' || t.state === 'failed') && html`<button onClick=${() => attempt(async () => set(await api('POST', at + '/transcript')))}>Make it</button>`}</div>`;
   const q = text.trim().toLowerCase(), said = (t.transcript?.said ?? []).filter(s => !q || s.text.toLowerCase().includes(q));
   return html`<div class="stack"><div class="row"><h3 class="grow">Transcript</h3><input style="width:12rem" aria-label="Search the transcript" placeholder="Search" value=${text} onInput=${e => write(e.target.value)}/></div>
-    ${said.length === 0 ? html`<p class="small muted">${q ? 'Nobody said that.' : 'Nothing was said that could be understood.'}</p>` : html`<ol class="said" ref=${list}>${said.map((s, i) => html`<li key=${i}><button class=${s.side === 0 ? 'voice0' : 'voice1'} aria-current=${time >= s.start && time < s.end ? 'true' : undefined} onClick=${() => onSeek(s.start)}><span class="num small">${length(s.start)}</span><span><span class="small strong">${s.side === 0 ? 'Customer' : 'Agent'}</span><br/>${s.text}</span></button></li>`)}</ol>`}</div>`;
+    ${said.length === 0 ? html`<p class="small muted">${q ? 'Nobody said that.' : 'Nothing was said that could be understood.'}</p>` : html`<ol class="said" ref=${list}>${said.map((s, i) => html`<li key=${i}><button class=${s.side === 0 ? 'voice0' : 'voice1'} aria-current=${time >= s.start && time < s.end ? 'true' : undefined} onClick=${e => onSeek(Number(e.target.dataset.at ?? s.start))}><span class="num small">${length(s.start)}</span><span><span class="small strong">${s.side === 0 ? 'Customer' : 'Agent'}</span><br/><${Words} said=${s} time=${time}/></span></button></li>`)}</ol>`}</div>`;
 }

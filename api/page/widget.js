@@ -7,6 +7,7 @@ import { Icon, Since, useFocus, title, number, customer, agentName, whither, unt
 import { Picker } from './picker.js';
 import { Notes, drafted } from './notes.js';
 import { Last } from './offer.js';
+import { Known } from './person.js';
 
 const where = JSON.parse(localStorage.getItem('widget') ?? '{"x":0,"y":0}');
 
@@ -47,13 +48,13 @@ function state(p) {
 export function Widget({ part }) {
   const c = part.card, [open, show] = useState(''), [small, fold] = useState(false);
   const talks = part.role === 'talking' || part.role === 'asked', customerCall = part.role === 'talking' && c.direction !== 'internal';
-  const last = c.segments.at(-1), flip = what => { show(open === what ? '' : what); if (what === 'notes' && open !== what) noting.add(c.id); else noting.delete(c.id); };
+  const last = c.segments.at(-1), mine = c.segments.find(s => s.kind === 'talk' && s.agent === me.value?.agent), flip = what => { show(open === what ? '' : what); if (what === 'notes' && open !== what) noting.add(c.id); else noting.delete(c.id); };
   const rec = part.recording, press = (verb, other, is) => order(c.id, is ? other : verb);
   const line = lines.value[legOf(part)];
   const name = c.direction === 'internal' && part.by ? agentName(part.by) : title(c);
   return html`<section class="float" role="region" aria-label="Current call">
-    <div class="line"><div class="grow"><p class="who cut">${name}</p><p class="small muted"><span role="status">${state(part)}</span>${c.name && c.direction !== 'internal' ? html` · <span class="num">${number(customer(c))}</span>` : ''}</p></div>
-      <span class="num strong" title="Time in this state" data-timer><${Since} t=${last?.from ?? c.initiated}/></span>
+    <div class="line"><div class="grow"><p class="who cut">${name}</p><p class="small muted"><span role="status">${state(part)}</span>${mine && last !== mine ? html` <span title="Time in this state"><${Since} t=${last.from}/></span>` : ''}${c.name && c.direction !== 'internal' ? html` · <span class="num">${number(customer(c))}</span>` : ''}</p></div>
+      <span class="num strong" title="Time in the call" data-timer><${Since} t=${mine?.from ?? last?.from ?? c.initiated}/></span>
       <button class="icon plain" aria-expanded=${!small} aria-label=${small ? 'Show the controls' : 'Fold the controls'} onClick=${() => fold(!small)}><${Icon} name=${small ? 'down' : 'min'}/></button></div>
     ${rec && html`<p class=${'small row ' + (rec === 'on' ? 'rec' : 'muted')} role="status"><span class="dot"></span>${rec === 'on' ? 'Recording' : `Recording paused${part.paused_by ? ' by ' + agentName(part.paused_by) : ''}${part.paused_until ? ', goes on in ' + length(until(part.paused_until)) : ''}`}</p>`}
     ${line?.problem && html`<div class="alert stop-tone" role="alert">${line.problem}</div>`}
@@ -79,7 +80,7 @@ export function Widget({ part }) {
       ${open === 'keypad' && html`<${Keypad} call=${c.id}/>`}
       ${open === 'transfer' && customerCall && !part.transfer && html`<${Picker} call=${c.id} onDone=${() => show('')}/>`}
       ${open === 'notes' && html`<${Notes} at=${"/v1/calls/" + encodeURIComponent(c.id)} of=${c}/>`}
-      ${histories.value[c.id] && open === '' && c.direction !== 'internal' && html`<details class="small"><summary>Last calls</summary><${Last} calls=${histories.value[c.id]}/></details>`}`}
+      ${open === '' && c.direction !== 'internal' && html`<details class="small"><summary>About the customer</summary><div class="stack"><${Known} card=${c} all/>${histories.value[c.id] && html`<${Last} calls=${histories.value[c.id]}/>`}</div></details>`}`}
   </section>`;
 }
 

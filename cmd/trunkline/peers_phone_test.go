@@ -7,14 +7,17 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
+	"trunkline/api"
 	"trunkline/call"
 	"trunkline/internal/realpeer"
+	"trunkline/routing"
 )
 
 // microphone gives a page a voice: a tone where its microphone would be, since
@@ -209,7 +212,11 @@ func TestPagesTwoAgentsAndACarrier(t *testing.T) {
 	second.sees("The call was transferred.")
 	second.sees("Wrap-up")
 	first.press("Details")
-	s.tape(2 * time.Second)
+	s.comes("the page's reports", func() bool { // the first within 4 s
+		return slices.ContainsFunc(s.live().Sound, func(q api.Sound) bool {
+			return q.Agent == routing.AgentID(first.id) && q.RoundTrip > 0 && q.Told.Packets > 0
+		})
+	})
 	first.press("End")
 	s.over(carrier)
 	first.sees("Wrap-up")
@@ -227,7 +234,17 @@ func TestPagesTwoAgentsAndACarrier(t *testing.T) {
 			}
 		}
 	}
-	first.sees("there and back")
+	for _, q := range card.Sound { // of each leg: the carrier's, and the pages'
+		if q.Codec != "PCMU" || q.Heard.Packets == 0 || q.Heard.MOS < 4 || q.Heard.Jitter > 100*time.Millisecond {
+			t.Errorf("how %s %s sounded: got %+v", q.Party, q.Agent, q)
+		}
+		if q.Agent == routing.AgentID(first.id) && (q.RoundTrip <= 0 || q.RoundTrip > time.Second || q.Told.Packets == 0 || q.Told.MOS < 4) {
+			t.Errorf("what %s's page says of it: got %+v", q.Agent, q)
+		}
+	}
+	for _, text := range []string{"there and back", "From there", "To there", "MOS 4"} {
+		first.sees(text)
+	}
 	first.comes("the sound plays", `(async () => { const a = document.querySelector('audio'); await a.play(); a.playbackRate = 2; return a.duration > 1; })()`)
 	first.press("Switch to active")
 	first.sees("Available")
@@ -240,7 +257,7 @@ func TestPagesTwoAgentsAndACarrier(t *testing.T) {
 	root.do(chromedp.Navigate("http://" + s.http + "/#/calls/" + string(card.ID)))
 	for range card.Recordings {
 		root.press("More about this recording")
-		root.press("Delete recording")
+		root.press("Delete recording and transcript")
 		root.sees("deleted for good") // asked once
 		root.clean("delete-asked")
 		before := evaluate[int](root, `[...document.querySelectorAll('p')].filter(p => p.innerText.startsWith('The recording was deleted')).length`)
