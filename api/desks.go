@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,6 +24,9 @@ const (
 	deskGrace = 5 * time.Second
 	// staffEvery bounds how often the picture of agents and teams is renewed.
 	staffEvery = 300 * time.Millisecond
+	// staffStale bounds how old it gets: at midnight the day's figures begin
+	// anew, and shifts end, without a fact.
+	staffStale = 10 * time.Second
 	// maxPages bounds the open pages.
 	maxPages = 2500
 )
@@ -34,6 +38,7 @@ const (
 type Desks struct {
 	board  *call.Switchboard
 	stream *Stream
+	goals  func(routing.TeamID) Goals // nil: none
 
 	mu     sync.Mutex
 	pages  map[*tab]bool
@@ -108,6 +113,10 @@ func (d *Desks) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-d.stale:
+		case <-time.After(staffStale):
+			if d.Open() == 0 {
+				continue
+			}
 		}
 		d.renew(ctx)
 		select {
@@ -123,7 +132,7 @@ func (d *Desks) renew(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	status, err := d.board.Status(ctx)
-	if err != nil || !d.staff.update(status) {
+	if err != nil || !d.staff.update(status, d.goals) {
 		return
 	}
 	d.mu.Lock()
@@ -314,6 +323,9 @@ type Crew struct {
 	Available int       `json:"available"`
 }
 
+// wallRow begins the names of the wallboard's rows.
+const wallRow = "wall "
+
 // staff is the picture of agents and teams, a row each, with the number of the
 // change that each row is of.
 type staff struct {
@@ -328,7 +340,7 @@ type staffRow struct {
 }
 
 // update takes a picture over; false: nothing differs.
-func (s *staff) update(status call.Status) bool {
+func (s *staff) update(status call.Status, goals func(routing.TeamID) Goals) bool {
 	next := map[string]any{}
 	names := []string{}
 	put := func(name string, row any) { next[name] = row; names = append(names, name) }
@@ -345,11 +357,10 @@ func (s *staff) update(status call.Status) bool {
 		}
 	}
 	for _, q := range status.Queues {
-		c := Crew{ID: string(q.Team), Name: q.Name, Waiting: q.Waiting, Present: q.Present, Available: available[q.Team]}
-		if q.Longest > 0 {
-			c.Oldest = status.At.Add(-q.Longest).Round(time.Second)
-		}
-		put("team "+string(q.Team), c)
+		put("team "+string(q.Team), Crew{ID: string(q.Team), Name: q.Name, Waiting: q.Waiting, Present: q.Present, Available: available[q.Team], Oldest: oldest(status, q)})
+	}
+	for _, l := range linesOf(status, goals) {
+		put(wallRow+l.ID, l)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -377,8 +388,9 @@ func (s *staff) update(status call.Status) bool {
 	return s.change != before
 }
 
-// since gives the rows that changed after a change, by name, and the last change.
-func (s *staff) since(change uint64) (map[string]json.RawMessage, uint64) {
+// since gives the rows that changed after a change, by name, and the last
+// change. Those of the wallboard are for supervisors.
+func (s *staff) since(change uint64, scope Scope) (map[string]json.RawMessage, uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.change <= change {
@@ -386,6 +398,9 @@ func (s *staff) since(change uint64) (map[string]json.RawMessage, uint64) {
 	}
 	rows := map[string]json.RawMessage{}
 	for name, row := range s.rows {
+		if strings.HasPrefix(name, wallRow) && !scope.covers(ScopeSupervisor) {
+			continue
+		}
 		if row.change > change && (change > 0 || string(row.text) != "null") {
 			rows[name] = row.text
 		}

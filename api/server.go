@@ -55,6 +55,8 @@ type Config struct {
 	Callback  func(routing.CallbackID) (routing.Callback, error)
 	// Zone is where days are counted; nil: UTC.
 	Zone func() *time.Location
+	// Goals are what a team's figures on the wallboard are held against; nil: nothing.
+	Goals func(routing.TeamID) Goals
 	// Transcripts are the words of recordings.
 	Transcripts Transcripts
 	// Peaks reads how loud each side of a recording was; nil: not at all.
@@ -145,6 +147,7 @@ func New(cfg Config) *Server {
 	s.hashers.slots = make(chan struct{}, maxHashing)
 	if cfg.Sessions != nil {
 		cfg.Sessions.ended = cfg.Desks.endSession
+		cfg.Desks.goals = cfg.Goals
 	}
 	return s
 }

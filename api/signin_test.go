@@ -280,7 +280,9 @@ func TestACookieMayWhatATokenOfItsScopeMay(t *testing.T) {
 	h := newHouse(t)
 	roles := map[string]string{}
 	for name := range h.text {
-		roles[name] = h.cookie(name)
+		if name != "wall" { // nobody signs in as a screen
+			roles[name] = h.cookie(name)
+		}
 	}
 	h.each(func(op *huma.Operation, path string) {
 		for name, cookie := range roles {

@@ -300,7 +300,7 @@ func (p *tab) news(ctx context.Context) (<-chan struct{}, bool) {
 			return nil, false
 		}
 	}
-	if rows, change := p.s.cfg.Desks.staff.since(p.staff); len(rows) > 0 {
+	if rows, change := p.s.cfg.Desks.staff.since(p.staff, p.account.Scope); len(rows) > 0 {
 		text, err := json.Marshal(struct {
 			Type string                     `json:"type"`
 			Full bool                       `json:"full,omitempty"`

@@ -21,13 +21,14 @@ type Scope string
 
 // The scopes, each of which includes the ones before it.
 const (
+	ScopeWall       Scope = "wall"       // the wallboard's figures, and nothing else
 	ScopeAgent      Scope = "agent"      // one agent: their status, the calls they are in
 	ScopeSupervisor Scope = "supervisor" // sees everything, gives every order on calls and agents
 	ScopeAdmin      Scope = "admin"      // recordings' deletion, messages, reload, tokens
 )
 
 // scopes are in order.
-var scopes = []Scope{ScopeAgent, ScopeSupervisor, ScopeAdmin}
+var scopes = []Scope{ScopeWall, ScopeAgent, ScopeSupervisor, ScopeAdmin}
 
 // covers says that s is good for what wants need.
 func (s Scope) covers(need Scope) bool {
@@ -44,7 +45,7 @@ const maxTokens = 10_000
 type Token struct {
 	ID    string    `json:"id"`
 	Name  string    `json:"name" doc:"what it is for"`
-	Scope Scope     `json:"scope" enum:"agent,supervisor,admin"`
+	Scope Scope     `json:"scope" enum:"wall,agent,supervisor,admin"`
 	Agent string    `json:"agent,omitempty" doc:"whose it is, in the scope agent"`
 	Made  time.Time `json:"made"`
 }

@@ -52,7 +52,7 @@ func (s *Server) v1(known func(*http.Request) (who, bool)) (http.Handler, huma.A
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer", Description: "made by trunkline token"}}
 	config.RejectUnknownQueryParameters = true
-	config.Info.Description = "Orders and views of a running switch. Bearer tokens have the scope agent, supervisor or admin; over control.sock none is needed. Orders take an Idempotency-Key."
+	config.Info.Description = "Orders and views of a running switch. Bearer tokens have the scope wall, agent, supervisor or admin; over control.sock none is needed. Orders take an Idempotency-Key."
 	api := humago.New(mux, config)
 	api.UseMiddleware(func(ctx huma.Context, next func(huma.Context)) {
 		need, _ := ctx.Operation().Metadata[needs].(Scope)
@@ -74,6 +74,7 @@ func (s *Server) v1(known func(*http.Request) (who, bool)) (http.Handler, huma.A
 	s.orderRoutes(api)
 	s.queueRoutes(api)
 	s.watchRoutes(api)
+	s.wallRoutes(api)
 	s.agentRoutes(api)
 	s.contactRoutes(api)
 	s.reportRoutes(api)

@@ -117,7 +117,7 @@ func (s *Server) recording(ctx context.Context, in *recordingPath) (call.Record,
 // tokenIn asks for a token.
 type tokenIn struct {
 	Name  string `json:"name" minLength:"1" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f]+$" doc:"what it is for"`
-	Scope Scope  `json:"scope" enum:"agent,supervisor,admin"`
+	Scope Scope  `json:"scope" enum:"wall,agent,supervisor,admin"`
 	Agent string `json:"agent,omitempty" maxLength:"64" doc:"whose it is, in the scope agent"`
 }
 

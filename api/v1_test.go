@@ -53,7 +53,7 @@ func newHouse(t *testing.T) *house {
 	if h.tokens, err = OpenTokens(dir); err != nil {
 		t.Fatal(err)
 	}
-	for name, scope := range map[string]Scope{"ann": ScopeAgent, "bob": ScopeAgent, "sue": ScopeSupervisor, "root": ScopeAdmin} {
+	for name, scope := range map[string]Scope{"wall": ScopeWall, "ann": ScopeAgent, "bob": ScopeAgent, "sue": ScopeSupervisor, "root": ScopeAdmin} {
 		agent := ""
 		if scope == ScopeAgent {
 			agent = name
@@ -202,6 +202,11 @@ func TestEveryRouteRefusesTheAnonymousTheWrongScopeAndTheWrongAgent(t *testing.T
 				t.Errorf("%s %s as %.12q: got %d %s, want 401 with a problem", op.Method, path, as, w.Code, w.Body)
 			}
 		}
+		if need != ScopeWall {
+			if w := h.ask("wall", op.Method, path, ""); w.Code != 403 || !isProblem(w) {
+				t.Errorf("%s %s as a screen on the wall: got %d %s, want 403 with a problem", op.Method, path, w.Code, w.Body)
+			}
+		}
 		lower := map[Scope][]string{ScopeSupervisor: {"ann"}, ScopeAdmin: {"ann", "sue"}}[need]
 		if need == ScopeAgent && strings.Contains(op.Path, "{id}") && !strings.HasPrefix(op.Path, "/v1/contacts") { // contacts are everybody's
 			lower = []string{"bob"} // it is ann's
@@ -248,6 +253,13 @@ func TestEachScopeReachesWhatIsItsOwn(t *testing.T) {
 		as, method, path, body string
 		want                   int
 	}{
+		{"wall", "GET", "/v1/wall", "", 200},
+		{"wall", "POST", "/v1/wall", "", 404},
+		{"wall", "GET", "/v1/facts", "", 403},
+		{"wall", "GET", "/desk/socket", "", 401},
+		{"ann", "GET", "/v1/wall", "", 200},
+		{"root", "GET", "/v1/wall", "", 200},
+		{"root", "POST", "/v1/tokens", `{"name": "hall", "scope": "wall", "agent": "ann"}`, 400},
 		{"ann", "GET", "/v1/agents/ann", "", 200},
 		{"ann", "POST", "/v1/agents/ann/status", `{"active": false, "reason": "lunch"}`, 200},
 		{"ann", "POST", "/v1/agents/ann/channel", `{"channel": "conversations"}`, 200},

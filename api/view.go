@@ -115,6 +115,9 @@ type Call struct {
 	SRTP []call.Secured `json:"srtp,omitempty"` // its legs whose sound is or was encrypted
 
 	Watched []call.Watched `json:"watched,omitempty"` // by supervisors, now; agents are not told
+
+	Name  string      `json:"name,omitempty"`  // of the contact
+	Waits *call.Waits `json:"waits,omitempty"` // for a team or an agent; nil: it does not
 }
 
 // Card is what is kept of a call, with its sums in seconds; while the call
@@ -253,7 +256,7 @@ func statusView(s call.Status, version string) Status {
 		out.Calls = append(out.Calls, Call{
 			ID: string(c.ID), Trunk: string(c.Trunk), Caller: c.Caller.String(), Dialled: c.Dialled,
 			State: string(c.State), Agent: string(c.Agent), Since: c.Since, Began: c.Began, Sound: c.Sound,
-			SRTP: c.SRTP, Watched: c.Watched,
+			SRTP: c.SRTP, Watched: c.Watched, Name: c.Name, Waits: c.Waits,
 		})
 	}
 	return out

@@ -257,9 +257,13 @@ func (s *Switchboard) queues(now time.Time, agents []AgentStatus) []QueueStatus 
 
 func (c *liveCall) status() CallStatus {
 	last := c.record.Segments[len(c.record.Segments)-1]
-	return CallStatus{
-		ID: c.id, Trunk: c.trunk, Caller: c.record.Caller, Dialled: c.record.Dialled,
+	v := CallStatus{
+		ID: c.id, Trunk: c.trunk, Caller: c.record.Caller, Dialled: c.record.Dialled, Name: c.record.Name,
 		State: last.Kind, Agent: last.Agent, Since: last.From, Began: c.record.Initiated, Sound: c.sounds(),
 		SRTP: append([]Secured(nil), c.record.SRTP...), Watched: c.record.watchedNow(),
 	}
+	if c.queued && c.transfer == nil {
+		v.Waits = &Waits{Team: c.waiting.Team, Agent: c.waiting.Target, Since: c.waiting.Since, Priority: c.waiting.Priority}
+	}
+	return v
 }

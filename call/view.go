@@ -86,6 +86,17 @@ type CallStatus struct {
 	Sound   []Sound         `json:"sound,omitempty"` // of the legs that are up
 	SRTP    []Secured       `json:"srtp,omitempty"`  // its legs whose sound is or was encrypted
 	Watched []Watched       `json:"watched,omitempty"`
+
+	Name  string `json:"name,omitempty"`  // of the contact
+	Waits *Waits `json:"waits,omitempty"` // for a team or an agent, also while it rings at one; nil: it does not
+}
+
+// Waits is how a call waits.
+type Waits struct {
+	Team     routing.TeamID  `json:"team,omitempty"`
+	Agent    routing.AgentID `json:"agent,omitempty"` // for this agent alone
+	Since    time.Time       `json:"since"`
+	Priority int             `json:"priority,omitempty"`
 }
 
 // Counts are totals since the start of the process.

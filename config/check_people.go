@@ -121,6 +121,7 @@ func (r *reader) checkTeam(c *Config, key string, t Team) {
 	r.between(join(key, "away_after"), t.AwayAfter, 0, 1000)
 	r.between(join(key, "call_limit"), t.CallLimit, 0, 100)
 	r.atLeast(join(key, "service_level"), t.ServiceLevel, time.Second)
+	r.checkWallboard(join(key, "wallboard"), t.Wallboard)
 }
 
 // Trunk is the trunk of that name; nil where there is none.

@@ -336,6 +336,8 @@ type Team struct {
 	CallLimit int `yaml:"call_limit"`
 	// Callers are to be answered within this time, for the figures.
 	ServiceLevel time.Duration `yaml:"service_level"`
+	// From when on its figures on the wallboard warn, and alarm.
+	Wallboard Wallboard `yaml:"wallboard"`
 }
 
 // VoicemailSettings is about the messages that callers leave, in the box of a team or an agent.

@@ -123,6 +123,7 @@ func DefaultTeam() Team {
 		ManualAssignment: "offer",
 
 		ServiceLevel: 20 * time.Second,
+		Wallboard:    Wallboard{Wait: WallTime{time.Minute, 3 * time.Minute}, ServiceLevel: WallCount{80, 60}},
 	}
 }
 

@@ -88,7 +88,7 @@ async function whoami() { // a session that ended looks like a lost network
 export function signedOut(v) {
   tell({ type: 'close' });
   worker?.terminate(); worker = null;
-  parts.value = []; staff.value = { agents: [], teams: [] };
+  parts.value = []; staff.value = { agents: [], teams: [], walls: [] };
   me.value = { signed_in: false, openid: v?.openid ?? me.value?.openid };
 }
 

@@ -5,7 +5,7 @@ export const me = signal(null);               // who is signed in; null: not kno
 export const connection = signal('down');     // up, down
 export const elsewhere = signal(false);       // another tab of this agent is in use
 export const boot = signal(0);
-export const staff = signal({ agents: [], teams: [] });
+export const staff = signal({ agents: [], teams: [], walls: [] }); // walls: the teams' figures, for supervisors
 export const parts = signal([]);              // my calls in progress
 export const histories = signal({});          // last calls of a customer, by call
 export const facts = signal(0);               // the number of the last fact
@@ -25,10 +25,10 @@ const rows = new Map();
 export function applyStaff(m) {
   if (m.full) rows.clear();
   for (const [name, row] of Object.entries(m.rows)) row ? rows.set(name, row) : rows.delete(name);
-  const agents = [], teams = [];
-  for (const [name, row] of rows) (name.startsWith('agent ') ? agents : teams).push(row);
+  const agents = [], teams = [], walls = [];
+  for (const [name, row] of rows) (name.startsWith('agent ') ? agents : name.startsWith('wall ') ? walls : teams).push(row);
   const byName = (a, b) => a.name.localeCompare(b.name);
-  staff.value = { agents: agents.sort(byName), teams: teams.sort(byName) };
+  staff.value = { agents: agents.sort(byName), teams: teams.sort(byName), walls: walls.sort(byName) };
 }
 
 export const self = computed(() => staff.value.agents.find(a => a.id === me.value?.agent));

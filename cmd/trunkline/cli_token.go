@@ -13,7 +13,7 @@ type tokenCmd struct {
 	where
 	Action string `arg:"" enum:"new,list,revoke" help:"new, list or revoke."`
 	Name   string `arg:"" optional:"" help:"new: what it is for. revoke: the token's ID."`
-	Scope  string `enum:"agent,supervisor,admin," default:"" help:"new: agent, supervisor or admin."`
+	Scope  string `enum:"wall,agent,supervisor,admin," default:"" help:"new: wall, agent, supervisor or admin."`
 	Agent  string `placeholder:"NAME" help:"new: whose it is; the scope is agent then."`
 	JSON   bool   `name:"json" help:"As JSON."`
 }
@@ -27,7 +27,7 @@ func (c *tokenCmd) Run(t *terminal) error {
 	case c.Action != "list" && c.Name == "":
 		return usageError{"a name is missing: trunkline token new NAME --scope supervisor, trunkline token revoke ID"}
 	case c.Action == "new" && c.Scope == "":
-		return usageError{"what is it good for? give --agent NAME, --scope supervisor or --scope admin"}
+		return usageError{"what is it good for? give --agent NAME, --scope wall, --scope supervisor or --scope admin"}
 	}
 	return c.ask(t, func(ctx context.Context, client *api.Client) error {
 		switch c.Action {
@@ -40,6 +40,9 @@ func (c *tokenCmd) Run(t *terminal) error {
 				return writeJSON(t.out, made)
 			}
 			fmt.Fprintf(t.err, "token %s, scope %s; it is shown this once:\n", made.ID, made.Scope)
+			if made.Scope == api.ScopeWall {
+				fmt.Fprintln(t.err, "a screen shows the wallboard at /wall.html#TOKEN of the Help Desk's address")
+			}
 			_, err = fmt.Fprintln(t.out, made.Text)
 			return err
 		case "revoke":

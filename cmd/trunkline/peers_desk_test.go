@@ -90,14 +90,8 @@ func (s *site) open(browser context.Context, who string, scripts ...page.AddScri
 // openAt opens it by another address.
 func (s *site) openAt(browser context.Context, at, who string, scripts ...page.AddScriptToEvaluateOnNewDocumentParams) *helpDesk {
 	s.Helper()
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
-	s.Cleanup(cancel)
-	d := &helpDesk{s, ctx, at}
-	for _, script := range append(scripts, page.AddScriptToEvaluateOnNewDocumentParams{Source: reported}) {
-		_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, script)
-		s.must(err)
-	}
-	d.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate(at+"/"))
+	d := s.tab(browser, at+"/", scripts...)
+	d.at = at
 	d.comes("the form", `document.querySelector('input[name=account]') !== null`)
 	d.do(chromedp.SendKeys("input[name=account]", who), chromedp.SendKeys("input[name=password]", deskPassword+"\r"))
 	d.comes(who+" is signed in", `document.querySelector('header.top, main.card') !== null`) // or in use elsewhere
@@ -107,6 +101,20 @@ func (s *site) openAt(browser context.Context, at, who string, scripts ...page.A
 			s.Logf("%s's page: %v\n%s", who, d.reports(), evaluate[string](d, `document.body.innerText`))
 		}
 	})
+	return d
+}
+
+// tab opens an address, with cookies of its own.
+func (s *site) tab(browser context.Context, url string, scripts ...page.AddScriptToEvaluateOnNewDocumentParams) *helpDesk {
+	s.Helper()
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	s.Cleanup(cancel)
+	d := &helpDesk{s, ctx, url}
+	for _, script := range append(scripts, page.AddScriptToEvaluateOnNewDocumentParams{Source: reported}) {
+		_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, script)
+		s.must(err)
+	}
+	d.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate(url))
 	return d
 }
 
@@ -421,7 +429,7 @@ func TestPagesEveryScreenIsAccessible(t *testing.T) {
 	root.clean("person-new")
 	root.keys("Escape")
 	root.do(chromedp.Navigate("http://" + s.http + "/#/wall/full"))
-	root.sees("waiting")
+	root.sees("Longest wait")
 	root.clean("wall-full")
 	s.must(call.Hangup(s.within(step)))
 	if got := root.reports(); len(got) > 0 {

@@ -143,6 +143,7 @@ func (p *switchProcess) server() *api.Server {
 			return c, err
 		},
 		Zone:            func() *time.Location { return h.config().Location() },
+		Goals:           func(id routing.TeamID) api.Goals { return goals(h.config().Team(string(id))) },
 		Peaks:           recorder.Peaks,
 		RemoveRecording: func(id string) error { return h.recorder.Remove(recorder.ID(id)) },
 		Transcripts:     h.recorder,
