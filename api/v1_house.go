@@ -64,15 +64,23 @@ func (s *Server) agentRoutes(api huma.API) {
 			AgentPath
 			Key  string `header:"Idempotency-Key" maxLength:"200"`
 			Body struct {
-				Active bool   `json:"active"`
+				Active *bool  `json:"active,omitempty" doc:"or status"`
+				Status string `json:"status,omitempty" enum:"active,away" doc:"the same as an agent shows it"`
 				Reason string `json:"reason,omitempty" doc:"why away, one line"`
 			}
 		}) (*body[Agent], error) {
 			if err := mayAgent(asker(ctx), in.ID); err != nil {
 				return nil, err
 			}
-			switch b := in.Body; {
-			case b.Active && b.Reason != "":
+			b, active := in.Body, in.Body.Status == string(routing.StatusActive)
+			switch {
+			case (b.Active != nil) == (b.Status != ""):
+				return nil, bad(`say one of active, as {"active": false, "reason": "lunch"}, and status`)
+			case b.Active != nil:
+				active = *b.Active
+			}
+			switch {
+			case active && b.Reason != "":
 				return nil, bad("an active agent has no reason: leave it out")
 			case len(b.Reason) > maxReason || !utf8.ValidString(b.Reason) || strings.ContainsFunc(b.Reason, unprintable):
 				return nil, bad("the reason is one line of at most " + strconv.Itoa(maxReason) + " bytes")
@@ -83,7 +91,7 @@ func (s *Server) agentRoutes(api huma.API) {
 					return s.cfg.Board.OrderAgent(ctx, agent, active, reason, asks.name)
 				}
 			}
-			if err := set(ctx, routing.AgentID(in.ID), in.Body.Active, in.Body.Reason); err != nil {
+			if err := set(ctx, routing.AgentID(in.ID), active, b.Reason); err != nil {
 				return nil, err
 			}
 			a, err := s.agentNow(ctx, in.ID)

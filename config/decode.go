@@ -207,7 +207,7 @@ func (r *reader) mapping(n *yaml.Node, key string, v reflect.Value) []string {
 		name, path := p.key.Value, join(key, p.key.Value)
 		f, ok := known[name]
 		if !ok {
-			r.unknown(p.key, path, v.Type())
+			r.unknown(p.key, path, keysOf(n, v.Type()))
 			continue
 		}
 		present = append(present, name)
@@ -352,8 +352,7 @@ func (r *reader) oneOf(line, column int, key, value string, allowed []string) {
 }
 
 // unknown tells of a key that the mapping does not have.
-func (r *reader) unknown(k *yaml.Node, path string, t reflect.Type) {
-	all := names(t)
+func (r *reader) unknown(k *yaml.Node, path string, all []string) {
 	if near := nearest(k.Value, all); near != "" {
 		r.problem(k, path, "is not a key here: did you mean %s?", near)
 		return

@@ -63,6 +63,20 @@ func (r *reader) step(n *yaml.Node, key string, v reflect.Value) {
 	}
 }
 
+// keysOf are the keys that a mapping may have: of a step those of its verb alone.
+func keysOf(n *yaml.Node, t reflect.Type) []string {
+	all := names(t)
+	if t != reflect.TypeFor[Step]() {
+		return all
+	}
+	for _, verb := range verbs {
+		if value(n, string(verb)) != nil {
+			return slices.DeleteFunc(all, func(name string) bool { return name != string(verb) && !slices.Contains(options[name], verb) })
+		}
+	}
+	return all
+}
+
 func listed(all []Verb) string {
 	return strings.Join(ids(all, func(v Verb) string { return string(v) }), ", ")
 }
@@ -136,7 +150,7 @@ func (r *reader) sound(n *yaml.Node, key string, v reflect.Value) {
 		at := join(key, p.key.Value)
 		f, ok := known[p.key.Value]
 		if !ok {
-			r.unknown(p.key, at, v.Type())
+			r.unknown(p.key, at, names(v.Type()))
 			continue
 		}
 		r.places[at] = p.spot()
