@@ -372,6 +372,9 @@ func (v *sight) sees(ctx context.Context, f call.Fact) bool {
 	switch f.Kind {
 	case call.FactWatchOrdered, call.FactWatchBegan, call.FactWatchMode, call.FactWatchEnded: // whoever is watched is not told so
 		return false
+	case call.FactVoicemailLeft, call.FactVoicemailHeard, call.FactVoicemailDeleted: // of the boxes that they hear
+		ctx = context.WithValue(ctx, whoKey{}, who{scope: ScopeAgent, agent: v.account.Agent})
+		return v.server.mayOpen(ctx, call.Box{Team: f.Team, Agent: f.Agent}, "") == nil
 	case call.FactAgentStatus, call.FactAgentPhones, call.FactStarted, call.FactStopped, call.FactReloaded:
 		return true
 	}

@@ -68,33 +68,43 @@ func (s *Server) transcriptRoutes(api huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			out := transcriptView(s.cfg.Transcripts.TranscriptStatus(one.ID))
-			if out.State == string(call.TranscriptDone) {
-				words, err := s.words(one)
-				if err != nil {
-					return nil, err
-				}
-				out.Words = &words
-			}
-			return answerOf(out, nil)
+			return s.transcript(one.ID)
 		})
 	route(api, ScopeAgent, "GET /v1/calls/{id}/recordings/{recording}/transcript/{format}", "The words as a file: text, vtt or json", s.transcriptFile)
 	route(api, ScopeSupervisor, "POST /v1/calls/{id}/recordings/{recording}/transcript", "Make the transcript, or make it anew",
 		func(ctx context.Context, in *recordingPath) (*body[Transcript], error) {
-			record, one, err := s.recording(ctx, in)
-			switch {
-			case err != nil:
-				return nil, err
-			case !one.Sealed:
-				return nil, &Error{Status: http.StatusConflict, What: "this recording is being written", Cure: "ask after the call"}
-			}
-			language := s.cfg.Board.Language(ctx, record, one)
-			err = s.cfg.Transcripts.Transcribe(call.TranscriptTask{ID: one.ID, Of: string(record.ID), Language: language})
-			if errors.Is(err, call.ErrNoTranscriber) {
-				return nil, &Error{Status: http.StatusConflict, What: err.Error(), Cure: "say under transcripts: in the configuration how"}
-			}
-			return answerOf(transcriptView(s.cfg.Transcripts.TranscriptStatus(one.ID)), err)
+			return s.transcribe(ctx, in)
 		})
+}
+
+// transcript is how far a recording's words are, and the words.
+func (s *Server) transcript(id call.RecordingID) (*body[Transcript], error) {
+	out := transcriptView(s.cfg.Transcripts.TranscriptStatus(id))
+	if out.State == string(call.TranscriptDone) {
+		words, err := s.words(id)
+		if err != nil {
+			return nil, err
+		}
+		out.Words = &words
+	}
+	return answerOf(out, nil)
+}
+
+// transcribe has a recording's words made, or made anew.
+func (s *Server) transcribe(ctx context.Context, in *recordingPath) (*body[Transcript], error) {
+	record, one, err := s.recording(ctx, in)
+	switch {
+	case err != nil:
+		return nil, err
+	case !one.Sealed:
+		return nil, &Error{Status: http.StatusConflict, What: "this recording is being written", Cure: "ask after the call"}
+	}
+	language := s.cfg.Board.Language(ctx, record, one)
+	err = s.cfg.Transcripts.Transcribe(call.TranscriptTask{ID: one.ID, Of: string(record.ID), Language: language})
+	if errors.Is(err, call.ErrNoTranscriber) {
+		return nil, &Error{Status: http.StatusConflict, What: err.Error(), Cure: "say under transcripts: in the configuration how"}
+	}
+	return answerOf(transcriptView(s.cfg.Transcripts.TranscriptStatus(one.ID)), err)
 }
 
 // findWords looks through transcripts until ctx is done, or there are enough whose calls the asker may see.
@@ -143,7 +153,7 @@ func (s *Server) transcriptFile(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	words, err := s.words(one)
+	words, err := s.words(one.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -177,8 +187,8 @@ func (s *Server) worded(c Card) Card {
 }
 
 // words reads a transcript.
-func (s *Server) words(one call.Recorded) (call.Transcript, error) {
-	t, err := s.cfg.Transcripts.Transcript(one.ID)
+func (s *Server) words(id call.RecordingID) (call.Transcript, error) {
+	t, err := s.cfg.Transcripts.Transcript(id)
 	if errors.Is(err, fs.ErrNotExist) {
 		return t, &Error{Status: http.StatusNotFound, What: "this recording has no transcript", Cure: "POST …/transcript makes one"}
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net/http"
 	"os"
 	"slices"
@@ -25,6 +26,9 @@ type VoicemailMessage struct {
 	Seconds float64 `json:"duration_seconds"`
 	New     bool    `json:"new"`
 }
+
+// errSoundGone answers for a message whose file somebody removed.
+var errSoundGone = &Error{Status: http.StatusNotFound, What: "its sound is not there any more"}
 
 func (s *Server) voicemailRoutes(api huma.API) {
 	route(api, ScopeAgent, "GET /v1/voicemail", "Messages, oldest first in each box; an agent's token sees the agent's and the teams' boxes",
@@ -56,7 +60,7 @@ func (s *Server) voicemailRoutes(api huma.API) {
 			}
 			f, err := os.Open(m.Path)
 			if err != nil {
-				return nil, &Error{Status: http.StatusNotFound, What: "its sound is not there any more"}
+				return nil, errSoundGone
 			}
 			return &huma.StreamResponse{Body: func(c huma.Context) {
 				defer f.Close()
@@ -64,6 +68,34 @@ func (s *Server) voicemailRoutes(api huma.API) {
 				w.Header().Set("Content-Type", "audio/wav")
 				http.ServeContent(w, r, in.ID+".wav", m.At, f)
 			}}, nil
+		})
+	route(api, ScopeAgent, "GET /v1/voicemail/{id}/peaks", "How loud a message was, for drawing it: 0 to 255 in equal stretches",
+		func(ctx context.Context, in *MessagePath) (*body[Peaks], error) {
+			m, err := s.message(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			p, err := s.peaks.of(m.Path, s.cfg.Peaks)
+			if errors.Is(err, fs.ErrNotExist) {
+				err = errSoundGone
+			}
+			return answerOf(p, err)
+		})
+	route(api, ScopeAgent, "GET /v1/voicemail/{id}/transcript", "The words of a message, or how far they are",
+		func(ctx context.Context, in *MessagePath) (*body[Transcript], error) {
+			m, err := s.message(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			return s.transcript(m.ID)
+		})
+	route(api, ScopeSupervisor, "POST /v1/voicemail/{id}/transcript", "Make a message's transcript, or make it anew",
+		func(ctx context.Context, in *MessagePath) (*body[Transcript], error) {
+			m, err := s.message(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			return s.transcribe(ctx, &recordingPath{CallPath: CallPath{ID: string(m.Call)}, Recording: string(m.ID)})
 		})
 	route(api, ScopeAgent, "POST /v1/voicemail/{id}/heard", "Note that a message was heard: the lamps show it as old",
 		func(ctx context.Context, in *MessagePath) (*struct{}, error) {

@@ -46,6 +46,7 @@ func (s *Switchboard) rescued(r *Record, rec Recorded, box Box) {
 	}
 	s.messages[m.ID] = m // mailed, and its lamps lit, by beginBoxes
 	s.append(MessageKept{*m})
+	s.transcribeMessage(m)
 	s.log.Warn("a message that the switch's end cut short is in its box", "call", r.ID, "team", box.Team, "agent", box.Agent, "count", int(m.Duration.Seconds()))
 	s.fact(Fact{Kind: FactVoicemailLeft, Call: r.ID, Team: box.Team, Agent: box.Agent, Recording: m.ID, Reason: "the switch was interrupted"})
 }

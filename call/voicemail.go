@@ -188,6 +188,7 @@ func (s *Switchboard) sendTaking(c *liveCall) {
 	s.lamps(box)
 	if t.sealed {
 		s.mail(m)
+		s.transcribeMessage(m)
 	}
 }
 
@@ -226,6 +227,7 @@ func (s *Switchboard) voiceSealed(e recorder.Sealed) {
 		}
 		s.append(MessageKept{*m})
 		s.mail(m)
+		s.transcribeMessage(m)
 		return
 	}
 	for _, c := range s.calls {

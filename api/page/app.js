@@ -11,11 +11,13 @@ import { Dialer } from './dial.js';
 import { SignIn } from './signin.js';
 import { watchCalls } from './watch.js';
 import { wake } from './tone.js';
+import { unheard } from './mail.js';
 
 // Screens are loaded when they are first opened. A new one is a line here.
 const screens = [
   { id: 'calls', name: 'Calls', icon: 'phone', load: () => import('./calls.js') },
   { id: 'callbacks', name: 'Callbacks', icon: 'callback', load: () => import('./callbacks.js') },
+  { id: 'voicemail', name: 'Voicemail', icon: 'mail', load: () => import('./voicemail.js'), lit: unheard },
   { id: 'people', name: 'People', icon: 'people', load: () => import('./people.js') },
   { id: 'wall', name: 'Wallboard', icon: 'wall', load: () => import('./wall.js'), may: () => supervises.value },
   { id: 'house', name: 'Switch', icon: 'cog', load: () => import('./house.js'), may: () => admin.value },
@@ -32,7 +34,7 @@ function Screen() {
 
 function Nav() {
   const at = route.value.split('/')[0];
-  return html`<div class="side"><div><nav aria-label="Screens">${screens.filter(s => !s.may || s.may()).map(s => html`<a key=${s.id} href=${'#/' + s.id} class=${s.minor ? 'minor' : ''} aria-current=${at === s.id ? 'page' : undefined}><${Icon} name=${s.icon}/>${s.name}</a>`)}</nav>
+  return html`<div class="side"><div><nav aria-label="Screens">${screens.filter(s => !s.may || s.may()).map(s => html`<a key=${s.id} href=${'#/' + s.id} class=${s.minor ? 'minor' : ''} aria-current=${at === s.id ? 'page' : undefined}><${Icon} name=${s.icon}/><span>${s.name}</span>${s.lit?.value > 0 && html`<span class="badge accent-tone num" title="new">${s.lit.value}</span>`}</a>`)}</nav>
     ${queues.value.length > 0 && html`<section class="queues" aria-label="Your queues"><h2 class="small muted">Your queues</h2>${queues.value.map(t => html`<p key=${t.id}><span class="cut strong">${t.name}</span><br/><span class=${'small ' + (t.waiting ? '' : 'muted')}><${Waiting} team=${t}/></span></p>`)}</section>`}</div></div>`;
 }
 

@@ -4,6 +4,7 @@ import { me, self, queues, connection, setTheme, theme, dialer, supervises, acti
 import { api, attempt, signedOut } from './net.js';
 import { able, unable, device, choose } from './phone.js';
 import { dumb } from './tone.js';
+import { Lamp } from './mail.js';
 import { Icon, Menu, Since, since, until, length, Dialog } from './parts.js';
 
 const reasons = ['Break', 'Lunch', 'Meeting', 'Training'];
@@ -71,6 +72,7 @@ export function Header() {
     <div class="grow"></div>
     ${!up && html`<span class="badge warn-tone" role="status"><span class="dot warn-tone"></span>Connecting…</span>`}
     ${dumb.value && me.value.agent && html`<button class="badge warn-tone" title="A browser lets a page sound when somebody has clicked in it">Click, and calls can ring</button>`}
+    <${Lamp}/>
     <${Device}/>
     <${Availability}/>
     ${me.value.agent && html`<button class=${"icon" + (self.value?.until ? " narrow-off" : "")} aria-label="Make a call" title=${active.value.length ? 'Make a call: another one is going on' : 'Make a call'} onClick=${() => { dialer.value = ''; }}><${Icon} name="keypad"/></button>`}

@@ -8,7 +8,7 @@ const rates = (v, limits, below) => {
   return !limits ? '' : past(limits.alarm) ? 'alarm' : past(limits.warn) ? 'warn' : '';
 };
 const words = { alarm: 'Alarm', warn: 'Warning' }, tones = { alarm: 'stop-tone', warn: 'warn-tone', '': '' };
-const states = [['available', 'Available'], ['busy', 'In calls'], ['wrap_up', 'Wrap-up'], ['away', 'Away'], ['off_duty', 'Off duty'], ['offline', 'No phone']];
+const states = [['available', 'Available'], ['busy', 'Busy'], ['wrap_up', 'Wrap-up'], ['away', 'Away'], ['off_duty', 'Off duty'], ['offline', 'No phone']];
 const percent = v => v === undefined ? '–' : `${Math.round(v * 100)}%`;
 
 // judged are a team's figures that have limits, now.

@@ -20,7 +20,7 @@ export default function Wall() {
     <div class="tiles">${walls.map(t => html`<${Tile} key=${t.id} team=${t}>${!full && supervises.value && html`<div class="row">${t.closed
       ? html`<button onClick=${() => attempt(() => api('POST', path('teams', t.id, 'open')))} aria-label=${`Open the queue: ${t.name}`}>Open the queue</button>`
       : html`<button onClick=${() => ask({ close: t })} aria-label=${`Close the queue: ${t.name}`}>Close the queue…</button>`}</div>`}<//>`)}</div>
-    <div class=${full ? 'stack' : 'columns even'} style="margin-top:1rem">
+    <div class="stack below">
       ${!full && html`<section aria-label="Waiting"><h2>Waiting</h2><${Waiting} walls=${walls} onAssign=${(c, t) => ask({ assign: c, team: t })}/></section>`}
       <section aria-label="Agents"><h2>Agents</h2><${Agents} agents=${agents} full=${full} onAway=${a => ask({ away: a })}/></section></div>
     ${asked?.close && html`<${Confirm} label=${`Close the queue of ${asked.close.name}?`} text="New callers take the path for when nobody answers. Those who wait stay. It stays closed, over a restart too, until somebody opens it." yes="Close the queue" onClose=${done} onYes=${() => attempt(() => api('POST', path('teams', asked.close.id, 'close')))}/>`}

@@ -59,7 +59,7 @@ func TestPagesASupervisorOrdersFromTheWallboard(t *testing.T) {
 	sue := s.open(b, "sue", shifts) // watches; presses nothing
 	sue.do(chromedp.Navigate("http://" + s.http + "/#/wall"))
 	sue.tile("Support", "Waiting 0 Longest wait – Within 0:20 –")
-	sue.tile("Support", "Available 0 In calls 0 Wrap-up 0 Away 0 Off duty 0 No phone 1")
+	sue.tile("Support", "Available 0 Busy 0 Wrap-up 0 Away 0 Off duty 0 No phone 1")
 	ann, bob := s.openPhone(b, "ann", annTone), s.openPhone(b, "bob", bobTone)
 	bob.press("Wallboard")
 	bob.sees("Nobody waits.")
@@ -79,7 +79,7 @@ func TestPagesASupervisorOrdersFromTheWallboard(t *testing.T) {
 	s.customerHears(ear, bobTone)
 	sue.tile("Support", "Waiting 0")
 	sue.tile("Support", "Answered 1")
-	sue.tile("Leads", "In calls 1")
+	sue.tile("Leads", "Busy 1")
 	bob.press("End")
 	s.over(first)
 	ear.Close()
