@@ -150,6 +150,11 @@ var packetPaths = []struct {
 		f := seat(e, sh, 3, G722)
 		return func() { f.packet(160); f.due() }
 	}},
+	{"mix of three in wideband", func(e *Engine, sh *shard) func() {
+		f := seatWide(e, sh, G722, G722)
+		loneSession(e, sh, func(*Params) {}).sit(f.s.table, 0)
+		return func() { f.packet(160); f.due() }
+	}},
 	{"mix of three", func(e *Engine, sh *shard) func() {
 		f := seat(e, sh, 3, PCMA)
 		return func() { f.packet(160); f.due() }

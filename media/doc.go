@@ -70,8 +70,9 @@
 // peer that sends nothing in its pauses is given noise as loud as its own background.
 // A relay passes comfort noise on to who takes it, and says it again each second
 // of a pause; for others it closes the hole that it leaves. Of G.722, in which silence has no byte of its own, only
-// payloads of one byte repeated are known as digital silence; a mix of three
-// seats is narrowband, whatever their codecs.
+// payloads of one byte repeated are known as digital silence. What three seats say
+// is mixed at 8 kHz; who speaks G.722 or Opus is heard in wideband by who is sent G.722:
+// the upper band goes beside the mix, and is silent for as long as packets are lost.
 //
 // RFCs: 3550 and 3551 (RTP), 3389 (comfort noise), 3264 (offer/answer), 8866 (SDP), 8445 (ICE), 8829 (JSEP), 5764
 // (DTLS-SRTP), 8122 (fingerprints), 7983 (whose a packet on the port is), 4733 (telephone

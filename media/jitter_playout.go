@@ -41,6 +41,8 @@ type playout struct {
 	noise comfort
 	noisy bool // the peer has said that it is silent, and how it sounds
 
+	treble *treble // nil: nobody hears the upper band
+
 	pauses bool       // the peer sends nothing in its pauses, and does not say how they sound
 	ground background // that of its voice
 }
@@ -67,9 +69,9 @@ func newPlayout(c Config) *playout {
 // renew forgets the source's line: the packets to come have another.
 func (o *playout) renew() { o.placed, o.line.known, o.noisy, o.pauses = false, false, false, false }
 
-// write takes a packet with its samples. It returns false when all of them
-// came too late to be heard.
-func (o *playout) write(p *packet, pcm []int16, now int64) bool {
+// write takes a packet with its samples, and those of its upper band if it has
+// one. It returns false when all of them came too late to be heard.
+func (o *playout) write(p *packet, pcm, high []int16, now int64) bool {
 	o.measure(p, now)
 	pos := o.at + int64(int32(p.ts-o.ts))
 	if o.placed && p.seq == o.seq+1 && !o.noisy && pos-o.end >= starvedMost {
@@ -92,6 +94,9 @@ func (o *playout) write(p *packet, pcm []int16, now int64) bool {
 	o.bound(p, pos)
 	heard := max(o.from-pos, 0) // of it, already
 	o.put(pos+heard, pcm[heard:])
+	if o.treble != nil {
+		o.treble.put(pos+heard, high[min(2*heard, int64(len(high))):], len(pcm[heard:]))
+	}
 	if end := pos + int64(len(pcm)); end > o.end {
 		o.end, o.seq, o.ts, o.at = end, p.seq, p.ts, pos
 	}
@@ -178,6 +183,9 @@ func (o *playout) rest(to int64) {
 			o.ground.fill(piece)
 		}
 		o.put(at, piece)
+		if o.treble != nil {
+			o.treble.put(at, nil, len(piece))
+		}
 	}
 }
 
@@ -206,15 +214,23 @@ func (o *playout) add(sum []int32, at int64) {
 	}
 }
 
+// addHigh adds the upper band of what add has added from at on.
+func (o *playout) addHigh(sum []int32, at int64) {
+	if from := max(at, o.done-playoutOut); o.treble != nil {
+		o.treble.add(sum[2*(from-at):], from)
+	}
+}
+
 // render makes the next piece of sound.
 func (o *playout) render() {
 	var piece [plcFrame]int16
+	var high [2 * plcFrame]int16
 	n := o.run(o.from, plcFrame)
 	switch {
 	case n > 0:
-		if n = o.splice(piece[:], n); n == 0 {
+		if n = o.splice(piece[:], high[:], n); n == 0 {
 			n = o.run(o.from, plcFrame)
-			o.take(piece[:n])
+			o.take(piece[:n], high[:2*n])
 		}
 		o.starved = 0
 		o.ground.learn(piece[:n])
@@ -242,6 +258,9 @@ func (o *playout) render() {
 	}
 	k := copy(o.out[uint64(o.done)%playoutOut:], piece[:n])
 	copy(o.out[:], piece[k:n])
+	if o.treble != nil {
+		o.treble.emit(o.done, high[:2*n])
+	}
 	o.done += int64(n)
 }
 
@@ -258,7 +277,10 @@ func (o *playout) skip(to int64) {
 }
 
 // take moves on by a piece.
-func (o *playout) take(pcm []int16) {
+func (o *playout) take(pcm, high []int16) {
 	o.read(pcm, o.from)
+	if o.treble != nil {
+		o.treble.read(high, o.from)
+	}
 	o.skip(o.from + int64(len(pcm)))
 }

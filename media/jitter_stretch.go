@@ -4,8 +4,9 @@ import "math"
 
 // splice changes the delay by a little if it should be changed and nobody will
 // hear it: it puts 10 ms into piece that fade from the sound that is due into
-// the same a bit later, or earlier, and returns their length. 0: it did not.
-func (o *playout) splice(piece []int16, there int) int {
+// the same a bit later, or earlier, and the upper band into high, and returns their
+// length. 0: it did not.
+func (o *playout) splice(piece, high []int16, there int) int {
 	off := o.done - o.wanted(o.ts+uint32(o.from-o.at))
 	if there < plcFrame || off <= spliceSlack && off >= -spliceSlack/4 {
 		return 0
@@ -31,6 +32,9 @@ func (o *playout) splice(piece []int16, there int) int {
 	for i := range piece {
 		in := float32(i+1) / float32(len(piece))
 		piece[i] = clipped(now[i]*(1-in) + then[i]*in)
+	}
+	if o.treble != nil {
+		o.treble.fade(high, o.from, o.from+lag)
 	}
 	to := o.from + lag + plcFrame
 	o.skip(to)
@@ -102,8 +106,9 @@ func (o *playout) period(backwards bool) int64 {
 
 // mixer adds several playouts up.
 type mixer struct {
-	sum [maxPayload]int32
-	pcm [maxPayload]int16
+	sum  [maxPayload]int32
+	high [mostWide]int32 // of the upper band
+	pcm  [maxPayload]int16
 }
 
 // saturated returns the first n sums as 16-bit samples, clipped.

@@ -31,7 +31,7 @@ func BenchmarkLocks(b *testing.B) {
 		s.Close()
 	}
 	for _, seats := range []int{2, 3} {
-		talkCost(b, seats, 0, meddle)
+		talkCost(b, seats, 0, []Codec{PCMU, PCMA}, meddle)
 	}
 	locks, events := 0, 0
 	for _, profile := range []func([]runtime.BlockProfileRecord) (int, bool){runtime.MutexProfile, runtime.BlockProfile} {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// BenchmarkThreeWay lets 120 parties talk over the kernel's sockets, in PCMU and PCMA: in calls of
+// BenchmarkThreeWay lets 120 parties talk over the kernel's sockets, in PCMU and PCMA, and again two
+// thirds of them in G.722, who hear each other in wideband: in calls of
 // two that are converted packet by packet, in calls of two on the PCM path (a third has its seat,
 // and no sound yet), and in calls of three that are mixed, in turn in one run. It compares the CPU of
 // the shard's thread for each party and frame, system calls included: as many packets come and go.
@@ -16,31 +17,38 @@ import (
 // has neither a jitter buffer nor a clock.
 func BenchmarkThreeWay(b *testing.B) {
 	const rounds, bar = 5, 1.3
-	var converted, two, three []time.Duration
-	for range rounds { // the least of them: what the machine's other work did not disturb
-		converted = append(converted, talkCost(b, 2, 0, nil))
-		two = append(two, talkCost(b, 2, 1, nil))
-		three = append(three, talkCost(b, 3, 0, nil))
-	}
-	ratio := float64(slices.Min(three)) / float64(slices.Min(two))
-	b.ReportMetric(float64(slices.Min(converted)), "converted-ns/party-frame")
-	b.ReportMetric(float64(slices.Min(two)), "two-ns/party-frame")
-	b.ReportMetric(float64(slices.Min(three)), "three-ns/party-frame")
-	b.ReportMetric(float64(slices.Min(three))/float64(slices.Min(converted)), "converted-ratio")
-	b.ReportMetric(ratio, "ratio")
-	b.ReportMetric(0, "ns/op")
-	if ratio > bar {
-		b.Errorf("got %.2f times a call of two on the PCM path, want at most %.1f", ratio, bar)
+	for _, c := range []struct {
+		name   string
+		codecs []Codec
+	}{{"narrow", []Codec{PCMU, PCMA}}, {"wide", []Codec{G722, G722, PCMU}}} {
+		b.Run(c.name, func(b *testing.B) {
+			var converted, two, three []time.Duration
+			for range rounds { // the least of them: what the machine's other work did not disturb
+				converted = append(converted, talkCost(b, 2, 0, c.codecs, nil))
+				two = append(two, talkCost(b, 2, 1, c.codecs, nil))
+				three = append(three, talkCost(b, 3, 0, c.codecs, nil))
+			}
+			ratio := float64(slices.Min(three)) / float64(slices.Min(two))
+			b.ReportMetric(float64(slices.Min(converted)), "converted-ns/party-frame")
+			b.ReportMetric(float64(slices.Min(two)), "two-ns/party-frame")
+			b.ReportMetric(float64(slices.Min(three)), "three-ns/party-frame")
+			b.ReportMetric(float64(slices.Min(three))/float64(slices.Min(converted)), "converted-ratio")
+			b.ReportMetric(ratio, "ratio")
+			b.ReportMetric(0, "ns/op")
+			if ratio > bar {
+				b.Errorf("got %.2f times a call of two on the PCM path, want at most %.1f", ratio, bar)
+			}
+		})
 	}
 }
 
 // talkCost is the shard's CPU for a party's frame, in calls of so many and some who say and hear
 // nothing, while others do what they like with the engine.
-func talkCost(b *testing.B, seats, silent int, beside func(*Bridge, []*Session)) time.Duration {
+func talkCost(b *testing.B, seats, silent int, codecs []Codec, beside func(*Bridge, []*Session)) time.Duration {
 	b.Helper()
 	const parties, frames = 120, 200
 	ip := netip.MustParseAddr("127.0.0.1")
-	e, err := New(Config{PortMin: 30000, PortMax: 39999, Emit: func(Event) {}, Shards: 1})
+	e, err := New(Config{PortMin: 30000, PortMax: 39999, Codecs: []Codec{G722, PCMU, PCMA}, Emit: func(Event) {}, Shards: 1})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -69,7 +77,7 @@ func talkCost(b *testing.B, seats, silent int, beside func(*Bridge, []*Session))
 		if err != nil {
 			b.Fatal(err)
 		}
-		p := &phone{conn: conn, codec: []Codec{PCMU, PCMA}[i%2], ptime: 20 * ms, proto: "RTP/AVP"}
+		p := &phone{conn: conn, codec: codecs[i%len(codecs)], ptime: 20 * ms, proto: "RTP/AVP"}
 		if _, err := s.Answer(p.sdp(p.addr(), "sendrecv")); err != nil {
 			b.Fatal(err)
 		}

@@ -55,26 +55,27 @@ func (t *table) whispered(to *Session) bool {
 	return false
 }
 
-// listened says whether an observer hears those who sit at the table.
-func (t *table) listened() bool {
+// listened says whether an observer hears those who sit at the table, and in wideband.
+func (t *table) listened() (heard, wide bool) {
 	for _, w := range t.observers {
-		if w.course == mixed {
-			return true
-		}
+		heard = heard || w.course == mixed
+		wide = wide || w.hearsWide()
 	}
-	return false
+	return heard, wide
 }
 
 // rerouteObservers decides anew who must decode them.
 func (t *table) rerouteObservers() {
 	for _, w := range t.observers {
 		w.relayTo = nil
-		w.mixFor(w.whispers != nil && w.whispers.table == t && w.whispers.course == mixed)
+		heard := w.whispers != nil && w.whispers.table == t && w.whispers.course == mixed
+		w.mixFor(heard, heard && w.whispers.hearsWide())
 	}
 }
 
-// mixFor notes whether somebody mixes the session.
-func (s *Session) mixFor(somebody bool) {
+// mixFor notes whether somebody mixes the session, and hears it in wideband.
+func (s *Session) mixFor(somebody, wide bool) {
+	defer func() { s.brighten(wide) }()
 	was := s.isMixed
 	s.isMixed = somebody
 	if s.isMixed && s.sound == nil {
@@ -106,30 +107,18 @@ func (s *Session) overhear(p *packet, now int64) {
 		s.sound.silent(p, p.steady)
 	default:
 		c, b := s.codecOf(p.pt), &s.shard.bench
-		if c == Opus {
-			s.sound.write(p, s.overhears.decodeOpus(p.payload(), b), now)
+		var pcm, high []int16
+		switch {
+		case c == Opus:
+			pcm, high = s.overhears.decodeOpus(p.payload(), b)
+		case c == s.overhears.codec:
+			pcm, high = s.overhears.decode(p.payload(), b)
+		case c == G722: // as little as listen can: it has state
 			return
+		default:
+			pcm = b.pcm[:c.Decode(b.pcm[:], p.payload())]
 		}
-		if c != s.overhears.codec {
-			if c == G722 { // as little as listen can: it has state
-				return
-			}
-			s.sound.write(p, b.pcm[:c.Decode(b.pcm[:], p.payload())], now)
-			return
-		}
-		s.sound.write(p, s.overhears.decode(p.payload(), b), now)
-	}
-}
-
-// addWhispers adds what is whispered to the session in a frame.
-func (s *Session) addWhispers(sum []int32, from int64) {
-	if s.table == nil {
-		return
-	}
-	for _, w := range s.table.observers {
-		if w.whispers == s && w.isMixed && !w.muted {
-			w.sound.add(sum, from)
-		}
+		s.sound.write(p, pcm, high, now)
 	}
 }
 

@@ -155,7 +155,8 @@ func (s *Session) unpackOpus(from *Session, p *packet, pcm []int16) bool {
 	case pcm == nil && s.terms.Codec.Rate() == WideRate:
 		n = s.mouth.coder.Encode(room, b.wide[:from.ear.hearOpus(p.payload(), b)])
 	case pcm == nil:
-		n = s.mouth.encode(room, from.listen(Opus, p.payload(), b), b)
+		pcm, _ = from.listen(Opus, p.payload(), b)
+		n = s.mouth.encode(room, pcm, b)
 	default:
 		n = s.mouth.encode(room, pcm, b)
 	}

@@ -35,7 +35,7 @@ func (l *listener) until(now int64) {
 
 func (l *listener) hears(p *packet, pcm []int16) {
 	l.until(p.came)
-	if !l.o.write(p, pcm, p.came) {
+	if !l.o.write(p, pcm, nil, p.came) {
 		l.late++
 	}
 }

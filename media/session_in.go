@@ -310,11 +310,11 @@ func (s *Session) voice(p *packet, behind bool, now int64) {
 		s.sound.silent(p, p.steady)
 		return
 	}
-	pcm := s.listen(s.codecOf(p.pt), p.payload(), &s.shard.bench)
+	pcm, high := s.listen(s.codecOf(p.pt), p.payload(), &s.shard.bench)
 	if s.tones != nil && !behind {
 		s.heed(pcm, now)
 	}
-	switch heard := s.sound.write(p, pcm, now); {
+	switch heard := s.sound.write(p, pcm, high, now); {
 	case heard && behind && !s.order.owed: // before the first
 	case heard && behind:
 		s.counts.lost.Add(^uint64(0)) // it was not, after all
@@ -376,7 +376,7 @@ func (s *Session) take(p *packet, now int64) {
 	}
 	var pcm []int16 // G.722 may be decoded once only: it has state
 	if s.tones != nil && p.pt != comfortNoise && !s.voiced() {
-		pcm = s.listen(s.codecOf(p.pt), p.payload(), &s.shard.bench)
+		pcm, _ = s.listen(s.codecOf(p.pt), p.payload(), &s.shard.bench)
 		s.heed(pcm, now)
 	}
 	if s.table == nil || s.muted || s.passedOver(p) {

@@ -129,7 +129,7 @@ func (s *Session) fill(due int64) []byte {
 		}
 	case mixed:
 		if s.maySend() {
-			n = s.mouth.encode(b, s.hear(due), &s.shard.bench)
+			n = s.say(b, due)
 		}
 	}
 	for i := n; i < len(b); i++ {
@@ -138,19 +138,45 @@ func (s *Session) fill(due int64) []byte {
 	return whole
 }
 
-// hear mixes what the other seats have said in the frame before a moment.
-func (s *Session) hear(due int64) []int16 {
-	m := &s.shard.mix
-	sum := m.sum[:s.frame]
-	clear(sum)
+// say writes to b what the others have said in the frame before a moment.
+func (s *Session) say(b []byte, due int64) int {
+	m, bench := &s.shard.mix, &s.shard.bench
 	from := due/int64(perSample) - int64(s.frame)
+	wide := s.terms.Codec.Rate() == WideRate
+	sum, high := m.sum[:s.frame], m.high[:0]
+	clear(sum)
+	if wide {
+		high = m.high[:2*s.frame]
+		clear(high)
+	}
+	s.eachHeard(func(other *Session) {
+		other.sound.add(sum, from)
+		if wide {
+			other.sound.addHigh(high, from)
+		}
+	})
+	pcm := m.saturated(s.frame)
+	if wide {
+		return s.mouth.encodeBoth(b, pcm, high, bench)
+	}
+	return s.mouth.encode(b, pcm, bench)
+}
+
+// eachHeard calls do with all whom the session hears: the other seats, and who whispers to it.
+func (s *Session) eachHeard(do func(*Session)) {
 	for _, other := range s.within().seats {
 		if other != s && other.isMixed && !other.muted {
-			other.sound.add(sum, from)
+			do(other)
 		}
 	}
-	s.addWhispers(sum, from)
-	return m.saturated(s.frame)
+	if s.table == nil {
+		return
+	}
+	for _, w := range s.table.observers {
+		if w.whispers == s && w.isMixed && !w.muted {
+			do(w)
+		}
+	}
 }
 
 // send writes the header before the payload in b, and sends both.

@@ -289,7 +289,7 @@ func (t *table) reroute(now int64) {
 	}
 	t.rerouteObservers()
 	for _, s := range t.seats {
-		isMixed := t.listened()
+		isMixed, wide := t.listened()
 		s.relayTo = nil
 		for _, one := range t.seats {
 			switch {
@@ -297,10 +297,10 @@ func (t *table) reroute(now int64) {
 			case one.course == relayed && one.source == s:
 				s.relayTo = one
 			case one.course == mixed:
-				isMixed = true
+				isMixed, wide = true, wide || one.hearsWide()
 			}
 		}
-		s.mixFor(isMixed)
+		s.mixFor(isMixed, wide)
 	}
 }
 

@@ -10,6 +10,8 @@ type speech struct {
 
 	opus     Coder // nil: nothing of it has come yet
 	opusDown halver
+
+	high *overtone // nil: who hears the mix has no use for the upper band
 }
 
 // speaks makes it speak that codec, with nothing heard or said yet if it was not.
@@ -23,18 +25,28 @@ func (v *speech) speaks(c Codec) {
 type bench struct {
 	wide [mostWide]int16
 	pcm  [maxPayload]int16
+	high [mostWide]int16
 	room bandRoom
 }
 
-// decode returns the samples of the stream's next payload at 8 kHz, valid until the bench is used
-// again.
-func (v *speech) decode(payload []byte, b *bench) []int16 {
+// decode returns the samples of the stream's next payload at 8 kHz, and what it has beyond them if
+// that is of use, valid until the bench is used again.
+func (v *speech) decode(payload []byte, b *bench) (pcm, high []int16) {
 	payload = payload[:min(len(payload), maxPayload)]
 	if v.codec.Rate() == SampleRate {
-		return b.pcm[:v.coder.Decode(b.pcm[:], payload)]
+		return b.pcm[:v.coder.Decode(b.pcm[:], payload)], nil
 	}
-	n := v.coder.Decode(b.wide[:], payload)
-	return b.pcm[:v.down.halve(b.pcm[:], b.wide[:n], &b.room)]
+	return v.part(&v.down, v.coder.Decode(b.wide[:], payload), b)
+}
+
+// part makes two bands of so many samples on the bench.
+func (v *speech) part(down *halver, n int, b *bench) (pcm, high []int16) {
+	pcm = b.pcm[:down.halve(b.pcm[:], b.wide[:n], &b.room)]
+	if v.high != nil {
+		high = b.high[:2*len(pcm)]
+		v.high.split(high, b.wide[:n], pcm, &b.room)
+	}
+	return pcm, high
 }
 
 // hearOpus decodes the stream's next packet of Opus onto the bench, at 16 kHz, and returns how many
@@ -47,8 +59,8 @@ func (v *speech) hearOpus(payload []byte, b *bench) int {
 }
 
 // decodeOpus is decode for a packet of Opus.
-func (v *speech) decodeOpus(payload []byte, b *bench) []int16 {
-	return b.pcm[:v.opusDown.halve(b.pcm[:], b.wide[:v.hearOpus(payload, b)], &b.room)]
+func (v *speech) decodeOpus(payload []byte, b *bench) (pcm, high []int16) {
+	return v.part(&v.opusDown, v.hearOpus(payload, b), b)
 }
 
 // encode writes the stream's next samples, at 8 kHz and at most maxPayload, to dst and returns how
@@ -58,6 +70,15 @@ func (v *speech) encode(dst []byte, pcm []int16, b *bench) int {
 		return v.coder.Encode(dst, pcm)
 	}
 	return v.coder.Encode(dst, b.wide[:v.up.double(b.wide[:], pcm, &b.room)])
+}
+
+// encodeBoth is encode with what lies beyond the 8 kHz, twice as many samples.
+func (v *speech) encodeBoth(dst []byte, pcm []int16, high []int32, b *bench) int {
+	wide := b.wide[:v.up.double(b.wide[:], pcm, &b.room)]
+	for i, x := range high[:len(wide)] {
+		wide[i] = int16(min(max(int32(wide[i])+x, -32768), 32767))
+	}
+	return v.coder.Encode(dst, wide)
 }
 
 // convert puts a payload of another codec into ours, in its place: all codecs have a byte for each
@@ -71,20 +92,20 @@ func (s *Session) convert(from *Session, c Codec, payload []byte, pcm []int16) {
 	default:
 		b := &s.shard.bench
 		if pcm == nil {
-			pcm = from.listen(c, payload, b)
+			pcm, _ = from.listen(c, payload, b)
 		}
 		s.mouth.encode(payload, pcm, b)
 	}
 }
 
-// listen decodes the next of the peer's payloads, whose turn it is, at 8 kHz. A peer may send the
+// listen decodes the next of the peer's payloads, whose turn it is, at 8 kHz, and what it has beyond. A peer may send the
 // other law of G.711 than was agreed on (RFC 3264 §7), which has no state.
-func (s *Session) listen(c Codec, payload []byte, b *bench) []int16 {
+func (s *Session) listen(c Codec, payload []byte, b *bench) (pcm, high []int16) {
 	if c == Opus {
 		return s.ear.decodeOpus(payload, b)
 	}
 	if c != s.ear.codec && c != G722 {
-		return b.pcm[:c.Decode(b.pcm[:], payload)]
+		return b.pcm[:c.Decode(b.pcm[:], payload)], nil
 	}
 	return s.ear.decode(payload, b)
 }
