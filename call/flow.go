@@ -203,7 +203,7 @@ func (s *Switchboard) queue(c *liveCall, q routing.FlowQueue) {
 		c.caller.session.Background(s.musicOf(c, q.Music))
 	}
 	c.queued = true
-	if c.entered = q.Entered; c.entered.IsZero() || q.Returned {
+	if c.entered, c.countedBy = q.Entered, q.Team; c.entered.IsZero() || q.Returned {
 		c.entered = noTime // counted before
 	}
 	c.record.enter(s.now, Segment{Kind: SegmentQueue, Team: q.Team})

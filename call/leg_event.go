@@ -4,9 +4,8 @@ import "trunkline/sip"
 
 // legEvent takes what happened to a line.
 func (s *Switchboard) legEvent(e sip.Event) {
-	id, ok := legOf(e)
-	l := s.lines[id]
-	if !ok || l == nil {
+	l := s.lines[sip.LegOf(e)]
+	if l == nil {
 		return // the call was closed by a fault; the leg ends by itself
 	}
 	s.handling = l.call
@@ -39,39 +38,4 @@ func (s *Switchboard) legEvent(e sip.Event) {
 		s.lineEnded(l, e)
 	}
 	s.rearm(l.call)
-}
-
-// legOf says whose event it is.
-func legOf(e sip.Event) (sip.LegID, bool) {
-	switch e := e.(type) {
-	case sip.Progressed:
-		return e.Leg, true
-	case sip.Answered:
-		return e.Leg, true
-	case sip.Confirmed:
-		return e.Leg, true
-	case sip.Reoffered:
-		return e.Leg, true
-	case sip.Pracked:
-		return e.Leg, true
-	case sip.Refreshed:
-		return e.Leg, true
-	case sip.Reconfirmed:
-		return e.Leg, true
-	case sip.ReofferDone:
-		return e.Leg, true
-	case sip.Info:
-		return e.Leg, true
-	case sip.Unmoved:
-		return e.Leg, true
-	case sip.Referred:
-		return e.Leg, true
-	case sip.Probed:
-		return e.Leg, true
-	case sip.Transferring:
-		return e.Leg, true
-	case sip.Ended:
-		return e.Leg, true
-	}
-	return "", false
 }

@@ -140,16 +140,17 @@ type liveCall struct {
 	watchers  []*liveCall        // who watch this call, see watcher.go
 	reserved  routing.AgentID    // spared for a customer who is dialled first; "": nobody
 
-	answer   []byte         // our session description for the caller's 200
-	answered bool           // the caller's leg was sent a 200
-	early    bool           // sound flows before that: the caller is told of it
-	queued   bool           // waits in the router
-	asked    time.Time      // until when an offer waits for a look-up of the caller; zero: for none
-	untold   bool           // queued, and the router does not know it yet because of that
-	entered  time.Time      // the wait that is not counted yet began; zero: none
-	waiting  routing.Queued // as it was told to the router
-	unkept   bool           // in Switchboard.unkept
-	ended    bool           // has its Ending; only lines that are leaving remain
+	answer    []byte         // our session description for the caller's 200
+	answered  bool           // the caller's leg was sent a 200
+	early     bool           // sound flows before that: the caller is told of it
+	queued    bool           // waits in the router
+	asked     time.Time      // until when an offer waits for a look-up of the caller; zero: for none
+	untold    bool           // queued, and the router does not know it yet because of that
+	entered   time.Time      // the wait that is not counted yet began; zero: none
+	countedBy routing.TeamID // whose figures that wait is in, also when the call is moved
+	waiting   routing.Queued // as it was told to the router
+	unkept    bool           // in Switchboard.unkept
+	ended     bool           // has its Ending; only lines that are leaving remain
 
 	far      *line     // who talks with the caller: an agent's or a forward's line
 	ringing  []*line   // dialled, not answered

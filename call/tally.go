@@ -52,9 +52,9 @@ func (s *Switchboard) tally(c *liveCall, became fate) {
 	}
 	waited := s.now.Sub(c.entered)
 	c.entered = noTime
-	row := s.teamDay(c.waiting.Team)
+	row := s.teamDay(c.countedBy)
 	in := 0
-	if waited <= s.setup.Teams[c.waiting.Team].ServiceLevel {
+	if waited <= s.setup.Teams[c.countedBy].ServiceLevel {
 		in = 1
 	}
 	switch became {

@@ -6,8 +6,12 @@ import (
 )
 
 // Event is what became of a leg, a registration or a trunk. The set is
-// sealed: the types of this file.
-type Event interface{ event() }
+// sealed: the types of this room that say whose they are.
+type Event interface{ of() LegID }
+
+// LegOf is the leg whose event it is; empty: it is of none, or of one that
+// nobody knew before (Invited).
+func LegOf(e Event) LegID { return e.of() }
 
 // Invited is the first event of an inbound leg: somebody calls. 100 is out
 // already; the leg waits for Progress, Answer, Reject or Hangup.
@@ -170,16 +174,16 @@ type TrunkState struct {
 	Until  time.Time // when registered: the end of it
 }
 
-func (Invited) event()     {}
-func (Progressed) event()  {}
-func (Pracked) event()     {}
-func (Refreshed) event()   {}
-func (Answered) event()    {}
-func (Confirmed) event()   {}
-func (Reoffered) event()   {}
-func (Reconfirmed) event() {}
-func (ReofferDone) event() {}
-func (Info) event()        {}
-func (Ended) event()       {}
-func (Devices) event()     {}
-func (TrunkState) event()  {}
+func (Invited) of() LegID       { return "" }
+func (e Progressed) of() LegID  { return e.Leg }
+func (e Pracked) of() LegID     { return e.Leg }
+func (e Refreshed) of() LegID   { return e.Leg }
+func (e Answered) of() LegID    { return e.Leg }
+func (e Confirmed) of() LegID   { return e.Leg }
+func (e Reoffered) of() LegID   { return e.Leg }
+func (e Reconfirmed) of() LegID { return e.Leg }
+func (e ReofferDone) of() LegID { return e.Leg }
+func (e Info) of() LegID        { return e.Leg }
+func (e Ended) of() LegID       { return e.Leg }
+func (Devices) of() LegID       { return "" }
+func (TrunkState) of() LegID    { return "" }

@@ -12,7 +12,7 @@ type Probed struct {
 	Alive bool // the peer still knows the dialog
 }
 
-func (Probed) event() {}
+func (e Probed) of() LegID { return e.Leg }
 
 // probeWait is how long a Probe's answer is waited for: four transmissions, at
 // 0, 0.5, 1.5 and 3.5 s (RFC 3261 §17.1.2.2).

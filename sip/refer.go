@@ -26,7 +26,7 @@ type Referred struct {
 	ReferredBy string // as received (RFC 3892); empty: none
 }
 
-func (Referred) event() {}
+func (e Referred) of() LegID { return e.Leg }
 
 // referral is a REFER that was not answered yet, or whose NOTIFYs go on.
 type referral struct {

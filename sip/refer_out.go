@@ -16,7 +16,7 @@ type Transferring struct {
 	Last    bool // nothing more will be told
 }
 
-func (Transferring) event() {}
+func (e Transferring) of() LegID { return e.Leg }
 
 // Refer asks the peer of an answered leg to call user in our place (RFC 3515).
 // Transferring tells what becomes of it, the last time with Last; the leg stays

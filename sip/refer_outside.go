@@ -20,7 +20,7 @@ type ReferredOutside struct {
 	Stranger bool      // its Target-Dialog is none of ours
 }
 
-func (ReferredOutside) event() {}
+func (ReferredOutside) of() LegID { return "" }
 
 // referred answers a REFER outside a dialog: those of registered phones are the
 // switchboard's to decide.

@@ -15,7 +15,7 @@ import (
 // NOTIFY, or rings on all the same.
 type Unmoved struct{ Leg LegID }
 
-func (Unmoved) event() {}
+func (e Unmoved) of() LegID { return e.Leg }
 
 // talkWithin is how long a phone may take to answer by itself.
 const talkWithin = 2 * time.Second

@@ -56,3 +56,47 @@ func TestAWaitingCallersExitKeyAndTheTeamsThatOpenLater(t *testing.T) {
 		s.ended(c) // closed: refused, unanswered
 	})
 }
+
+// Whose figures a wait is in does not change when a supervisor moves the call:
+// today's figures and the report, which folds the facts, agree.
+func TestAMovedCallersWaitIsTheFirstTeams(t *testing.T) {
+	yaml := "teams:\n  support: {name: Support, agents: [ann], service_level: 10s}\n  sales: {name: Sales, agents: [bob], service_level: 1s}\n" + queueFlow
+	act(t, yaml, func(s *story) {
+		bob := s.agent("bob", bobTone, simphone.Ring().After(time.Second).Answer())
+		for _, answered := range []bool{true, false} {
+			s.set("bob", answered)
+			c := s.dial()
+			s.answered(c)
+			time.Sleep(3 * time.Second)
+			s.order(call.Order{Verb: call.Move, To: call.Destination{Team: "sales"}, Who: "the story"})
+			if answered {
+				s.gets(bob)
+				s.hear(c, bobTone)
+			}
+			time.Sleep(2 * time.Second)
+			s.bye(c)
+			time.Sleep(time.Second)
+		}
+		s.does(s.house.store.Sync(s.ctx))
+		facts, err := s.house.store.Facts(0, 10_000)
+		s.does(err)
+		told := call.NewReport(time.UTC, 10*time.Second)
+		for _, f := range facts {
+			told.Fact(f)
+		}
+		for _, q := range s.now().Queues {
+			want := call.TeamDay{Team: q.Team, Day: q.Today.Day}
+			if q.Team == "support" {
+				want.Answered, want.AnsweredIn, want.Abandoned, want.AbandonedIn, want.Waited = 1, 1, 1, 1, q.Today.Waited
+			}
+			if q.Today != want || q.Team == "support" && q.Today.Waited < 4*time.Second {
+				s.Errorf("today: got %+v, want %+v after 4 s or more", q.Today, want)
+			}
+			for _, f := range told.Teams() {
+				if f.Team == q.Team && (f.Answered != want.Answered || f.AnsweredWithin != want.AnsweredIn || f.Abandoned != want.Abandoned || f.AbandonedWithin != want.AbandonedIn) {
+					s.Errorf("the report: got %+v, want %+v as in today's figures", f, want)
+				}
+			}
+		}
+	})
+}

@@ -69,13 +69,14 @@ func (d *doctor) takes(ev sip.Event) bool {
 	if len(d.legs) == 0 {
 		return false
 	}
-	p := d.legs[legOf(ev)]
+	leg := sip.LegOf(ev)
+	p := d.legs[leg]
 	if p == nil {
 		return false
 	}
 	p.tell(ev)
 	if _, last := ev.(sip.Ended); last {
-		delete(d.legs, legOf(ev))
+		delete(d.legs, leg)
 	}
 	return true
 }
@@ -92,29 +93,6 @@ func (d *doctor) fromMedia(ev media.Event) {
 		}
 	}
 	d.h.board.FromMedia(ev)
-}
-
-// legOf says whose event it is.
-func legOf(ev sip.Event) sip.LegID {
-	switch e := ev.(type) {
-	case sip.Progressed:
-		return e.Leg
-	case sip.Answered:
-		return e.Leg
-	case sip.Confirmed:
-		return e.Leg
-	case sip.Reoffered:
-		return e.Leg
-	case sip.Reconfirmed:
-		return e.Leg
-	case sip.ReofferDone:
-		return e.Leg
-	case sip.Info:
-		return e.Leg
-	case sip.Ended:
-		return e.Leg
-	}
-	return ""
 }
 
 // ending is the last digits of a number as a trunk writes it.
