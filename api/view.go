@@ -110,7 +110,11 @@ type Call struct {
 	Agent   string    `json:"agent,omitempty"`
 	Since   time.Time `json:"since"` // of the state
 	Began   time.Time `json:"began"`
-	Sound   []Sound   `json:"sound,omitempty"` // of the legs that are up
+
+	Direction call.Direction `json:"direction,omitempty"` // inbound where empty
+	Dialler   string         `json:"dialler,omitempty"`   // the agent whose own call it is: not of inbound ones
+
+	Sound []Sound `json:"sound,omitempty"` // of the legs that are up
 
 	SRTP []call.Secured `json:"srtp,omitempty"` // its legs whose sound is or was encrypted
 
@@ -256,6 +260,7 @@ func statusView(s call.Status, version string) Status {
 		out.Calls = append(out.Calls, Call{
 			ID: string(c.ID), Trunk: string(c.Trunk), Caller: c.Caller.String(), Dialled: c.Dialled,
 			State: string(c.State), Agent: string(c.Agent), Since: c.Since, Began: c.Began, Sound: c.Sound,
+			Direction: c.Direction, Dialler: string(c.Dialler),
 			SRTP: c.SRTP, Watched: c.Watched, Name: c.Name, Waits: c.Waits,
 		})
 	}

@@ -90,6 +90,9 @@ func (s *Switchboard) freeCallers(c *liveCall) {
 // are let go as their legs end, see settled.
 func (s *Switchboard) close(c *liveCall, e Ending) {
 	c.ended = true
+	if c.record.Direction == Outbound && e.By == ByCaller {
+		e.By = ByCallee // the customer
+	}
 	s.live--
 	s.alarms.set(c, noTime)
 	c.record.end(s.now, e)

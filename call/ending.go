@@ -13,7 +13,7 @@ const (
 	ByCaller  Party = "caller"
 	ByAgent   Party = "agent"
 	ByForward Party = "forward" // the far end of a forwarded call
-	ByCallee  Party = "callee"  // the agent whom another called
+	ByCallee  Party = "callee"  // who was called: the customer of a call out, or another agent
 	ByFlow    Party = "flow"    // the caller's flow came to its end
 	ByTrunk   Party = "trunk"   // the carrier failed
 	BySystem  Party = "system"  // this switch: a named limit, a stop, a fault
@@ -25,11 +25,11 @@ type Cause string
 // The causes, with the party that goes with each.
 const (
 	CauseCancelled     Cause = "cancelled"      // caller: gave up before the call was answered
-	CauseHangup        Cause = "hangup"         // caller, agent or forward: a BYE
-	CauseBusy          Cause = "busy"           // caller or callee: an agent's own call was refused as busy
-	CauseNoAnswer      Cause = "no_answer"      // caller or callee: it was not answered in time
-	CauseDeclined      Cause = "declined"       // caller or callee: it was declined
-	CauseRejected      Cause = "rejected"       // caller: the number was refused
+	CauseHangup        Cause = "hangup"         // caller, agent, callee or forward: a BYE
+	CauseBusy          Cause = "busy"           // callee: an agent's own call was refused as busy
+	CauseNoAnswer      Cause = "no_answer"      // callee: it was not answered in time
+	CauseDeclined      Cause = "declined"       // callee: it was declined
+	CauseRejected      Cause = "rejected"       // callee: the number was refused
 	CauseUnreachable   Cause = "unreachable"    // system: the agent called has no live phone (480)
 	CauseFailed        Cause = "failed"         // trunk: no trunk could reach the number
 	CauseTransferred   Cause = "transferred"    // agent: the carrier took the call over

@@ -260,6 +260,7 @@ func (c *liveCall) status() CallStatus {
 	v := CallStatus{
 		ID: c.id, Trunk: c.trunk, Caller: c.record.Caller, Dialled: c.record.Dialled, Name: c.record.Name,
 		State: last.Kind, Agent: last.Agent, Since: last.From, Began: c.record.Initiated, Sound: c.sounds(),
+		Direction: c.record.Direction, Dialler: c.record.Agent,
 		SRTP: append([]Secured(nil), c.record.SRTP...), Watched: c.record.watchedNow(),
 	}
 	if c.queued && c.transfer == nil {

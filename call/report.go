@@ -96,7 +96,7 @@ func (r *Report) Fact(f Fact) {
 	case FactForwarding, FactDialled:
 		r.leave(f, false)
 	case FactEnded:
-		r.leave(f, f.Ending != nil && (f.Ending.By == ByCaller || f.Ending.By == ByTrunk))
+		r.leave(f, f.Ending != nil && slices.Contains([]Party{ByCaller, ByCallee, ByTrunk}, f.Ending.By))
 		for k := range r.talks {
 			if k.call == f.Call {
 				r.released(f, k.agent)

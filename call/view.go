@@ -83,9 +83,13 @@ type CallStatus struct {
 	Agent   routing.AgentID `json:"agent,omitempty"`
 	Since   time.Time       `json:"since"` // of the state
 	Began   time.Time       `json:"began"`
-	Sound   []Sound         `json:"sound,omitempty"` // of the legs that are up
-	SRTP    []Secured       `json:"srtp,omitempty"`  // its legs whose sound is or was encrypted
-	Watched []Watched       `json:"watched,omitempty"`
+
+	Direction Direction       `json:"direction,omitempty"`
+	Dialler   routing.AgentID `json:"dialler,omitempty"` // whose own call it is
+
+	Sound   []Sound   `json:"sound,omitempty"` // of the legs that are up
+	SRTP    []Secured `json:"srtp,omitempty"`  // its legs whose sound is or was encrypted
+	Watched []Watched `json:"watched,omitempty"`
 
 	Name  string `json:"name,omitempty"`  // of the contact
 	Waits *Waits `json:"waits,omitempty"` // for a team or an agent, also while it rings at one; nil: it does not

@@ -74,7 +74,7 @@ func TestAgentDialsAndNobodyAnswers(t *testing.T) {
 				}
 				time.Sleep(time.Second)
 				r := s.card()
-				if r.Ending.Cause != c.cause || r.Ending.By != call.ByCaller || r.Direction != call.Outbound || r.Duration(r.Ended) != 0 {
+				if r.Ending.Cause != c.cause || r.Ending.By != call.ByCallee || r.Direction != call.Outbound || r.Duration(r.Ended) != 0 {
 					t.Errorf("card: got %+v, want %s by the customer, no duration", r, c.cause)
 				}
 				if v := s.agentNow("ann"); !v.Available {

@@ -26,7 +26,7 @@ func showCards(w io.Writer, cards []api.Card, zone *time.Location) error {
 			end = "in progress"
 		}
 		t.row(string(c.ID), c.Initiated.In(zone).Format(time.DateTime), string(c.Trunk),
-			orAnonymous(c.Caller.String())+" → "+c.Dialled, short(seconds(c.Duration)), offers(c), end)
+			origin(c.Caller.String(), string(c.Agent))+" → "+c.Dialled, short(seconds(c.Duration)), offers(c), end)
 	}
 	return t.end()
 }
@@ -36,6 +36,9 @@ func offers(c api.Card) string {
 	texts := make([]string, len(c.Offers))
 	for i, o := range c.Offers {
 		texts[i] = fmt.Sprintf("%s %s", o.Agent, outcome(o))
+	}
+	if len(texts) == 0 && c.Agent != "" {
+		return "" // of nobody's but their own
 	}
 	if len(texts) == 0 {
 		return "offered to nobody"
@@ -64,9 +67,12 @@ type moment struct {
 
 // showCard writes one call card in full.
 func showCard(w io.Writer, c api.Card, zone *time.Location) error {
-	caller := orAnonymous(c.Caller.String())
-	if c.Name != "" {
+	caller := origin(c.Caller.String(), string(c.Agent))
+	if c.Name != "" && c.Agent == "" {
 		caller = c.Name + " " + caller
+	}
+	if c.Agent != "" && c.Caller != "" {
+		caller += " as " + c.Caller.String()
 	}
 	fmt.Fprintf(w, "Call %s\n", c.ID)
 	t := newTable(w)

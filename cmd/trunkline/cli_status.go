@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -180,16 +181,12 @@ func callRows(t *table, s api.Status) {
 		for _, w := range c.Watched {
 			who += fmt.Sprintf(", %s: %s", w.By, w.Mode)
 		}
-		t.row(c.ID, c.Trunk, orAnonymous(c.Caller)+" → "+c.Dialled, who, short(s.At.Sub(c.Since)), scores(c.Sound), encrypted(c.SRTP))
+		t.row(c.ID, c.Trunk, origin(c.Caller, c.Dialler)+" → "+c.Dialled, who, short(s.At.Sub(c.Since)), scores(c.Sound), encrypted(c.SRTP))
 	}
 }
 
-func orAnonymous(number string) string {
-	if number == "" {
-		return "anonymous"
-	}
-	return number
-}
+// origin says who calls: the agent whose own call it is, else the caller.
+func origin(number, agent string) string { return cmp.Or(agent, number, "anonymous") }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 

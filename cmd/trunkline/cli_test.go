@@ -105,7 +105,11 @@ func TestCardsAreListedALineEach(t *testing.T) {
 	lost := aCard()
 	lost.Offers, lost.EndedReason = nil, "cancelled by caller (487)"
 	var out bytes.Buffer
-	if err := showCards(&out, []api.Card{ringing, aCard(), lost}, time.UTC); err != nil {
+	own := lost
+	own.Agent, own.Caller, own.Dialled, own.Direction, own.EndedReason = "ann", "+14155550100", "+14155550177", call.Outbound, "busy by callee (486)"
+	inner := own
+	inner.Trunk, inner.Caller, inner.Dialled, inner.Direction, inner.EndedReason = "", "", "carol", call.Internal, "hangup by callee"
+	if err := showCards(&out, []api.Card{ringing, aCard(), lost, own, inner}, time.UTC); err != nil {
 		t.Fatal(err)
 	}
 	golden.Equal(t, "../../testdata/cli/shown/cards", out.Bytes())

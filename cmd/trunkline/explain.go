@@ -209,7 +209,7 @@ func explained(order routing.Explanation, i int, c routing.Considered) api.Expla
 func showExplanation(w io.Writer, cfg *config.Config, e api.Explanation) error {
 	t := newTable(w)
 	t.row("to", e.To)
-	t.row("from", orAnonymous(e.From))
+	t.row("from", origin(e.From, ""))
 	t.row("at", e.At.In(cfg.Location()).Format("Monday 2006-01-02 15:04:05 MST"))
 	for _, trunk := range e.Trunks {
 		t.row("trunk", trunk.ID+", if it comes from "+trunk.From)
