@@ -15,7 +15,7 @@ BENCHTIME   ?= 1s
 # The race detector needs a C compiler; sipp, baresip and linphone are the real
 # peers, sipvicious the attacker, chromium the Help Desk's browser; sox measures and
 # makes sound for them; flite speaks and pocketsphinx writes down what was said.
-TOOLS = gcc:gcc sipp:sip-tester baresip:baresip-core linphonec:linphone-cli sox:sox svcrack:sipvicious chromium:chromium flite:flite pocketsphinx_continuous:pocketsphinx
+TOOLS = gcc:gcc sipp:sip-tester baresip:baresip-core linphonec:linphone-cli sox:sox svcrack:sipvicious chromium:chromium flite:flite ip:iproute2 pocketsphinx_continuous:pocketsphinx
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fuzz prompts clean tools compiler vendor

@@ -20,6 +20,8 @@ type reclaiming struct {
 	was   sip.LegID // the leg that was lost
 
 	browser bool // it was the Help Desk's: its page comes back by itself
+
+	holding, muted bool // by an order: who comes back is as they were, and heard no sooner than they want
 }
 
 // lost is an agent's line that went away without a BYE: the customer hears
@@ -42,7 +44,7 @@ func (s *Switchboard) lost(l *line) {
 	c.bridge.Part(c.caller.session)
 	c.caller.session.Background(s.setup.Music)
 	s.keepCompany(c)
-	c.reclaim = &reclaiming{agent: l.agent, team: l.team, until: s.now.Add(wait), was: l.id, browser: l.inBrowser()}
+	c.reclaim = &reclaiming{agent: l.agent, team: l.team, until: s.now.Add(wait), was: l.id, browser: l.inBrowser(), holding: l.holding, muted: l.muted}
 	c.record.enter(s.now, Segment{Kind: SegmentHold, Team: l.team, Agent: l.agent})
 	s.callFact(c, Fact{Kind: FactAgentLost, Agent: l.agent, Team: l.team, Leg: l.id, Until: c.reclaim.until})
 	if s.now.Sub(s.fresh[l.agent]) < justNow { // the phone has started anew, and is there already
@@ -138,10 +140,11 @@ var autoAnswer = map[string]string{
 // reclaimed is the agent back in the call.
 func (s *Switchboard) reclaimed(c *liveCall, l *line) {
 	c.ringing = without(c.ringing, l)
-	l.errand = offered
+	l.errand, l.holding, l.muted = offered, c.reclaim.holding, c.reclaim.muted
 	s.endReclaim(c)
 	l.state = lineUp
 	l.session.Begin()
+	l.session.Mute(l.muted)
 	c.far = l
 	s.arrange(c)
 	s.log.Info("an agent is back in the call", "call", c.id, "agent", l.agent)

@@ -28,11 +28,19 @@ export const microphone = () => {
 // somebody has just clicked, and not while a customer waits.
 export async function choose(what) {
   if (what === 'browser') {
-    try { (await microphone()).getTracks().forEach(t => t.stop()); } catch (e) { toast(micProblem(e)); return; }
+    try { (await microphone()).getTracks().forEach(t => t.stop()); } catch (e) { toast(micProblem(e)); return false; }
   }
   localStorage.setItem('device', what);
   device.value = what;
   tell({ type: 'device', phone: what === 'browser' });
+  return true;
+}
+
+// goOn has a call that its agent is in by a desk phone, or was until it was lost, go on in this page.
+export async function goOn(call) {
+  if (device.value !== 'browser' && !await choose('browser') || open.has(call)) return;
+  answer(call);
+  open.get(call).takes = true;
 }
 
 // A speaker is an element that the far side sounds from, on the output that was chosen.
@@ -161,15 +169,15 @@ function drop(call, rest = 0) {
 
 // follow has this page in the calls that are its own, and in no others.
 function follow() {
-  const mine = new Map((elsewhere.value ? [] : parts.value).filter(p => p.browser).map(p => [legOf(p), p]));
+  const mine = new Map((elsewhere.value ? [] : parts.value).filter(p => p.browser || open.get(legOf(p))?.takes).map(p => [legOf(p), p]));
   for (const call of [...open.keys()]) if (!mine.has(call)) drop(call);
   for (const call of [...resting.keys()]) if (!mine.has(call)) resting.delete(call);
   if (device.value !== 'browser') return;
   for (const [call, p] of mine) {
     const l = open.get(call), rings = p.role === 'offered' || p.role === 'called';
-    if (l?.leg && p.leg === l.leg) l.in = true;
+    if (l?.leg && p.leg === l.leg) { l.in = true; l.takes = false; }
     if (l?.in && p.leg !== l.leg) drop(call); // the switch has lost it
-    if (open.has(call) || (resting.get(call) ?? 0) > Date.now() || rings && !p.answering) continue;
+    if (open.has(call) || !p.browser || (resting.get(call) ?? 0) > Date.now() || rings && !p.answering) continue;
     answer(call);
   }
 }

@@ -2,7 +2,7 @@
 import { html, effect, signal, useEffect, useRef, useState } from './lib/ui.js';
 import { active, go, histories, me, self } from './state.js';
 import { api, attempt, order } from './net.js';
-import { lines, device, able, choose, answer, legOf } from './phone.js';
+import { lines, device, able, choose, answer, goOn, legOf } from './phone.js';
 import { Icon, Since, useFocus, title, number, customer, agentName, whither, until, length, clock } from './parts.js';
 import { Picker } from './picker.js';
 import { Notes, drafted } from './notes.js';
@@ -62,7 +62,7 @@ export function Widget({ part }) {
     ${part.browser && able && device.value !== 'browser' && html`<div class="alert warn-tone" role="alert">You talk in another browser.</div><button class="primary" onClick=${() => choose('browser')}><${Icon} name="mic"/>Go on in this one</button>`}
     ${part.role === 'lost' && part.browser && line?.state !== 'failed' && html`<div class="alert warn-tone" role="alert">The connection was lost, and is being made anew. The customer hears music, and goes back to the queue in ${length(until(part.until))}.</div>`}
     ${part.role === 'lost' && !part.browser && html`<div class="alert warn-tone" role="alert">Your phone lost the call. The customer hears music, and goes back to the queue in ${length(until(part.until))}.</div>
-      <button class="primary" onClick=${() => order(c.id, 'reclaim')}>Ring my phone</button>`}
+      <div class="row"><button class="primary" onClick=${() => order(c.id, 'reclaim')}>Ring my phone</button>${able && !line && html`<button onClick=${() => goOn(c.id)}><${Icon} name="mic"/>Go on in this browser</button>`}</div>`}
     ${!small && html`
       ${part.transfer && part.role === 'talking' && html`<${Steps} part=${part}/>`}
       ${talks && html`<div class="controls">
@@ -76,6 +76,7 @@ export function Widget({ part }) {
         <button class="stop" data-do="end" aria-keyshortcuts="Control+Shift+E" title="End the call (Ctrl+Shift+E)" onClick=${() => order(c.id, 'hangup')}><${Icon} name="end"/>End</button></div>`}
       ${part.watch && html`<${Watching} part=${part}/>`}
       ${part.role === 'dialing' && html`<button class="stop" data-do="end" onClick=${() => order(c.id, 'hangup')}><${Icon} name="end"/>End</button>`}
+      ${part.role === 'talking' && !part.browser && !part.watch && able && !line && html`<button class="plain" title="Your phone hangs up, and you talk by this page; the customer notices nothing" onClick=${() => goOn(c.id)}><${Icon} name="mic"/>Go on in this browser</button>`}
       ${line?.stats && html`<${Quality} of=${line.stats}/>`}
       ${open === 'keypad' && html`<${Keypad} call=${c.id}/>`}
       ${open === 'transfer' && customerCall && !part.transfer && html`<${Picker} call=${c.id} onDone=${() => show('')}/>`}

@@ -273,6 +273,74 @@ func TestAPageThatIsReloadedComesBackToItsCall(t *testing.T) {
 	})
 }
 
+// Whoever talks at a desk phone goes on in the page: as they were, on hold; and when the phone has died.
+func TestACallGoesOnInThePage(t *testing.T) {
+	t.Parallel()
+	live(t, webTeam, func(s *story) {
+		desk := s.agent("ann", annTone, simphone.Ring().Answer(), simphone.Ring().Answer())
+		customer := s.dial()
+		a := s.gets(desk)
+		s.hear(customer, annTone)
+		ann := s.webPhone("ann", annTone)
+		id := ann.part(call.RoleTalking).Record.ID
+		ann.does(id, call.Order{Verb: call.Hold})
+		ann.answers(id)
+		if end := s.ended(a); end.Code != 0 {
+			t.Errorf("the desk phone: got %v, want it hung up", end)
+		}
+		if part := ann.part(call.RoleTalking); !part.Holding || !part.Browser || string(part.Leg) != ann.leg {
+			t.Errorf("got %+v, want it held by the page", part)
+		}
+		ann.does(id, call.Order{Verb: call.Resume})
+		s.hear(customer, annTone)
+		ann.hears(customerTone)
+		ann.does(id, call.Order{Verb: call.Hangup})
+		ann.away()
+
+		s.house.board.SetDesk(ann.agent, true, true) // the desk phone is the phone
+		customer = s.dial()
+		s.gets(desk)
+		s.hear(customer, annTone)
+		desk.Die()
+		<-time.After(12 * time.Second) // not heard for 3 s, asked for 4 s
+		id = ann.part(call.RoleLost).Record.ID
+		s.house.board.SetDesk(ann.agent, true, false)
+		ann.answers(id)
+		s.hear(customer, annTone)
+		ann.hears(customerTone)
+		ann.does(id, call.Order{Verb: call.Hangup})
+	})
+}
+
+// Who had muted or held comes back as they were: nothing is heard that they did not want heard.
+func TestAPageComesBackMutedAndHolding(t *testing.T) {
+	t.Parallel()
+	live(t, webTeam, func(s *story) {
+		s.unheard = true // the recording has the silence
+		ann := s.webPhone("ann", annTone)
+		customer := s.dial()
+		id := ann.rings()
+		ann.answers(id)
+		s.hear(customer, annTone)
+		ann.does(id, call.Order{Verb: call.Mute})
+		ann.away()
+		ann.part(call.RoleLost)
+		ann.answers(id)
+		s.wantHears(customer, "silence")
+		ann.hears(customerTone)
+		ann.does(id, call.Order{Verb: call.Hold})
+		ann.does(id, call.Order{Verb: call.Unmute})
+		ann.away()
+		ann.part(call.RoleLost)
+		ann.answers(id)
+		s.wantHears(customer, "music")
+		ann.does(id, call.Order{Verb: call.Resume})
+		s.hear(customer, annTone)
+		ann.hears(customerTone)
+		ann.does(id, call.Order{Verb: call.Hangup})
+	})
+}
+
 // A page that vanishes without a word: music, then the front of the queue.
 func TestAPageThatVanishesGivesTheCustomerBack(t *testing.T) {
 	t.Parallel()

@@ -138,6 +138,100 @@ func TestPagesACallOutlivesItsNetwork(t *testing.T) {
 	s.flawless()
 }
 
+// Whose address changes in the middle of a call, behind a router that starts anew, talks on by
+// the same connection: the page does not even know.
+func TestPagesACallFollowsItsAgentsAddress(t *testing.T) {
+	t.Parallel()
+	s := deskSite(t, soloTeam+siteFlow)
+	port := s.freePort("udp")
+	s.edit("calls: {max: 50}", fmt.Sprintf("calls: {max: 50}\nwebrtc: {port: %d}", port))
+	s.serve()
+	w := s.wire(netip.AddrPortFrom(s.host(1), port))
+	ann := s.openPhoneAt(s.webBrowser(), "http://"+w.door.Addr().String(), "ann", annTone, w.script())
+	ann.sees("Available")
+	c := s.caller()
+	ann.press("Answer")
+	s.must(c.Hears(s.within(step), annTone))
+	ann.hears(customerTone)
+	evaluate[bool](ann.helpDesk, `window.first = ear.pc, true`)
+	for _, host := range []byte{10, 11} {
+		w.move(host)
+		s.lasts(2 * time.Second)
+		s.must(c.Hears(s.within(step), annTone))
+		ann.hears(customerTone)
+	}
+	if !evaluate[bool](ann.helpDesk, `window.first === ear.pc && ear.pc.iceConnectionState === 'connected'`) {
+		t.Error("got another connection, want the same: the browser's own checks tell its address")
+	}
+	ann.press("End")
+	wantOffers(t, s.closed(1), "ann accepted")
+	s.quietPages(ann.helpDesk)
+	s.flawless()
+}
+
+// A call that began at a desk phone goes on in the page, and in another browser's; also when the
+// phone has died.
+func TestPagesACallGoesOnInThisBrowser(t *testing.T) {
+	t.Parallel()
+	const second = 2350.0 // the other browser's voice
+	s := deskSite(t, soloTeam+siteFlow)
+	s.serve()
+	desk := s.deskPhone("ann", annTone)
+	b := s.webBrowser()
+	phone := `localStorage.setItem('device', 'phone')`
+	ann := s.openPhone(b, "ann", bobTone, phone)
+	ann.sees("Desk phone")
+	c := s.caller()
+	ann.press("Answer")
+	s.must(c.Hears(s.within(step), annTone))
+	ann.press("Mute") // it stays muted in the browser
+	ann.sees("Unmute")
+	ann.press("Go on in this browser")
+	ann.comes("the page is the phone", `window.ear && ear.pc.connectionState === 'connected' && document.querySelector('header').innerText.includes('This browser')`)
+	ann.hears(customerTone)
+	ann.comes("she is muted still", `document.querySelector('[data-do=mute]').innerText.includes('Unmute')`)
+	ann.press("Unmute")
+	s.must(c.Hears(s.within(step), bobTone))
+	ann.comes("it is not offered again", `!document.body.innerText.includes('Go on in this browser')`)
+	ann.clean("went-on")
+	ann.press("Hold")
+	ann.sees("On hold")
+
+	_, err := desk.Register(s.within(step), 0) // which would be rung for it first
+	s.must(err)
+	other := s.openPhone(b, "ann", second, phone)
+	other.press("Use it here")
+	other.sees("You talk in another browser.")
+	other.clean("another-browser")
+	other.press("Go on in this one")
+	other.comes("the other page is the phone", `window.ear && ear.pc.connectionState === 'connected'`)
+	other.sees("On hold")
+	other.press("Resume")
+	s.must(c.Hears(s.within(step), second))
+	other.hears(customerTone)
+	ann.sees("In use elsewhere")
+	other.press("End")
+	wantOffers(t, s.closed(1), "ann accepted")
+	other.comes("the call is over", `!document.querySelector('.float [data-do=end]')`)
+
+	_, err = desk.Register(s.within(step), time.Hour)
+	s.must(err)
+	other.press("This browser, desk phone")
+	other.press("Ring on my desk phone alone")
+	c = s.caller()
+	other.press("Answer")
+	s.must(c.Hears(s.within(step), annTone))
+	desk.Die()
+	other.sees("Your phone lost the call.")
+	other.press("Go on in this browser")
+	s.must(c.Hears(s.within(step), second))
+	other.hears(customerTone)
+	other.press("End")
+	wantOffers(t, s.closed(2), "ann accepted")
+	s.quietPages(ann.helpDesk, other.helpDesk)
+	s.flawless()
+}
+
 // A page that stands still shows no offer: the next teammate is rung after two
 // seconds, and nothing is counted. One that sleeps is no phone until it wakes.
 func TestPagesAPageThatStandsStillIsPassedOver(t *testing.T) {

@@ -16,8 +16,11 @@ import (
 // TCP waits, what is sent by UDP is lost.
 type wire struct {
 	cut  atomic.Bool
-	door net.Listener   // to the switch's page
-	near net.PacketConn // to its sound
+	site *site
+	far  atomic.Pointer[net.PacketConn] // where the switch's sound has the page
+	home atomic.Pointer[net.Addr]       // the page, as it spoke last
+	door net.Listener                   // to the switch's page
+	near net.PacketConn                 // to its sound
 	stop chan struct{}
 	wg   sync.WaitGroup
 }
@@ -29,30 +32,39 @@ func (s *site) wire(sound netip.AddrPort) *wire {
 	s.must(err)
 	near, err := net.ListenPacket("udp4", netip.AddrPortFrom(s.host(9), 0).String())
 	s.must(err)
-	far, err := net.ListenPacket("udp4", netip.AddrPortFrom(s.host(8), 0).String())
-	s.must(err)
-	w := &wire{door: door, near: near, stop: make(chan struct{})}
-	var page atomic.Pointer[net.Addr] // which spoke last
+	w := &wire{site: s, door: door, near: near, stop: make(chan struct{})}
+	w.move(8)
 	w.wg.Go(func() { w.accept(s.http) })
 	w.wg.Go(func() {
 		w.pass(near, func(b []byte, from net.Addr) {
-			page.Store(&from)
-			_, _ = far.WriteTo(b, net.UDPAddrFromAddrPort(sound))
-		})
-	})
-	w.wg.Go(func() {
-		w.pass(far, func(b []byte, _ net.Addr) {
-			if to := page.Load(); to != nil {
-				_, _ = near.WriteTo(b, *to)
-			}
+			w.home.Store(&from)
+			_, _ = (*w.far.Load()).WriteTo(b, net.UDPAddrFromAddrPort(sound))
 		})
 	})
 	s.Cleanup(func() {
 		close(w.stop)
-		_, _, _ = door.Close(), near.Close(), far.Close()
+		_, _, _ = door.Close(), near.Close(), (*w.far.Load()).Close()
 		w.wg.Wait()
 	})
 	return w
+}
+
+// move has the page's sound come from another address from now on, and what goes to the one
+// before lost, as when a router gives it another.
+func (w *wire) move(host byte) {
+	w.site.Helper()
+	far, err := net.ListenPacket("udp4", netip.AddrPortFrom(w.site.host(host), 0).String())
+	w.site.must(err)
+	if old := w.far.Swap(&far); old != nil {
+		_ = (*old).Close()
+	}
+	w.wg.Go(func() {
+		w.pass(far, func(b []byte, _ net.Addr) {
+			if to := w.home.Load(); to != nil {
+				_, _ = w.near.WriteTo(b, *to)
+			}
+		})
+	})
 }
 
 // pass hands packets on, while there is a network.
