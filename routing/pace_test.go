@@ -81,7 +81,9 @@ func TestThePaceLearnsFromWhoHadToWait(t *testing.T) {
 		}
 	}
 	for i := range 20 {
-		p.answered(&work{entered: at(20 + i), place: 1}, at(25+i))
+		if p.answered(&work{entered: at(20 + i), place: 1}, at(25+i)); len(p.samples) > 20 {
+			t.Fatalf("samples: got %d, want 20 at most", len(p.samples))
+		}
 	}
 	if len(p.samples) != 20 || !p.samples[0].At.Equal(at(25)) || !p.samples[19].At.Equal(at(44)) {
 		t.Errorf("samples: got %d, from %v, want the last twenty", len(p.samples), p.samples[0].At)
@@ -109,4 +111,51 @@ func TestAWaitIsRoundedUp(t *testing.T) {
 			t.Errorf("%v: got %v, want %v", wait, got, want)
 		}
 	}
+}
+
+// Who is told a wait with confidence is promised it: nobody behind is told less than what is left of it, whatever the pace
+// has become. It binds nobody in front, nor the next word to the same caller; and what was told without confidence binds nobody.
+func TestAPromiseBindsWhatIsToldBehind(t *testing.T) {
+	now := time.Date(2026, 1, 5, 14, 0, 0, 0, time.UTC)
+	r := New(Config{Agents: []Agent{{ID: "ann"}}, Teams: []Team{{ID: "support", Agents: []AgentID{"ann"}}}})
+	r.Step(now, PhonesChanged{Agent: "ann", Phones: []PhoneID{"p"}})
+	r.Step(now, Engaged{Work: "w0", Agent: "ann"})
+	for _, id := range []WorkID{"a", "b", "c"} {
+		r.Step(now, Queued{Work: id, Team: "support"})
+	}
+	r.Step(now, Queued{Work: "only", Team: "support", Target: "ann"})
+	// held is how many of five calls have waited as long as the mean says; the others far longer.
+	pace := func(head time.Duration, held int) {
+		p := &r.teams["support"].pace
+		p.samples = nil
+		for i := range 5 {
+			one := sample{At: now, Waited: head, Head: head, Place: 1}
+			if i >= held {
+				one.Waited = 10 * head
+			}
+			p.samples = append(p.samples, one)
+		}
+	}
+	asks := func(why string, id WorkID, place int, wait time.Duration, confidence int) {
+		t.Helper()
+		want := Placed{Work: id, Team: "support", Place: place, Wait: wait, Confidence: confidence}
+		if got := r.Step(now, Asked{id}); len(got) != 1 || got[0] != Command(want) {
+			t.Errorf("%s: got %+v, want %+v", why, got, want)
+		}
+	}
+	pace(4*time.Minute, 2)
+	asks("without confidence", "a", 1, 4*time.Minute, 40)
+	pace(time.Minute, 5)
+	asks("behind who was promised nothing", "b", 2, 2*time.Minute, 100)
+	pace(4*time.Minute, 3)
+	asks("with just enough", "a", 1, 4*time.Minute, 60)
+	pace(time.Minute, 5)
+	now = now.Add(30 * time.Second)
+	asks("behind a promise of which 3m30s are left", "b", 2, 4*time.Minute, 100)
+	asks("behind both", "c", 3, 4*time.Minute, 100)
+	asks("the front again: what is promised behind does not bind", "a", 1, time.Minute, 100)
+	asks("behind a shorter promise", "b", 2, 2*time.Minute, 100)
+	now = now.Add(3*time.Minute + 40*time.Second)
+	asks("behind promises that are over", "c", 3, 3*time.Minute, 100)
+	asks("who waits for one agent alone", "only", 1, 0, 0)
 }
