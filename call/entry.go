@@ -111,4 +111,6 @@ type Boot struct {
 	Messages  []Message          // in the voicemail boxes
 	Spoken    []Spoke            // with whom contacts spoke last
 	Days      []TeamDay
+
+	WrongCodes []WrongCodes // that were typed for voicemail boxes
 }

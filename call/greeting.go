@@ -36,33 +36,43 @@ const (
 	closedAfter = 15 * time.Minute
 )
 
-// wrongs counts wrong codes for a box.
-type wrongs struct {
-	n     int
-	until time.Time // closed; zero: it is not
+// WrongCodes are the wrong codes in a row that were typed for a box, as the journal keeps them: a restart gives nobody
+// further tries. Neither Count nor Until: the right one was typed.
+type WrongCodes struct {
+	Box   Box       `json:"box"`
+	Count int       `json:"count"`
+	Until time.Time `json:"until,omitzero"` // closed until then; zero, or over: it is not
 }
+
+func (WrongCodes) entry() {}
 
 // boxCode judges a code that was typed.
 func (s *Switchboard) boxCode(c *liveCall, code string) {
 	box := c.aside.guarded
 	w := s.wrong[box]
 	switch {
-	case s.now.Before(w.until):
+	case s.now.Before(w.Until):
 		s.asideStep(c, routing.AsideTold{Closed: true})
 		return
 	case s.setup.Voicemail.PINs[box].is(code):
-		delete(s.wrong, box)
+		if w != (WrongCodes{}) {
+			delete(s.wrong, box)
+			s.append(WrongCodes{Box: box})
+		}
 		s.fillBox(c)
 		s.asideStep(c, routing.AsideTold{OK: true})
 		return
 	}
-	if w.n++; w.n >= mostWrong {
-		w = wrongs{until: s.now.Add(closedAfter)}
+	w = WrongCodes{Box: box, Count: w.Count + 1}
+	closes := w.Count >= mostWrong
+	if closes {
+		w.Count, w.Until = 0, s.now.Add(closedAfter)
 		s.log.Warn("a voicemail box is closed to other phones: too many wrong codes", "call", c.id, "team", box.Team, "agent", box.Agent)
-		s.callFact(c, Fact{Kind: FactVoicemailClosed, Team: box.Team, Agent: box.Agent, Until: w.until})
+		s.callFact(c, Fact{Kind: FactVoicemailClosed, Team: box.Team, Agent: box.Agent, Until: w.Until})
 	}
 	s.wrong[box] = w
-	s.asideStep(c, routing.AsideTold{Closed: !w.until.IsZero()})
+	s.append(w)
+	s.asideStep(c, routing.AsideTold{Closed: closes})
 }
 
 // greetingPrompt is what a box's recorded greeting is called among prompts.

@@ -87,7 +87,7 @@ type Switchboard struct {
 	promises  promises
 	messages  map[recorder.ID]*Message // in the voicemail boxes
 	greetings map[Box]*media.Clip      // recorded by phone
-	wrong     map[Box]wrongs           // codes typed for boxes; a restart forgets them
+	wrong     map[Box]WrongCodes       // typed for boxes
 	doomed    map[recorder.ID]ID       // recordings that are to be deleted once they are sealed, and whose calls they are of
 
 	// The journal: what this turn of the loop has to say, see journal.go.
@@ -146,11 +146,14 @@ func New(cfg Config) *Switchboard {
 		messages:   map[recorder.ID]*Message{},
 		doomed:     map[recorder.ID]ID{},
 		greetings:  map[Box]*media.Clip{},
-		wrong:      map[Box]wrongs{},
+		wrong:      map[Box]WrongCodes{},
 	}
 	for i := range cfg.Boot.Messages {
 		m := cfg.Boot.Messages[i]
 		s.messages[m.ID] = &m
+	}
+	for _, row := range cfg.Boot.WrongCodes {
+		s.wrong[row.Box] = row
 	}
 	s.spoken, s.today = map[desk.ContactID]Spoke{}, map[routing.TeamID]TeamDay{}
 	for _, row := range cfg.Boot.Days {

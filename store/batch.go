@@ -34,6 +34,7 @@ const (
 	bucketContacts = "contacts" // desk.ContactID → desk.Contact
 	bucketErasing  = "erasing"  // desk.ContactID → call.Erasure
 
+	bucketWrong     = "wrong"     // team or agent → call.WrongCodes
 	bucketMessages  = "messages"  // recorder.ID → call.Message
 	bucketCallbacks = "callbacks" // routing.CallbackID → routing.Callback; in hot.db those that are pending
 )
@@ -114,6 +115,12 @@ func (b *batch) add(e call.Entry) error {
 	case call.MessageDropped:
 		b.bucket(hotName, bucketMessages).put[string(e.ID)] = nil
 		return nil
+	case call.WrongCodes:
+		if e.Count == 0 && e.Until.IsZero() {
+			b.bucket(hotName, bucketWrong).put[e.Box.String()] = nil
+			return nil
+		}
+		return b.put(hotName, bucketWrong, e.Box.String(), e)
 	case call.Spoke:
 		if e.Agent == "" {
 			b.bucket(hotName, bucketSpoken).put[string(e.Contact)] = nil

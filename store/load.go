@@ -111,6 +111,7 @@ func (s *Store) Load() (call.Boot, error) {
 			each(tx, bucketSpent, func(_ []byte, row call.Spent) { boot.Spent = append(boot.Spent, row) }),
 			each(tx, bucketCallbacks, func(_ []byte, c routing.Callback) { boot.Callbacks = append(boot.Callbacks, c) }),
 			each(tx, bucketMessages, func(_ []byte, m call.Message) { boot.Messages = append(boot.Messages, m) }),
+			each(tx, bucketWrong, func(_ []byte, row call.WrongCodes) { boot.WrongCodes = append(boot.WrongCodes, row) }),
 			each(tx, bucketSpoken, func(_ []byte, row call.Spoke) { boot.Spoken = append(boot.Spoken, row) }),
 			each(tx, bucketDays, func(_ []byte, row call.TeamDay) { boot.Days = append(boot.Days, row) }),
 			each(tx, bucketContacts, func(_ []byte, c desk.Contact) { boot.Contacts = append(boot.Contacts, c) }),

@@ -4,8 +4,10 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,5 +90,66 @@ func TestPeersCarrierLeavesAMessageThatIsMailed(t *testing.T) {
 	if err != nil || !rec.Hears(customerTone) || rec.HearsOther(customerTone) || rec.Seconds() < 2 {
 		t.Errorf("the mailed sound: got %v (%v), want %.0f Hz alone", rec, err, float64(customerTone))
 	}
+	s.flawless()
+}
+
+// A softphone at its voicemail: *97 plays them, one is kept by 3, one deleted by 2,
+// and a desk phone's lamp says each time how many are left.
+func TestPeersBaresipHearsItsVoicemail(t *testing.T) {
+	t.Parallel()
+	const other = 840.0
+	s := newSite(t, strings.Replace(siteTeam, "wrap_up", "voicemail: {greeting: goodbye}, wrap_up", 1)+"flows:\n  main: [{voicemail: support}]\n")
+	s.serve()
+	list := func() (all []api.VoicemailMessage) {
+		code, body := s.bearer(api.ScopeSupervisor, "").request("GET", "/v1/voicemail", "")
+		if err := json.Unmarshal([]byte(body), &all); code != 200 || err != nil {
+			t.Fatalf("GET /v1/voicemail: got %d, %v, %s", code, err, body)
+		}
+		return all
+	}
+	ann, bob := s.registered("ann", annTone), s.deskPhone("bob", bobTone)
+	lamp := func(want string) { // on the desk phone of a colleague, who hears the team's messages too
+		t.Helper()
+		s.comes("the lamp says "+want, func() bool {
+			last := ""
+			for _, m := range bob.Received() {
+				if m.Method == "NOTIFY" && m.Get("Event") == "message-summary" {
+					last = string(m.Body)
+				}
+			}
+			return strings.Contains(last, "Voice-Message: "+want+" (0/0)")
+		})
+	}
+	for n, hz := range []float64{customerTone, other} {
+		s.over(s.sipp(realpeer.SippConfig{Hz: hz, Talk: 8 * time.Second}))
+		lamp(fmt.Sprintf("%d/0", n+1))
+	}
+	s.must(ann.Dial(s.within(step), "*97"))
+	_, err := ann.WaitEvent(s.within(step), "CALL_ESTABLISHED")
+	s.must(err)
+	press := func(keys string) {
+		t.Helper()
+		s.press(func(key string) {
+			_, err := ann.Command(s.within(step), "sndcode", key)
+			s.must(err)
+		}, keys)
+	}
+	s.lasts(time.Second)
+	press("11") // to the first, and it is heard
+	s.lasts(3 * time.Second)
+	press("3")
+	s.comes("the first is kept", func() bool { return slices.ContainsFunc(list(), func(m api.VoicemailMessage) bool { return !m.New }) })
+	lamp("1/1")
+	s.lasts(3 * time.Second) // it says so, and goes on to the second
+	press("1")
+	s.lasts(3 * time.Second)
+	press("2")
+	s.comes("the second is deleted", func() bool { return len(list()) == 1 })
+	lamp("0/1")
+	if m := list()[0]; m.New || m.By != "ann" {
+		t.Errorf("what is left: got %+v, want the first, heard by ann", m)
+	}
+	s.must(ann.Hangup(s.within(step)))
+	s.phoneHeardAll("ann", ann, customerTone, other)
 	s.flawless()
 }
