@@ -12,8 +12,6 @@ import (
 // loginHash is what trunkline passwd makes (PHC string format).
 var loginHash = regexp.MustCompile(`^\$argon2id\$v=19\$m=([0-9]{1,7}),t=([0-9]{1,2}),p=([0-9]{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$`)
 
-var mailAddress = regexp.MustCompile(`^[^\s@<>"]+@[^\s@<>"]+$`)
-
 // checkSignIns checks who signs in at the Help Desk, and how.
 func (r *reader) checkSignIns(c *Config) {
 	emails := make(map[string]string)
@@ -42,9 +40,7 @@ func (r *reader) checkSignIn(c *Config, key string, login Secret, email string, 
 		return
 	}
 	at := join(key, "email")
-	if !mailAddress.MatchString(email) {
-		r.fail(at, "%q is not a mail address: write one such as ann@example.com", email)
-	}
+	r.mailAddress(at, email)
 	if other, taken := emails[strings.ToLower(email)]; taken {
 		r.fail(at, "%s is also the address of %s: give each their own", email, other)
 	}

@@ -71,8 +71,9 @@ func (r *reader) checkMailboxStep(c *Config, key, name string) {
 	}
 }
 
+// mailAddress wants an address alone: without a name, comments or a second one (RFC 5322 addr-spec).
 func (r *reader) mailAddress(key, text string) {
 	if a, err := mail.ParseAddress(text); err != nil || a.Address != text || strings.ContainsAny(text, "\r\n") {
-		r.fail(key, "%q is no mail address: write such as desk@example.com", text)
+		r.fail(key, "%q is no mail address: write one such as desk@example.com", text)
 	}
 }

@@ -177,9 +177,71 @@ func TestOneRecipientIsRefusedAndTheOthersAreNot(t *testing.T) {
 	if len(id) != 1 {
 		t.Fatalf("mails: got %d waiting, want that of who is full", len(id))
 	}
-	m, err := q.read(id[0])
-	if err != nil || len(m.To) != 1 || m.To[0] != "full@example.com" || m.Tries != 1 {
+	if m, err := q.read(id[0]); err != nil || strings.Join(m.open(), " ") != "full@example.com" || m.Tries != 1 {
 		t.Errorf("what waits: got %+v, %v, want it for full@example.com alone", m, err)
+	}
+	if !strings.Contains(log.String(), "for full@example.com; done: b@example.com, gone@example.com") {
+		t.Errorf("log: got %s, want who waits and who is done with", &log)
+	}
+	if got, want := q.Stats(), (Stats{Sent: 1, Failed: 1, Again: 1, Queued: 1}); got != want {
+		t.Errorf("counts: got %+v, want %+v", got, want)
+	}
+	s.Refuse("full@", "")
+	m, err := q.read(id[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Next = time.Time{}
+	if err := q.write(m); err != nil {
+		t.Fatal(err)
+	}
+	q.turn(t.Context())
+	one := s.Wait(2)[1]
+	if one.To != "RCPT TO:<full@example.com>\n" {
+		t.Errorf("sent to: got %q, want full alone", one.To)
+	}
+	for _, to := range []string{"b@example.com", "full@example.com", "gone@example.com"} {
+		if head, _, _ := strings.Cut(string(one.Text), "Subject:"); !strings.Contains(head, to) {
+			t.Errorf("To: got %q, want %s in it too", head, to)
+		}
+	}
+	if got, want := q.Stats(), (Stats{Sent: 2, Failed: 1, Again: 1}); got != want {
+		t.Errorf("counts: got %+v, want %+v", got, want)
+	}
+}
+
+// A crash while a mail was written leaves a part of it, which nobody looks at; a withdrawn mail is not written again.
+func TestNothingStaysOfMailsThatAreNotToBe(t *testing.T) {
+	dir := t.TempDir()
+	part := filepath.Join(dir, partPrefix+"1234")
+	if err := os.WriteFile(part, []byte("+14155550123"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	q := queue(t, dir, Server{})
+	if _, err := os.Stat(part); !os.IsNotExist(err) {
+		t.Errorf("the part: got %v, want it removed", err)
+	}
+	for _, sound := range []string{"/a.wav", "/b.wav", "/c.wav"} {
+		if err := q.Send(Mail{To: []string{"b@example.com"}, Sound: sound, At: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ids, _ := q.names()
+	read, err := q.read(ids[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(q.path(ids[1]), q.path(ids[1])+".bad"); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Withdraw("/a.wav", "/b.wav", "/c.wav"); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.rewrite(read); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 0 {
+		t.Errorf("the folder: got %v, want nothing", left)
 	}
 }
 

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/x509"
@@ -17,6 +18,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,6 +37,7 @@ type Server struct {
 type Mail struct {
 	ID      string    `json:"id,omitempty"`
 	To      []string  `json:"to"`
+	Done    []string  `json:"done,omitempty"` // of To: who has it, or was refused for good
 	Subject string    `json:"subject"`
 	Text    string    `json:"text"`
 	Sound   string    `json:"sound,omitempty"` // a WAV file; empty: none
@@ -61,11 +65,34 @@ type Queue struct {
 	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
 	log    *slog.Logger
 	wake   chan struct{} // holds one
+	counts struct{ sent, failed, again atomic.Uint64 }
+
+	mu sync.Mutex // of the folder: a mail that is withdrawn is not written again
 }
 
-// Open makes the folder. server is asked before each mail; dial nil is the kernel's.
+// Stats counts since the start: recipients a server took a mail for, those who get none any more, and tries that are to be
+// made again; and the mails that wait now.
+type Stats struct {
+	Sent, Failed, Again uint64
+	Queued              int
+}
+
+// Stats counts. It reads the folder.
+func (q *Queue) Stats() Stats {
+	c := &q.counts
+	return Stats{Sent: c.sent.Load(), Failed: c.failed.Load(), Again: c.again.Load(), Queued: q.Waiting()}
+}
+
+// Open makes the folder, and removes what a crash left half written in it: such a mail was never promised. server is asked before each mail; dial nil is the kernel's.
 func Open(dir string, server func() Server, dial func(ctx context.Context, network, addr string) (net.Conn, error), log *slog.Logger) (*Queue, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("mail folder: %w", err)
+	}
+	parts, err := filepath.Glob(filepath.Join(dir, partPrefix+"*"))
+	for _, part := range parts {
+		err = errors.Join(err, os.Remove(part))
+	}
+	if err != nil {
 		return nil, fmt.Errorf("mail folder: %w", err)
 	}
 	if dial == nil {
@@ -92,6 +119,9 @@ func (q *Queue) Send(m Mail) error {
 	return nil
 }
 
+// partPrefix begins the name of a mail that is being written.
+const partPrefix = ".part-"
+
 func (q *Queue) path(id string) string { return filepath.Join(q.dir, id+".json") }
 
 func (q *Queue) write(m Mail) error {
@@ -99,7 +129,7 @@ func (q *Queue) write(m Mail) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(q.dir, ".part-*")
+	f, err := os.CreateTemp(q.dir, partPrefix+"*")
 	if err != nil {
 		return err
 	}
@@ -190,36 +220,82 @@ func (q *Queue) try(ctx context.Context, m Mail) time.Duration {
 	if server.Addr == "" && !old {
 		return time.Hour
 	}
-	later, err := []string(nil), errNoServer
+	var done delivered
+	err := errNoServer
 	if server.Addr != "" {
-		later, err = q.deliver(ctx, server, m)
+		done, err = q.deliver(ctx, server, m)
 	}
-	if later != nil {
-		m.To = later // the others have it, or never will
-	} else if ctx.Err() != nil {
-		return time.Minute
+	q.counts.sent.Add(uint64(len(done.sent)))
+	q.counts.failed.Add(uint64(len(done.refused)))
+	m.Done = append(m.Done, append(done.sent, done.refused...)...)
+	waiting := m.open()
+	if ctx.Err() != nil && len(waiting) > 0 && len(done.sent)+len(done.refused) == 0 {
+		return time.Minute // a stop is no try
 	}
 	var said *textproto.Error
 	final := errors.Is(err, fs.ErrNotExist) || errors.As(err, &said) && said.Code >= 500 || old
 	switch {
-	case err == nil:
-		q.log.Info("a message was mailed", "count", len(m.To))
+	case len(waiting) == 0 && len(done.sent) == 0: // each refusal was said
+	case len(waiting) == 0:
+		q.log.Info("a message was mailed", "count", len(done.sent))
 	case final:
-		q.log.Error("a message is not mailed, it is given up", "addr", server.Addr, "count", m.Tries+1, "err", err)
+		q.counts.failed.Add(uint64(len(waiting)))
+		q.log.Error("a message is not mailed, it is given up", "addr", server.Addr, "count", m.Tries+1, "reason", told(m, waiting), "err", err)
 	default:
+		q.counts.again.Add(1)
 		pause := pauses[min(m.Tries, len(pauses)-1)]
 		m.Tries++
 		m.Next = time.Now().Add(pause)
-		q.log.Warn("a message is not mailed yet, it is tried again", "addr", server.Addr, "count", m.Tries, "err", err)
-		if err := q.write(m); err != nil {
+		q.log.Warn("a message is not mailed yet, it is tried again", "addr", server.Addr, "count", m.Tries, "reason", told(m, waiting), "err", err)
+		if err := q.rewrite(m); err != nil {
 			q.log.Error("the mail queue cannot be written", "err", err)
 		}
 		return pause
 	}
-	if err := os.Remove(q.path(m.ID)); err != nil {
+	if err := os.Remove(q.path(m.ID)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		q.log.Error("a mail that is done stays in the queue", "err", err)
 	}
 	return 0
+}
+
+// told says who waits for a mail, and who is done with.
+func told(m Mail, waiting []string) string {
+	text := "for " + strings.Join(waiting, ", ")
+	if len(m.Done) > 0 {
+		text += "; done: " + strings.Join(m.Done, ", ")
+	}
+	return text
+}
+
+// rewrite writes a mail again, unless it was withdrawn meanwhile.
+func (q *Queue) rewrite(m Mail) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if _, err := os.Stat(q.path(m.ID)); err != nil {
+		return nil
+	}
+	return q.write(m)
+}
+
+// Withdraw removes the mails with these sounds from the queue, also those put aside; one that is just being sent is sent.
+// It waits for the disk.
+func (q *Queue) Withdraw(sounds ...string) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	all, err := filepath.Glob(filepath.Join(q.dir, "*.json*"))
+	for _, path := range all {
+		text, failed := os.ReadFile(path)
+		of := func(sound string) bool { // by its name: also in one that is not readable as a mail
+			return bytes.Contains(text, []byte(filepath.Base(sound)))
+		}
+		if failed == nil && slices.ContainsFunc(sounds, of) {
+			failed = os.Remove(path)
+		}
+		if !errors.Is(failed, fs.ErrNotExist) {
+			err = errors.Join(err, failed)
+		}
+	}
+	return err
 }
 
 // Waiting are how many mails are in the queue.
@@ -233,4 +309,9 @@ func (m Mail) addresses() []string {
 	to := slices.Clone(m.To)
 	slices.Sort(to)
 	return slices.Compact(to)
+}
+
+// open are the addresses that are not done with.
+func (m Mail) open() []string {
+	return slices.DeleteFunc(m.addresses(), func(a string) bool { return slices.Contains(m.Done, a) })
 }

@@ -26,8 +26,17 @@ type Sources struct {
 	Flight func() flight.Stats
 	// HEP tells how many packets went to the collector; nil: there is none.
 	HEP func() (sent, dropped uint64)
+	// Mail tells of the mails of voicemail messages; nil: there are none.
+	Mail func() Mail
 	// Version is that of the program.
 	Version string
+}
+
+// Mail is what is told of mails: those that wait, and since the start recipients they were sent to, recipients who get
+// none any more, and tries that are made again.
+type Mail struct {
+	Queued              int
+	Sent, Failed, Again uint64
 }
 
 // phones is the label of legs that are no trunk's.

@@ -49,6 +49,7 @@ func full() (*Meter, *int) {
 		},
 		Store:  func() store.Stats { return store.Stats{Queued: 4, Written: 50} },
 		Flight: func() flight.Stats { return flight.Stats{Calls: 5, Bytes: 1000} },
+		Mail:   func() Mail { return Mail{Queued: 2, Sent: 7, Failed: 1, Again: 3} },
 		HEP:    func() (uint64, uint64) { return 8, 1 },
 	})
 	at := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
@@ -114,6 +115,7 @@ func TestFiguresAreWhatTheRoomsSay(t *testing.T) {
 		`trunkline_callbacks_pending{stage="by_hand",team="support"} 2`, `trunkline_callbacks_pending{stage="waits",team="gone"} 0`,
 		`trunkline_callbacks_total{event="requested",team="support"} 2`, `trunkline_callbacks_total{event="answered",team="support"} 1`,
 		`trunkline_callbacks_total{event="expired",team="gone"} 1`,
+		`trunkline_mail_queued 2`, `trunkline_mail_total{result="sent"} 7`, `trunkline_mail_total{result="failed"} 1`, `trunkline_mail_total{result="again"} 3`,
 		`trunkline_store_queue 4`, `trunkline_store_written_total 50`,
 		`trunkline_flight_calls 5`, `trunkline_hep_packets_total{result="sent"} 8`,
 		`trunkline_switchboard_delay_seconds_count 1`, `go_goroutines `, `process_resident_memory_bytes `,

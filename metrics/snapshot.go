@@ -42,6 +42,8 @@ var (
 	dPresent       = desc("queue_present", "Agents of a team who could be offered a call, now or after theirs.", "team")
 	dMessagesKept  = desc("voicemail_messages", "Messages in the voicemail boxes: new ones, that nobody has heard, and heard ones.", "state")
 	dPromised      = desc("callbacks_pending", "Callbacks that are pending, by what is done about them: waits (teammates are rung, or will be), calling (the customer is called), by_hand (time over, quiet hours, or a trunk that failed).", "team", "stage")
+	dMailQueued    = desc("mail_queued", "Mails of voicemail messages that are not sent yet.")
+	dMail          = desc("mail_total", "What became of mails since the start: sent and failed (given up) count recipients, again counts tries that are made again.", "result")
 	dLegs          = desc("sip_legs", "SIP legs now.")
 	dTransactions  = desc("sip_transactions", "SIP server transactions now.")
 	dMessages      = desc("sip_messages_total", "SIP messages, by direction.", "direction")
@@ -91,6 +93,13 @@ func (s snapshot) Collect(out chan<- prometheus.Metric) {
 		gauge(dFlightBytes, float64(f.Bytes))
 		gauge(dFlightCalls, float64(f.Calls))
 		total(dFlightDropped, f.Dropped)
+	}
+	if s.m.from.Mail != nil {
+		mail := s.m.from.Mail()
+		gauge(dMailQueued, float64(mail.Queued))
+		total(dMail, mail.Sent, "sent")
+		total(dMail, mail.Failed, "failed")
+		total(dMail, mail.Again, "again")
 	}
 	if s.m.from.HEP != nil {
 		sent, dropped := s.m.from.HEP()

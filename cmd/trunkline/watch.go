@@ -26,6 +26,10 @@ func (h *house) openWatchers(w world) {
 		Status: func(ctx context.Context) (call.Status, error) { return h.board.Status(ctx) },
 		Sip:    func() sip.Stats { return h.sip.Stats() },
 		Store:  h.store.Stats, Flight: h.flight.Stats, Version: version(),
+		Mail: func() metrics.Mail {
+			m := h.voice.mails.Stats()
+			return metrics.Mail{Queued: m.Queued, Sent: m.Sent, Failed: m.Failed, Again: m.Again}
+		},
 	}
 	if c := h.cfg.HEP; c.To != "" {
 		h.hep = flight.NewSender(flight.HEPConfig{

@@ -12,6 +12,7 @@ import (
 	"mime/multipart"
 	"net"
 	netmail "net/mail"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -72,7 +73,7 @@ func (s *Server) Fail(answers ...string) {
 func (s *Server) Refuse(address, answer string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.never = append(s.never, [2]string{address, answer})
+	s.never = slices.Insert(s.never, 0, [2]string{address, answer})
 }
 
 // rcpt is what a RCPT is answered with; "": it is taken.
