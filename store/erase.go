@@ -74,7 +74,7 @@ func (s *Store) erasePromises(ctx context.Context, e call.Erasure) error {
 		return err
 	}
 	for _, name := range names {
-		err := s.eraseFrom(ctx, name, bucketCallbacks, e, func(v []byte) (bool, error) {
+		err := s.eraseFrom(ctx, name, bucketCallbacks, func(v []byte) (bool, error) {
 			var c routing.Callback
 			err := decode(v, &c)
 			return e.Names(desk.ContactID(c.Contact), desk.Number(c.Number)), err
@@ -83,7 +83,7 @@ func (s *Store) erasePromises(ctx context.Context, e call.Erasure) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return s.eraseFrom(ctx, hotName, bucketMessages, e, func(v []byte) (bool, error) {
+	return s.eraseFrom(ctx, hotName, bucketMessages, func(v []byte) (bool, error) {
 		var m call.Message
 		err := decode(v, &m)
 		return e.Names(m.Contact, m.Caller), err
@@ -91,7 +91,7 @@ func (s *Store) erasePromises(ctx context.Context, e call.Erasure) error {
 }
 
 // eraseFrom deletes a bucket's values that are the contact's.
-func (s *Store) eraseFrom(ctx context.Context, name, bucket string, e call.Erasure, is func([]byte) (bool, error)) error {
+func (s *Store) eraseFrom(ctx context.Context, name, bucket string, is func([]byte) (bool, error)) error {
 	changes := &change{put: map[string][]byte{}}
 	err := s.files.view(name, func(tx *bbolt.Tx) error {
 		b := tx.Bucket([]byte(bucket))
@@ -106,10 +106,10 @@ func (s *Store) eraseFrom(ctx context.Context, name, bucket string, e call.Erasu
 			return err
 		})
 	})
-	if err != nil || len(changes.put) == 0 && !e.Again {
+	if err != nil {
 		return err
 	}
-	return s.change(ctx, name, bucket, changes)
+	return s.change(ctx, name, bucket, changes) // also without any: the journal may have dropped them, and that overwrites nothing
 }
 
 // change makes changes to a bucket and overwrites what was there.

@@ -333,7 +333,7 @@ func TestADeletionGoesOnAfterACrash(t *testing.T) {
 		if _, err := s.house.board.DeleteContact(s.within(time.Second), card.Contact, "the test"); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.house.eraseCall(card); err != nil {
+		if err := s.house.eraseCall(s.within(time.Second), card); err != nil {
 			t.Fatal(err)
 		}
 		cfg := s.house.booted
@@ -405,19 +405,52 @@ func TestContactsOfAnonymousCallersGoAfterTheirTime(t *testing.T) {
 	})
 }
 
-// Voicemail messages of a deleted contact go with it.
+// Messages of a deleted contact go with it, with the mails of them that wait, and the callbacks, done and pending: in the
+// whole data folder neither the number nor the name is left.
 func TestADeletedContactsMessagesGo(t *testing.T) {
-	live(t, voicemailFlow, func(s *story) {
+	mailed := strings.Replace(voicemailFlow, "wrap_up: 0s", "wrap_up: 0s, voicemail: {email: [desk@example.com]}", 1) +
+		"voicemail: {mail: {server: \"127.0.0.1:1\", from: trunkline@example.com, plain: true}}\n" // nobody answers there
+	live(t, mailed, func(s *story) {
 		dir := s.house.config().Data()
-		s.muteCustomer = true
 		c := s.dial()
+		s.answered(c)
+		s.bye(c)
+		time.Sleep(3 * time.Second)
+		id := s.card().Contact
+		_, err := s.house.board.ChangeContact(s.within(time.Second), id, "the test", func(c *desk.Contact, _ time.Time) error {
+			c.Name = "Cleo Card"
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.muteCustomer = true
+		c = s.dial()
 		s.answered(c)
 		time.Sleep(20 * time.Second)
 		s.bye(c)
 		time.Sleep(3 * time.Second)
-		id := s.card().Contact
-		if all := s.messages(); len(all) != 1 || all[0].Contact != id || len(wavs(t, dir)) != 1 {
-			t.Fatalf("before: got %+v, want one message of the contact", all)
+		for n := range 2 { // one is done, one pending
+			cb, err := s.house.board.RequestCallback(s.within(time.Second), call.CallbackRequest{Number: customer, Team: "support"})
+			if err == nil && n == 0 {
+				_, err = s.house.board.CloseCallback(s.within(time.Second), cb.ID, "sue", "")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Second)
+		if all := s.messages(); len(all) != 1 || all[0].Contact != id || len(wavs(t, dir)) != 1 || s.house.voice.mails.Waiting() != 1 {
+			t.Fatalf("before: got %+v and %d mails, want one message of the contact, and its mail", all, s.house.voice.mails.Waiting())
+		}
+		words := strings.TrimSuffix(wavs(t, dir)[0], ".wav") + ".transcript.json"
+		if err := os.WriteFile(words, []byte(`{"text": "this is Cleo Card"}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, where := range []string{"mail", "hot.db", "callbacks-", "records-", "transcript"} {
+			if got := strings.Join(left(t, dir, "Cleo Card"), " "); !strings.Contains(got, where) {
+				t.Errorf("before: the name is in %s, want it in %s too", got, where)
+			}
 		}
 		e, err := s.house.board.DeleteContact(s.within(time.Second), id, "the test")
 		if err != nil {
@@ -426,11 +459,14 @@ func TestADeletedContactsMessagesGo(t *testing.T) {
 		if _, err := s.house.erase(s.within(10*time.Second), e); err != nil {
 			t.Fatal(err)
 		}
-		if all := s.messages(); len(all) > 0 || len(wavs(t, dir)) > 0 {
-			t.Errorf("messages: got %+v and %v, want none", all, wavs(t, dir))
+		if all := s.messages(); len(all) > 0 || len(wavs(t, dir)) > 0 || s.house.voice.mails.Waiting() > 0 {
+			t.Errorf("messages: got %+v, %v and %d mails, want none", all, wavs(t, dir), s.house.voice.mails.Waiting())
 		}
-		if got := left(t, dir, customer); len(got) > 0 {
-			t.Errorf("the number is left in %v", got)
+		time.Sleep(2 * time.Hour) // in which the mail would have been tried again
+		for _, text := range []string{customer, customer[1:], "Cleo Card", "Cleo"} {
+			if got := left(t, dir, text); len(got) > 0 {
+				t.Errorf("%q is left in %v", text, got)
+			}
 		}
 	})
 }

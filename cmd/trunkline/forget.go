@@ -57,7 +57,7 @@ func (h *house) eraseAll(ctx context.Context, before []call.Erasure) {
 // eraseOne tries until it succeeds.
 func (h *house) eraseOne(ctx context.Context, x erasing) {
 	for wait := time.Second; ctx.Err() == nil; wait = min(2*wait, time.Minute) {
-		n, err := h.store.Erase(ctx, x.Erasure, h.eraseCall)
+		n, err := h.store.Erase(ctx, x.Erasure, func(r call.Record) error { return h.eraseCall(ctx, r) })
 		if err == nil {
 			if h.asker != nil {
 				h.asker.Forget(x.Numbers)
@@ -88,9 +88,12 @@ func (h *house) scrub(ctx context.Context) {
 	}
 }
 
-// eraseCall deletes what the card of a call names.
-func (h *house) eraseCall(r call.Record) error {
+// eraseCall deletes what the card of a call names, and the mails of its messages that are not sent yet.
+func (h *house) eraseCall(ctx context.Context, r call.Record) error {
 	h.flight.Forget(string(r.ID))
+	if err := h.voice.withdraw(ctx, r); err != nil {
+		return err
+	}
 	for _, one := range r.Recordings {
 		if err := h.recorder.Remove(recorder.ID(one.ID)); err != nil {
 			return err

@@ -153,6 +153,27 @@ func (v *voice) mail(m call.Message, to []string) {
 	}
 }
 
+// withdraw removes the mails of a call's messages from the queue, those too that are still to be put there.
+func (v *voice) withdraw(ctx context.Context, r call.Record) error {
+	var sounds []string
+	for _, one := range r.Recordings {
+		if one.Voicemail {
+			sounds = append(sounds, one.Path)
+		}
+	}
+	if len(sounds) == 0 {
+		return nil
+	}
+	done := make(chan error, 1)
+	v.later(func() { done <- v.mails.Withdraw(sounds...) })
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // voicemail maps the configuration, and finds the greetings.
 func (w *flowWiring) voicemail() call.Voicemail {
 	c := w.cfg
