@@ -189,6 +189,8 @@ func TestAnAgentsPageSeesItsOwnCallsAlone(t *testing.T) {
 		{Kind: call.FactArrived, Call: "A"}, {Kind: call.FactOfferMade, Call: "A", Agent: "bob"}, {Kind: call.FactOfferMade, Call: "A", Agent: "ann"},
 		{Kind: call.FactHeld, Call: "A"}, {Kind: call.FactArrived, Call: "B"}, {Kind: call.FactConnected, Call: "B", Agent: "bob"},
 		{Kind: call.FactAgentStatus, Agent: "bob"}, {Kind: call.FactTrunk, Trunk: "acme"}, {Kind: call.FactEnded, Call: "A"},
+		{Kind: call.FactVoicemailLeft, Call: "V", Team: "support"}, {Kind: call.FactVoicemailLeft, Call: "W", Agent: "bob"},
+		{Kind: call.FactVoicemailHeard, Call: "X", Agent: "ann"}, {Kind: call.FactEnded, Call: "V"}, {Kind: call.FactReloaded},
 	} {
 		d.journal.mu.Lock()
 		f.Seq = uint64(len(d.journal.facts) + 1)
@@ -196,10 +198,10 @@ func TestAnAgentsPageSeesItsOwnCallsAlone(t *testing.T) {
 		d.journal.mu.Unlock()
 		d.stream.Publish(f)
 	}
-	for !slices.Contains(p.seen, 9) {
+	for !slices.Contains(p.seen, 14) {
 		p.next("facts")
 	}
-	if want := []uint64{3, 4, 7, 9}; !slices.Equal(p.seen, want) {
+	if want := []uint64{3, 4, 7, 9, 10, 12, 14}; !slices.Equal(p.seen, want) {
 		t.Errorf("ann sees: got %v, want %v", p.seen, want)
 	}
 }

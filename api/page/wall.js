@@ -51,7 +51,8 @@ function Waiting({ walls, onAssign }) {
 // Assign gives a waiting call to somebody, or to another team.
 function Assign({ call, team, onClose }) {
   const order = (verb, body, said) => async () => { onClose(); if (await attempt(async () => { await api('POST', path('calls', call.id, verb), body); return true; })) toast(said); };
-  const { agents, walls } = staff.value, others = walls.filter(t => t.id !== team.id);
+  const { agents, walls } = staff.value, others = walls.filter(t => t.id !== team.id), waits = walls.some(t => t.calls.some(c => c.id === call.id));
+  useEffect(() => { if (!waits) { toast(`${who(call)} waits no longer.`); onClose(); } }, [waits]);
   return html`<${Dialog} label=${`Who takes the call of ${who(call)}?`} onClose=${onClose}>
     <p class="small muted">Assigned, it rings at that agent alone. Offered, it rings there first, and goes back to the team if they do not take it.</p>
     <ul class="list">${agents.map(a => { const c = condition(a); return html`<li key=${a.id} class="item pick"><span class=${'dot ' + c.tone}></span><span class="cut">${a.name} <span class="sub">${c.word}</span></span><span></span>

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ import (
 // wallTeams are three teams: nobody is there for support, whose wallboard warns
 // soon, ann is for sales, and bob supervises.
 const wallTeams = "teams:\n" +
-	"  support: {name: Support, agents: [carol], wrap_up: 0s, wallboard: {wait: {warn: 1s, alarm: 3s}, waiting: {warn: 1}}}\n" +
+	"  support: {name: Support, agents: [carol], wrap_up: 0s, service_level: 1s, wallboard: {wait: {warn: 1s, alarm: 3s}, waiting: {warn: 1}}}\n" +
 	"  sales: {name: Sales, agents: [ann], wrap_up: 0s}\n" +
 	"  leads: {name: Leads, agents: [bob], wrap_up: 0s}\n" +
 	"flows:\n  main: [{queue: support, unanswered: [{hangup: 486}]}]\n"
@@ -58,7 +59,7 @@ func TestPagesASupervisorOrdersFromTheWallboard(t *testing.T) {
 	b := s.webBrowser()
 	sue := s.open(b, "sue", shifts) // watches; presses nothing
 	sue.do(chromedp.Navigate("http://" + s.http + "/#/wall"))
-	sue.tile("Support", "Waiting 0 Longest wait – Within 0:20 –")
+	sue.tile("Support", "Waiting 0 Longest wait – Within 0:01 –")
 	sue.tile("Support", "Available 0 Busy 0 Wrap-up 0 Away 0 Off duty 0 No phone 1")
 	ann, bob := s.openPhone(b, "ann", annTone), s.openPhone(b, "bob", bobTone)
 	bob.press("Wallboard")
@@ -77,7 +78,7 @@ func TestPagesASupervisorOrdersFromTheWallboard(t *testing.T) {
 	bob.sees("Incoming call")
 	bob.press("Answer")
 	s.customerHears(ear, bobTone)
-	sue.tile("Support", "Waiting 0")
+	sue.tile("Support", "Waiting 0 Longest wait – Within 0:01 0% Alarm") // it took more than a second
 	sue.tile("Support", "Answered 1")
 	sue.tile("Leads", "Busy 1")
 	bob.press("End")
@@ -90,6 +91,8 @@ func TestPagesASupervisorOrdersFromTheWallboard(t *testing.T) {
 	bob.sees("Who takes the call of +1 415 555 0123?")
 	bob.clean("wall-assign")
 	bob.narrow(func() { bob.clean("wall-assign-360") })
+	bob.keys("Escape")
+	bob.press("Assign: +1 415 555 0123")
 	bob.press("Assign to Ann Lee")
 	bob.sees("It is Ann Lee's.")
 	ann.sees("Incoming call")
@@ -202,8 +205,75 @@ func TestPagesAScreenOnTheWallShowsFiguresAlone(t *testing.T) {
 	root.press("Withdraw: The hall")
 	root.press("Withdraw")
 	hall.sees("This address was withdrawn")
+	said := s.ask("token", "new", "kitchen", "--scope", "wall") // an operator makes one, too
+	kitchen := s.tab(b, "http://"+s.http+"/wall.html#"+regexp.MustCompile(`tl_\S+`).FindString(said))
+	kitchen.tile("Support", "Waiting 0")
 	if n := evaluate[int](hall, `document.querySelectorAll('.tile').length`); n != 0 {
 		t.Errorf("the screen: got %d tiles, want none", n)
 	}
-	s.quietPages(root, hall)
+	s.quietPages(root, hall, kitchen)
+}
+
+// A supervisor orders by keyboard alone; a caller who goes while the supervisor
+// chooses is said to have gone.
+func TestPagesTheWallboardByKeyboardAlone(t *testing.T) {
+	t.Parallel()
+	s := wallSite(t)
+	s.serve()
+	s.deskPhone("bob", bobTone)
+	s.deskPhone("ann", annTone)
+	bob := s.open(s.browser(), "bob")
+	bob.do(chromedp.Navigate("http://" + s.http + "/#/wall"))
+	gone := s.caller()
+	s.must(gone.WaitAnswered(s.within(step)))
+	bob.sees("+1 415 555 0123")
+	bob.reach("Assign: +1 415 555 0123")
+	bob.keys("Enter")
+	bob.sees("Who takes the call of +1 415 555 0123?")
+	s.must(gone.Hangup(s.within(step)))
+	bob.sees("+1 415 555 0123 waits no longer.")
+	bob.comes("the dialog has closed", `!document.querySelector('dialog')`)
+	bob.tile("Support", "Abandoned 1")
+
+	taken := s.caller()
+	s.must(taken.WaitAnswered(s.within(step)))
+	bob.sees("+1 415 555 0123")
+	bob.reach("Take it: +1 415 555 0123")
+	bob.keys("Enter")
+	bob.sees("Incoming call")
+	bob.keys("A")
+	s.must(taken.Hears(s.within(step), bobTone))
+	bob.keys("E")
+	_, err := taken.WaitEnded(s.within(step))
+	s.must(err)
+
+	bob.sees("Nobody waits.")
+	moved := s.caller()
+	s.must(moved.WaitAnswered(s.within(step)))
+	bob.sees("+1 415 555 0123")
+	bob.reach("Assign: +1 415 555 0123")
+	bob.keys("Enter")
+	bob.reach("Move to Sales")
+	bob.keys("Enter")
+	bob.sees("It waits for Sales.")
+	bob.tile("Sales", "Busy 1") // ann is rung
+	s.must(moved.Hangup(s.within(step)))
+
+	bob.reach("Close the queue: Support")
+	bob.keys("Enter")
+	bob.reach("Close the queue")
+	bob.keys("Enter")
+	bob.tile("Support", "Closed")
+	bob.reach("Open the queue: Support")
+	bob.keys("Enter")
+	bob.comes("the queue is open", `document.querySelector('[aria-label="Close the queue: Support"]')`)
+	bob.reach("Set away: Ann Lee")
+	bob.keys("Enter")
+	bob.reach("Set away")
+	bob.keys("Enter")
+	bob.sees("Away, set by a supervisor")
+	bob.reach("Set active: Ann Lee")
+	bob.keys("Enter")
+	bob.tile("Sales", "Available 1")
+	s.quietPages(bob)
 }
