@@ -169,7 +169,7 @@ type child struct {
 	code int           // its exit code; -1: a signal killed it
 }
 
-// journal collects what a process writes.
+// journal collects what a process writes, or a house in this one.
 type journal struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -44,7 +43,7 @@ type story struct {
 	ctx     context.Context
 	net     *simnet.Net
 	house   *house
-	log     *bytes.Buffer
+	log     *journal
 	carrier *simphone.Phone
 	phones  []*simphone.Phone
 	hosts   int
@@ -109,7 +108,7 @@ func live(t *testing.T, yaml string, f func(*story)) {
 // change may alter the world that it is given.
 func open(t *testing.T, yaml string, change ...func(*story, *world)) *story {
 	t.Helper()
-	s := &story{T: t, ctx: t.Context(), net: simnet.New(), log: &bytes.Buffer{}, hosts: 10}
+	s := &story{T: t, ctx: t.Context(), net: simnet.New(), log: &journal{}, hosts: 10}
 	s.net.Name(switchAddr.Addr(), "switch")
 	text := fmt.Sprintf(base, t.TempDir()) + yaml
 	cfg, err := config.Parse("story.yaml", []byte(text), checks())
