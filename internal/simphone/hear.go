@@ -75,13 +75,24 @@ func (s *session) listen(conn net.PacketConn) {
 			}
 			continue
 		}
-		src, _ := netip.ParseAddrPort(from.String())
+		src := sourceOf(from)
 		s.mu.Lock()
 		if !s.dead {
-			s.packet(buf[:n], netip.AddrPortFrom(src.Addr().Unmap(), src.Port()), time.Now())
+			s.packet(buf[:n], src, time.Now())
 		}
 		s.mu.Unlock()
 	}
+}
+
+// sourceOf is where a datagram came from; IPv4 in IPv6 is IPv4.
+func sourceOf(a net.Addr) netip.AddrPort {
+	var at netip.AddrPort
+	if u, ok := a.(*net.UDPAddr); ok {
+		at = u.AddrPort()
+	} else {
+		at, _ = netip.ParseAddrPort(a.String())
+	}
+	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 }
 
 // packet takes one datagram. The caller holds mu.

@@ -50,6 +50,7 @@ type session struct {
 	muted, dead bool
 	tone, level float64
 	phase       float64
+	said        spoken // the last frame
 	ssrc        uint32
 	seq         uint16
 	ts          uint32
@@ -281,21 +282,47 @@ func (s *session) tick(onTime bool) {
 	_, _ = s.conn.WriteTo(s.keys.seal(append(b, payload...)), net.UDPAddrFromAddrPort(s.peer))
 }
 
-// frame is the next 20 ms of the tone: sin(x+w) = 2cos(w)sin(x) - sin(x-w), begun
-// anew with each frame so that no error grows.
+// spoken is a frame of a tone: the sound, encoded, and where in the wave it begins.
+type spoken struct {
+	codec       Codec
+	tone, level float64
+	phase       float64
+	payload     []byte
+}
+
+// frame is the next 20 ms of the tone. A tone of whole periods in a frame, as 50 Hz and all that it
+// goes into, sounds the same in each: it is made once.
 func (s *session) frame() []byte {
-	out := make([]byte, frameSamples)
-	w, amp := 2*math.Pi*s.tone/8000, 32767*math.Pow(10, s.level/20)
+	w := 2 * math.Pi * s.tone / 8000
 	if s.tone <= 0 {
-		w, amp = 0, 0
+		w = 0
 	}
-	c, v1, v2 := 2*math.Cos(w), amp*math.Sin(s.phase-w), amp*math.Sin(s.phase-2*w)
+	next := math.Mod(s.phase+w*frameSamples, 2*math.Pi)
+	if turned := math.Abs(math.Remainder(next-s.phase, 2*math.Pi)); turned < 1e-9 {
+		next = s.phase // what is left is rounding
+	}
+	now := spoken{codec: s.codec, tone: s.tone, level: s.level, phase: s.phase}
+	if last := s.said; last.payload == nil || last.codec != now.codec || last.tone != now.tone || last.level != now.level || last.phase != now.phase {
+		now.payload = now.encode(w)
+		s.said = now
+	}
+	s.phase = next
+	return s.said.payload
+}
+
+// encode makes the sound: sin(x+w) = 2cos(w)sin(x) - sin(x-w), begun anew with each frame so that
+// no error grows.
+func (f spoken) encode(w float64) []byte {
+	out, amp := make([]byte, frameSamples), 32767*math.Pow(10, f.level/20)
+	if w == 0 {
+		amp = 0
+	}
+	c, v1, v2 := 2*math.Cos(w), amp*math.Sin(f.phase-w), amp*math.Sin(f.phase-2*w)
 	for i := range out {
 		v := c*v1 - v2
 		v2, v1 = v1, v
-		out[i] = s.codec.encode(int16(math.Round(v)))
+		out[i] = f.codec.encode(int16(math.Round(v)))
 	}
-	s.phase = math.Mod(s.phase+w*frameSamples, 2*math.Pi)
 	return out
 }
 

@@ -6,6 +6,8 @@ import (
 	"math/cmplx"
 	"slices"
 	"strings"
+
+	"trunkline/internal/tone"
 )
 
 // Sound is a stretch of what was heard: 8 kHz samples on the RTP time line, with
@@ -72,25 +74,17 @@ func (s Sound) RMS() float64 {
 // Silent reports whether nothing audible was heard: no packet, or silence.
 func (s Sound) Silent() bool { return s.RMS() < audible }
 
-// Level is the level of one frequency in dBFS, by Goertzel's algorithm under a
-// Hann window: over half a second, what is 10 Hz away no longer counts.
+// Level is the level of one frequency in dBFS, see tone.Level: over
+// half a second, what is 10 Hz away no longer counts.
 func (s Sound) Level(hz float64) float64 {
-	n := len(s.Samples)
-	if n < frameSamples {
+	if len(s.Samples) < frameSamples {
 		return nothing
 	}
-	coeff, s1, s2, weight := 2*math.Cos(2*math.Pi*hz/8000), 0.0, 0.0, 0.0
-	for i, v := range s.Samples {
-		w := 0.5 - 0.5*math.Cos(2*math.Pi*float64(i)/float64(n))
-		weight += w
-		s1, s2 = w*float64(v)+coeff*s1-s2, s1
-	}
-	power := s1*s1 + s2*s2 - coeff*s1*s2
-	amp := 2 * math.Sqrt(max(0, power)) / weight
-	if amp < 1e-3 {
+	level := tone.Level(s.Samples, 8000, hz)
+	if level <= tone.Silence {
 		return nothing
 	}
-	return 20 * math.Log10(amp/32768)
+	return level
 }
 
 // Has reports whether a tone of that frequency is audible.

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func tone(n int, amp float64, hz ...float64) []int16 {
+func waves(n int, amp float64, hz ...float64) []int16 {
 	out := make([]int16, n)
 	for i := range out {
 		for _, f := range hz {
@@ -21,7 +21,7 @@ func tone(n int, amp float64, hz ...float64) []int16 {
 
 func TestLevelIsTheToneInDBFS(t *testing.T) {
 	for _, want := range []float64{0, -6, -13, -30} {
-		s := Sound{Samples: tone(4000, 32767*math.Pow(10, want/20), 440)}
+		s := Sound{Samples: waves(4000, 32767*math.Pow(10, want/20), 440)}
 		if got := s.Level(440); math.Abs(got-want) > 0.1 {
 			t.Errorf("got %.2f dBFS, want %.0f", got, want)
 		}
@@ -38,8 +38,8 @@ func TestLevelIsTheToneInDBFS(t *testing.T) {
 }
 
 func TestTonesAreThePeaksLoudestFirst(t *testing.T) {
-	s := Sound{Samples: tone(4000, 5000, 600, 1000, 350)}
-	for i, v := range tone(4000, 3000, 1000) {
+	s := Sound{Samples: waves(4000, 5000, 600, 1000, 350)}
+	for i, v := range waves(4000, 3000, 1000) {
 		s.Samples[i] += v
 	}
 	tones := s.Tones()
@@ -52,7 +52,7 @@ func TestTonesAreThePeaksLoudestFirst(t *testing.T) {
 }
 
 func TestHolesAndSilenceAreSeen(t *testing.T) {
-	s := Sound{Samples: tone(8000, 8000, 440)}
+	s := Sound{Samples: waves(8000, 8000, 440)}
 	clear(s.Samples[3200:4000])
 	if got := s.LongestSilence(); got != 0.1 {
 		t.Errorf("got %.2f s of silence, want 0.10", got)

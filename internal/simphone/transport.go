@@ -27,12 +27,8 @@ func (p *Phone) read() {
 		if len(bytes.Trim(buf[:n], "\r\n\x00")) == 0 {
 			continue // keep-alive
 		}
-		peer, err := netip.ParseAddrPort(from.String())
-		if err != nil {
-			continue
-		}
-		b := bytes.Clone(buf[:n])
-		p.post(func() { p.received(b, netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())) })
+		b, peer := bytes.Clone(buf[:n]), sourceOf(from)
+		p.post(func() { p.received(b, peer) })
 	}
 }
 

@@ -18,14 +18,35 @@ func Level(pcm []int16, rate int, hz float64) float64 {
 	if len(pcm) == 0 {
 		return Silence
 	}
-	w := 2 * math.Pi * hz / float64(rate)
-	step := 2 * math.Pi / float64(len(pcm))
-	coeff := 2 * math.Cos(w)
-	var s1, s2, sum float64
+	x, sum := windowed(pcm)
+	return levelOf(x, sum, rate, hz)
+}
+
+// windowed returns pcm under a Hann window, and the sum of the window. The window's cosine is turned
+// on from sample to sample, which is a tenth of the price of asking for each.
+func windowed(pcm []int16) (x []float64, sum float64) {
+	x = make([]float64, len(pcm))
+	step := math.Pi / float64(len(pcm))
+	sin, cos := math.Sincos(step)
+	turnSin, turnCos := math.Sincos(2 * step)
 	for i, v := range pcm {
-		hann := 0.5 - 0.5*math.Cos(step*(float64(i)+0.5))
+		hann := 0.5 - 0.5*cos
 		sum += hann
-		s1, s2 = hann*float64(v)+coeff*s1-s2, s1
+		x[i] = hann * float64(v)
+		sin, cos = sin*turnCos+cos*turnSin, cos*turnCos-sin*turnSin
+	}
+	return x, sum
+}
+
+// levelOf is Goertzel's algorithm. The race detector, which would make it the dearest thing that the
+// tests do, need not watch it: x is its caller's own.
+//
+//go:norace
+func levelOf(x []float64, sum float64, rate int, hz float64) float64 {
+	coeff := 2 * math.Cos(2*math.Pi*hz/float64(rate))
+	var s1, s2 float64
+	for _, v := range x {
+		s1, s2 = v+coeff*s1-s2, s1
 	}
 	power := s1*s1 + s2*s2 - coeff*s1*s2
 	return decibel(2 * math.Sqrt(max(power, 0)) / sum / 32767)
@@ -39,9 +60,13 @@ func Dominant(pcm []int16, rate int, candidates ...float64) (hz, level float64) 
 			candidates = append(candidates, f)
 		}
 	}
+	if len(pcm) == 0 {
+		return candidates[0], Silence
+	}
+	x, sum := windowed(pcm)
 	level = math.Inf(-1)
 	for _, f := range candidates {
-		if l := Level(pcm, rate, f); l > level {
+		if l := levelOf(x, sum, rate, f); l > level {
 			hz, level = f, l
 		}
 	}
