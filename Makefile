@@ -7,6 +7,9 @@ GO          ?= go
 # of the Help Desk in Chromium, names from TestPages, have the machine for themselves.
 # They wait more than they work, so three of them run at once.
 PEERS        = ./cmd/trunkline ./internal/realpeer
+# All packages, the longest first: they wait for disks and for sound, and a story is one
+# thing after another, so three of them at once keep two cores at work.
+PACKAGES     = ./cmd/trunkline ./media ./...
 STATICCHECK  = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 20s
 BENCHTIME   ?= 1s
@@ -33,16 +36,16 @@ demo: build ## show a whole call on this machine, then let your own phone take p
 # now and then gives up by itself on the stories with thousands of goroutines
 # (ThreadSanitizer: CHECK failed).
 test: tools ## install what the tests need (apt), and run every test, against real peers too (< 10 min)
-	$(GO) test ./...
+	$(GO) test -p 3 $(PACKAGES)
 	$(GO) test -count=1 -tags peers -run '^TestPeers' -parallel 3 $(PEERS)
 	$(GO) test -count=1 -tags peers -run '^TestPages' -parallel 2 ./cmd/trunkline
 
-check: compiler ## the fast gate: format, vet, staticcheck, the house's shape, unit tests with -race (some minutes)
+check: compiler ## the fast gate: format, vet, staticcheck, the house's shape, unit tests with -race (< 2 min)
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags peers $(PEERS)
 	$(GO) run $(STATICCHECK) -tags peers ./...
-	$(GO) test -race -skip '^TestBinary' ./...
+	$(GO) test -p 3 -race -skip '^TestBinary' $(PACKAGES)
 
 bench: tools ## run the benchmarks (docs/performance.md says what the figures mean)
 	$(GO) test -count=1 -run '^Test(Sound|Digits)UnderBadNetworks$$' -v ./internal/bench

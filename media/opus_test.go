@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"trunkline/internal/raced"
 	"trunkline/internal/simbrowser"
 	"trunkline/internal/tone"
 )
@@ -164,8 +165,9 @@ func (e *ears) heard() ([]int16, int) {
 
 func TestOpusOfABrowserIsHeardByAPhoneAndRecorded(t *testing.T) {
 	t.Parallel()
-	for _, k := range opusKinds {
-		for _, codec := range []Codec{PCMU, G722} {
+	both := []Codec{PCMU, G722}
+	for i, k := range opusKinds {
+		for _, codec := range raced.Or(both[i%2:][:1], both) {
 			inBrowserBubble(t, k.name+" to "+codec.String(), func(r *rig) {
 				phone := r.phone(codec, 20*ms)
 				b := r.page(0, says(r, k.name, k.length))

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"trunkline/internal/raced"
 )
 
 // TestCallbacksKeepTheirPromises feeds a house with requests, agents who answer and ignore, restarts and orders by hand, at
@@ -24,7 +26,7 @@ func TestCallbacksKeepTheirPromises(t *testing.T) {
 		}
 		d.router = New(cfg)
 		d.cfg = cfg
-		for range rapid.IntRange(1, 80).Draw(rt, "steps") {
+		for range rapid.IntRange(1, raced.Or(40, 80)).Draw(rt, "steps") {
 			d.pass()
 			d.happen()
 			if err := d.router.Check(); err != nil {

@@ -9,12 +9,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"trunkline/internal/raced"
 	"trunkline/internal/simnet"
 )
 
 var (
 	interleaveSeed = flag.Uint64("interleave.seed", 1, "the first seed of the random dialogs")
-	interleaveRuns = flag.Int("interleave.runs", 400, "how many seeds")
+	interleaveRuns = flag.Int("interleave.runs", raced.Or(100, 400), "how many seeds")
 )
 
 // Whatever is said in whatever order, by both sides and over a bad network: a

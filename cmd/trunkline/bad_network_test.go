@@ -21,7 +21,7 @@ import (
 // follow another.
 func TestThousandCallsOverABadNetwork(t *testing.T) {
 	const mayFail = 1
-	calls := raced.Or(200, 1000)
+	calls := raced.Or(100, 1000)
 	flow := supportTeam + forwardFlow
 	act(t, flow, func(s *story) {
 		s.trunksAre(flow, "max_calls: 1000")
