@@ -300,7 +300,7 @@ type Mate struct {
 	Teams     []string  `json:"teams"`
 	Status    string    `json:"status"`
 	Reason    string    `json:"reason,omitempty"`
-	Since     time.Time `json:"since,omitzero"`
+	Since     time.Time `json:"since,omitzero"` // when they began what they do now
 	Until     time.Time `json:"until,omitzero"` // of the wrap-up
 	Busy      string    `json:"busy,omitempty"` // ringing, talking
 	Online    bool      `json:"online"`         // could be transferred to
@@ -410,7 +410,7 @@ func (s *staff) since(change uint64, scope Scope) (map[string]json.RawMessage, u
 
 func mateOf(a call.AgentStatus) Mate {
 	m := Mate{
-		ID: string(a.ID), Name: a.Name, Teams: []string{}, Status: string(a.Status), Reason: a.Reason, Since: a.Since, Until: a.Until,
+		ID: string(a.ID), Name: a.Name, Teams: []string{}, Status: string(a.Status), Reason: a.Reason, Since: a.Doing, Until: a.Until,
 		Available: a.Available, Why: a.Why, Channel: string(a.Channel), Phones: len(a.Phones), Desk: a.Desk, Browser: a.DeskRings, NoAnswers: a.NoAnswers,
 		Online: a.Status == routing.StatusActive && (len(a.Phones) > 0 || a.DeskRings),
 	}

@@ -202,7 +202,8 @@ func (s *Switchboard) status(now time.Time) Status {
 	}
 	slices.SortFunc(v.Trunks, func(a, b TrunkStatus) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	for _, a := range s.brain.router.Agents(now) {
-		v.Agents = append(v.Agents, AgentStatus{AgentView: a, Phones: phoneStatus(s.phones[a.ID]), CallerIDs: s.setup.callerIDs(a.ID)})
+		phones := phoneStatus(s.phones[a.ID])
+		v.Agents = append(v.Agents, AgentStatus{AgentView: a, Phones: phones, CallerIDs: s.setup.callerIDs(a.ID), Doing: s.doing(a, phones)})
 	}
 	v.Queues = s.queues(now, v.Agents)
 	for _, c := range s.inOrder() {

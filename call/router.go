@@ -78,6 +78,9 @@ func (s *Switchboard) replay(b Boot) (err error) {
 // route steps the router and obeys it. Events that a command brings about at
 // once wait until the commands before them are obeyed.
 func (s *Switchboard) route(ev routing.Event) {
+	if r, ok := ev.(routing.Released); ok {
+		s.freed[r.Agent] = s.now
+	}
 	b := &s.brain
 	b.queue = append(b.queue, ev)
 	if b.stepping {

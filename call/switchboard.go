@@ -83,6 +83,7 @@ type Switchboard struct {
 
 	// The router and its journal, see router.go.
 	brain brain
+	freed map[routing.AgentID]time.Time // when each agent's last call left their hands, in this run
 	// What was promised to customers, see callback.go.
 	promises  promises
 	messages  map[recorder.ID]*Message // in the voicemail boxes
@@ -144,6 +145,7 @@ func New(cfg Config) *Switchboard {
 		factSeq:    cfg.Boot.FactSeq,
 		promises:   newPromises(cfg.Boot.Callbacks),
 		messages:   map[recorder.ID]*Message{},
+		freed:      map[routing.AgentID]time.Time{},
 		doomed:     map[recorder.ID]ID{},
 		greetings:  map[Box]*media.Clip{},
 		wrong:      map[Box]WrongCodes{},

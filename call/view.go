@@ -47,6 +47,7 @@ type AgentStatus struct {
 	routing.AgentView
 	Phones    []PhoneStatus `json:"phones"`
 	CallerIDs []CallerID    `json:"caller_ids,omitempty"` // that calls out may show
+	Doing     time.Time     `json:"doing,omitzero"`       // since when: ringing, in a call, or what Status says; zero: not known
 }
 
 // PhoneStatus is one live phone of an agent.
