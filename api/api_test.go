@@ -35,6 +35,12 @@ func folder(t *testing.T) string {
 // board is a switchboard with one trunk, two agents and a team, and no calls.
 func board(t *testing.T) *call.Switchboard {
 	t.Helper()
+	return boardOn(t, func(...call.Entry) {})
+}
+
+// boardOn is one whose journal is that.
+func boardOn(t *testing.T, journal func(...call.Entry)) *call.Switchboard {
+	t.Helper()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	b := call.New(call.Config{Log: quiet, Setup: call.Setup{
 		Hash:   "0123456789abcdef",
@@ -48,7 +54,7 @@ func board(t *testing.T) *call.Switchboard {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = b.Run(ctx, call.Hands{Append: func(...call.Entry) {}})
+		_ = b.Run(ctx, call.Hands{Append: journal})
 	}()
 	t.Cleanup(func() { stop(); <-ended })
 	return b

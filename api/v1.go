@@ -195,6 +195,7 @@ func orderError(err error) error {
 		{call.ErrNoTarget, http.StatusUnprocessableEntity, ""},
 		{call.ErrNoDigits, http.StatusUnprocessableEntity, ""},
 		{call.ErrNotKept, http.StatusServiceUnavailable, ""},
+		{desk.ErrNoNote, http.StatusNotFound, "it may have been deleted: its contact or call has those there are"},
 		{desk.ErrNoContact, http.StatusNotFound, "GET /v1/contacts lists them"},
 		{desk.ErrTaken, http.StatusConflict, "GET /v1/contacts?external_id= finds it"},
 		{desk.ErrSameContact, http.StatusConflict, ""},

@@ -70,6 +70,7 @@ func (s *Server) filter(in *pageQuery) store.Filter {
 // cardOf is CardOf, with the contact as it is called now.
 func (s *Server) cardOf(r call.Record, now time.Time) Card {
 	c := CardOf(r, now) // without who watched it: CardOf is for agents too
+	c.Notes = desk.Named(c.Notes)
 	if c.Contact != "" {
 		c.Contact = s.cfg.Board.Contacts().Resolve(c.Contact)
 	}
@@ -141,15 +142,21 @@ func (s *Server) callRoutes(api huma.API) {
 	s.callLabelRoutes(api)
 }
 
+// amend changes the card of a call that who asks may see, and tells who it was.
+func (s *Server) amend(ctx context.Context, id string, f call.Fact, change func(*call.Record, time.Time) error) (*body[Card], error) {
+	if _, err := s.record(ctx, id); err != nil {
+		return nil, err
+	}
+	asks := asker(ctx)
+	f.By, f.Reason = routing.AgentID(asks.agent), "by "+asks.name
+	r, err := s.cfg.Board.Amend(ctx, call.ID(id), s.cfg.Card, change, f)
+	return answerOf(s.cardOf(r, time.Now()), err)
+}
+
 // callLabelRoutes are notes and tags on calls: during the call and after it.
 func (s *Server) callLabelRoutes(api huma.API) {
 	amend := func(ctx context.Context, id string, kind call.FactKind, change func(*call.Record, time.Time) error) (*body[Card], error) {
-		if _, err := s.record(ctx, id); err != nil { // there, and to be seen by who asks
-			return nil, err
-		}
-		asks := asker(ctx)
-		r, err := s.cfg.Board.Amend(ctx, call.ID(id), s.cfg.Card, change, call.Fact{Kind: kind, By: routing.AgentID(asks.agent), Reason: "by " + asks.name})
-		return answerOf(s.cardOf(r, time.Now()), err)
+		return s.amend(ctx, id, call.Fact{Kind: kind}, change)
 	}
 	route(api, ScopeAgent, "POST /v1/calls/{id}/notes", "Add a note to a call, also after it",
 		func(ctx context.Context, in *struct {

@@ -31,7 +31,7 @@ type Contact struct {
 func contactView(c desk.Contact) Contact {
 	out := Contact{
 		ID: string(c.ID), Kind: string(c.Kind), Name: c.Name, ExternalID: c.External, Numbers: []string{}, Attributes: c.Attributes.Map(),
-		Tags: append([]string{}, c.Tags...), Notes: append([]desk.Note{}, c.Notes...), Made: c.Made, Changed: c.Changed, Anonymous: c.Anonymous,
+		Tags: append([]string{}, c.Tags...), Notes: append([]desk.Note{}, desk.Named(c.Notes)...), Made: c.Made, Changed: c.Changed, Anonymous: c.Anonymous,
 	}
 	for _, n := range c.Numbers {
 		out.Numbers = append(out.Numbers, string(n))
@@ -157,6 +157,7 @@ func (s *Server) contactRoutes(api huma.API) {
 			return viewOf(s.cfg.Board.ChangeContact(ctx, desk.ContactID(in.ID), asker(ctx).name, change))
 		})
 	s.contactLabelRoutes(api)
+	s.noteRoutes(api)
 	s.contactFileRoutes(api)
 }
 

@@ -160,6 +160,66 @@ func TestNotesAndTagsOnCallsAreTheAgentsOfTheCall(t *testing.T) {
 	}
 }
 
+// A note is changed and deleted by who wrote it, and by supervisors; its id stays, and who did it is told.
+func TestNotesAreChangedAndDeletedOneByOne(t *testing.T) {
+	h := newHouse(t)
+	cleo := h.contact("ann", "POST", "/v1/contacts", `{"name": "Cleo"}`, 200)
+	for _, at := range []string{"/v1/contacts/" + cleo.ID, "/v1/calls/" + string(older)} {
+		var of struct {
+			Notes []desk.Note `json:"notes"`
+		}
+		ask := func(as, method, path, body string, want int) {
+			t.Helper()
+			w := h.ask(as, method, at+path, body)
+			if w.Code != want || want >= 400 && !isProblem(w) {
+				t.Fatalf("%s %s as %s: got %d %s, want %d", method, path, as, w.Code, w.Body, want)
+			}
+			if want == 200 {
+				of.Notes = nil
+				if err := json.Unmarshal(w.Body.Bytes(), &of); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		ask("ann", "POST", "/notes", `{"text": "first"}`, 200)
+		ask("ann", "POST", "/notes", `{"text": "second"}`, 200)
+		ask("sue", "POST", "/notes", `{"text": "of the boss"}`, 200)
+		first, second, boss := of.Notes[0], of.Notes[1], of.Notes[2]
+		if first.ID == "" || first.ID == second.ID || second.ID == boss.ID {
+			t.Fatalf("ids: got %+v, want each its own", of.Notes)
+		}
+		ask("ann", "PATCH", "/notes/"+first.ID, `{"text": "first, put right"}`, 200)
+		if n := of.Notes[0]; n.ID != first.ID || n.Text != "first, put right" || n.By != "ann" || n.EditedBy != "ann" || n.Edited.IsZero() || !n.At.Equal(first.At) {
+			t.Errorf("edited: got %+v, want the text alone changed, and by whom", n)
+		}
+		ask("ann", "PATCH", "/notes/"+first.ID, `{"text": " "}`, 422)
+		ask("ann", "PATCH", "/notes/"+boss.ID, `{"text": "x"}`, 403)
+		ask("ann", "DELETE", "/notes/"+boss.ID, "", 403)
+		ask("ann", "DELETE", "/notes/none", "", 404)
+		ask("ann", "DELETE", "/notes/"+second.ID, "", 200)
+		ask("ann", "DELETE", "/notes/"+second.ID, "", 404)
+		ask("sue", "PATCH", "/notes/"+first.ID, `{"text": "as sue has it"}`, 200)
+		if len(of.Notes) != 2 || !strings.HasSuffix(of.Notes[0].EditedBy, " sue") || of.Notes[0].By != "ann" || of.Notes[1].Text != "of the boss" {
+			t.Errorf("in the end: got %+v, want the first as sue has it, and hers", of.Notes)
+		}
+		ask("sue", "DELETE", "/notes/"+first.ID, "", 200)
+	}
+	if w := h.ask("bob", "DELETE", "/v1/calls/"+string(older)+"/notes/x", ""); w.Code != 403 {
+		t.Errorf("a call of others: got %d, want 403", w.Code)
+	}
+	var told []string
+	for _, f := range h.facts() {
+		if f.State != "" && (f.Kind == call.FactNoted || f.Kind == call.FactContactChanged) {
+			told = append(told, string(f.Kind)+" "+f.State+" by "+f.Reason[strings.LastIndex(f.Reason, " ")+1:])
+		}
+	}
+	want := "contact.changed note_edited by ann, contact.changed note_deleted by ann, contact.changed note_edited by sue, contact.changed note_deleted by sue, " +
+		"call.noted edited by ann, call.noted deleted by ann, call.noted edited by sue, call.noted deleted by sue"
+	if got := strings.Join(told, ", "); got != want {
+		t.Errorf("facts: got %s, want %s", got, want)
+	}
+}
+
 func TestFilesOfContactsGoInAndOut(t *testing.T) {
 	h := newHouse(t)
 	send := func(as, query, text string) (int, Imported) {

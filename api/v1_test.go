@@ -10,7 +10,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,6 +45,10 @@ type house struct {
 	tasks         []call.TranscriptTask // transcripts asked for
 	transcribeErr error
 	wordless      bool // no transcript yet
+
+	mu   sync.Mutex
+	told []call.Fact
+	kept map[call.ID]call.Record
 }
 
 func newHouse(t *testing.T) *house {
@@ -68,13 +74,14 @@ func newHouse(t *testing.T) *house {
 	}
 	one := record(older)
 	one.Recordings[0].Path = wav
+	h.kept = map[call.ID]call.Record{older: one}
 	signed, err := OpenSessions(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.sessions = signed
 	h.server = New(Config{
-		Board: board(t), Version: "v1", Sessions: signed, SignIns: signIns(), Desks: NewDesks(nil, nil), Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Tokens: h.tokens,
+		Board: boardOn(t, h.journal), Version: "v1", Sessions: signed, SignIns: signIns(), Desks: NewDesks(nil, nil), Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Tokens: h.tokens,
 		Records: func(f store.Filter) ([]call.Record, call.ID, error) {
 			h.asked = f
 			if f.Agent != "" && f.Agent != "ann" {
@@ -102,7 +109,12 @@ func newHouse(t *testing.T) *house {
 			}
 			return nil
 		},
-		Card:        func(id call.ID) (call.Record, bool, error) { return one, id == older, nil },
+		Card: func(id call.ID) (call.Record, bool, error) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			r, there := h.kept[id]
+			return r, there, nil
+		},
 		Ladder:      func(string) (flight.Call, bool) { return flight.Call{ID: string(older)}, true },
 		Transcripts: h,
 		Callbacks:   func(store.CallbackFilter) ([]routing.Callback, error) { return []routing.Callback{promise()}, nil },
@@ -123,6 +135,27 @@ func newHouse(t *testing.T) *house {
 	h.public = h.server.guard(h.server.public())
 	_, h.api = h.server.v1(h.server.bearer)
 	return h
+}
+
+// journal is what the switchboard writes: its facts, and cards that are changed.
+func (h *house) journal(entries ...call.Entry) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, e := range entries {
+		switch e := e.(type) {
+		case call.Fact:
+			h.told = append(h.told, e)
+		case call.Closed:
+			h.kept[e.Record.ID] = e.Record
+		}
+	}
+}
+
+// facts are what was told so far.
+func (h *house) facts() []call.Fact {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.told)
 }
 
 // promise is a callback that ann has to do with, of a team that is not bob's.
@@ -222,7 +255,7 @@ func TestEveryRouteRefusesTheAnonymousTheWrongScopeAndTheWrongAgent(t *testing.T
 					body = `{"channel": "all"}`
 				case strings.HasSuffix(path, "/dial"):
 					body = `{"number": "102"}`
-				case strings.HasSuffix(path, "/notes"):
+				case strings.Contains(path, "/notes"):
 					body = `{"text": "x"}`
 				case strings.HasSuffix(path, "/tags"):
 					body = `{"add": ["x"]}`

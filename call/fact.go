@@ -75,12 +75,12 @@ const (
 	FactQueueOpened      FactKind = "queue.opened"
 	FactAgentPhones      FactKind = "agent.phones"
 	FactContactMade      FactKind = "contact.made"
-	FactContactChanged   FactKind = "contact.changed"
+	FactContactChanged   FactKind = "contact.changed"   // State: note_edited or note_deleted, where it was that
 	FactContactMerged    FactKind = "contact.merged"    // Gone has become Contact
 	FactContactDeleted   FactKind = "contact.deleted"   // Reason: by whom; what is kept of it follows
 	FactContactErased    FactKind = "contact.erased"    // nothing is kept of it any more; Count: its calls
 	FactContactsImported FactKind = "contacts.imported" // Count: those made or changed
-	FactNoted            FactKind = "call.noted"        // a note was added to the card
+	FactNoted            FactKind = "call.noted"        // a note was added to the card, or, State: edited, deleted
 	FactTagged           FactKind = "call.tagged"       // the card's tags were changed
 
 	// "callback." and a routing.CallbackMark are the kinds of a callback's facts; Reason says why.

@@ -123,6 +123,11 @@ func (s *Switchboard) MakeContact(ctx context.Context, c desk.Contact, by string
 // ChangeContact changes a contact by a function, which is run on the loop and
 // must not wait. Likewise.
 func (s *Switchboard) ChangeContact(ctx context.Context, id desk.ContactID, by string, change func(*desk.Contact, time.Time) error) (desk.Contact, error) {
+	return s.ChangeContactAs(ctx, id, Fact{Reason: "by " + by}, change)
+}
+
+// ChangeContactAs is ChangeContact with more to be told of it than who it was.
+func (s *Switchboard) ChangeContactAs(ctx context.Context, id desk.ContactID, f Fact, change func(*desk.Contact, time.Time) error) (desk.Contact, error) {
 	return s.contactOrder(ctx, func() (desk.Contact, error) {
 		was, there := s.book.Contact(id)
 		if !there {
@@ -140,7 +145,8 @@ func (s *Switchboard) ChangeContact(ctx context.Context, id desk.ContactID, by s
 			err = s.book.Put(c)
 		}
 		if err == nil {
-			s.contactKept(c, Fact{Kind: FactContactChanged, Reason: "by " + by})
+			f.Kind = FactContactChanged
+			s.contactKept(c, f)
 		}
 		return c, err
 	})

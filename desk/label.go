@@ -2,7 +2,11 @@ package desk
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -12,9 +16,54 @@ import (
 
 // Note is what somebody wrote about a contact or a call.
 type Note struct {
+	ID   string    `json:"id,omitempty"` // among the notes beside it; it stays when the text is changed
 	At   time.Time `json:"at"`
 	By   string    `json:"by,omitempty"`
 	Text string    `json:"text"`
+
+	Edited   time.Time `json:"edited,omitzero"` // last
+	EditedBy string    `json:"edited_by,omitempty"`
+}
+
+// ErrNoNote says that there is no such note.
+var ErrNoNote = errors.New("no such note")
+
+// noteID is a name for a note that needs no memory of those there were: who wrote the same at the same moment wrote it once.
+func noteID(n Note) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%s", n.At.UnixNano(), n.By, n.Text))
+	return hex.EncodeToString(sum[:8])
+}
+
+// Named gives the notes with their IDs, those too that were written without one.
+func Named(all []Note) []Note {
+	all = slices.Clone(all)
+	for i := range all {
+		if all[i].ID == "" {
+			all[i].ID = noteID(all[i])
+		}
+	}
+	return all
+}
+
+// EditNote gives the notes with the text of one changed, or, of an empty text, without it. may says whether it is to be: its
+// error is given back. all stays as it is.
+func EditNote(all []Note, id, text string, now time.Time, by string, may func(Note) error) ([]Note, error) {
+	all = Named(all)
+	i := slices.IndexFunc(all, func(n Note) bool { return n.ID == id })
+	if i < 0 {
+		return all, ErrNoNote
+	}
+	if err := may(all[i]); err != nil {
+		return all, err
+	}
+	if text == "" {
+		return slices.Delete(all, i, i+1), nil
+	}
+	n, err := NewNote(now, by, text)
+	if err == nil && n.Text != all[i].Text {
+		all[i].Text, all[i].Edited, all[i].EditedBy = n.Text, n.At, by
+	}
+	return all, err
 }
 
 // NewNote makes a Note of a text that a person wrote: several lines, valid
@@ -32,7 +81,9 @@ func NewNote(now time.Time, by, text string) (Note, error) {
 	case len(text) > maxNote:
 		return Note{}, tooLong("note", maxNote)
 	}
-	return Note{At: now.UTC(), By: by, Text: text}, nil
+	n := Note{At: now.UTC(), By: by, Text: text}
+	n.ID = noteID(n)
+	return n, nil
 }
 
 // AddNote adds a note to those there are, unless there are too many.

@@ -83,7 +83,9 @@ func (a Attributes) clean() (out Attributes, err error) {
 func (c Contact) Same(o Contact) bool {
 	return c.ID == o.ID && c.Kind == o.Kind && c.Name == o.Name && c.External == o.External && c.Anonymous == o.Anonymous &&
 		slices.Equal(c.Numbers, o.Numbers) && slices.Equal(c.Attributes, o.Attributes) && slices.Equal(c.Tags, o.Tags) &&
-		slices.EqualFunc(c.Notes, o.Notes, func(x, y Note) bool { return x.Text == y.Text && x.By == y.By && x.At.Equal(y.At) }) &&
+		slices.EqualFunc(c.Notes, o.Notes, func(x, y Note) bool {
+			return x.Text == y.Text && x.By == y.By && x.At.Equal(y.At) && x.Edited.Equal(y.Edited)
+		}) &&
 		slices.Equal(c.Merged, o.Merged) && slices.Equal(c.Aliases, o.Aliases)
 }
 
