@@ -19,6 +19,9 @@ const mostBefore = 16
 // ask begins a menu. What was typed ahead is taken first; a menu that is answered so is not heard.
 func (f *FlowRun) ask(now time.Time, out []FlowCommand, m *MenuStep) []FlowCommand {
 	f.Menu, f.Tries, f.State, f.Until = m, 0, FlowChoosing, time.Time{}
+	if f.Digits != "" && f.ends(now, f.Digits[:1]) {
+		f.Digits = f.Digits[1:]
+	}
 	if f.Digits != "" {
 		return f.choose(now, out, false)
 	}
@@ -33,6 +36,9 @@ func (f *FlowRun) prompt(now time.Time, out []FlowCommand, sounds []Sound) []Flo
 
 // digit keeps a digit, stops the prompt that may be stopped, and chooses.
 func (f *FlowRun) digit(now time.Time, digit string) []FlowCommand {
+	if f.ends(now, digit) {
+		return nil
+	}
 	switch f.State {
 	case FlowWaiting:
 		return f.pressed(now, digit)
@@ -57,6 +63,18 @@ func (f *FlowRun) digit(now time.Time, digit string) []FlowCommand {
 	return f.choose(now, nil, false)
 }
 
+// ends says whether a digit is the # that people press after several digits, of a choice that was taken without it: it is
+// neither the next menu's, unless that asks for one, nor the queue's exit key.
+func (f *FlowRun) ends(now time.Time, digit string) bool {
+	just := now.Before(f.Ends)
+	f.Ends = time.Time{}
+	if f.State == FlowAsking || f.State == FlowChoosing {
+		exact, longer := f.Menu.like("#")
+		just = just && exact == nil && !longer
+	}
+	return just && digit == "#"
+}
+
 // chooseLate is the end of the time for a digit.
 func (f *FlowRun) chooseLate(now time.Time) []FlowCommand {
 	f.Until = time.Time{}
@@ -79,7 +97,10 @@ func (f *FlowRun) choose(now time.Time, out []FlowCommand, whole bool) []FlowCom
 		return f.again(now, out, f.Menu.Invalid)
 	}
 	f.Digits = f.Digits[used:]
-	f.Until = time.Time{}
+	f.Until, f.Ends = time.Time{}, time.Time{}
+	if len(c.Digits) > 1 && used == len(c.Digits) {
+		f.Ends = now.Add(f.Menu.DigitTimeout)
+	}
 	choice := Choice{Menu: f.Menu.ID, Digits: c.Digits, Name: c.Name}
 	if f.Chosen = append(slices.Clip(f.Chosen), choice); len(f.Chosen) > MostChosen {
 		f.Chosen = slices.Clone(f.Chosen[1:])

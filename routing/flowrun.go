@@ -24,6 +24,7 @@ type FlowRun struct {
 	Before []menuMark `json:"before,omitempty"` // the menus that led here, for back
 	Tries  int        `json:"tries,omitempty"`  // of Menu that came to nothing
 	Whole  bool       `json:"whole,omitempty"`  // no digit stops what plays
+	Ends   time.Time  `json:"ends,omitzero"`    // a # until then ends the choice that was taken, and is nothing else
 
 	Queue    *QueueStep   `json:"queue,omitempty"`    // the last one entered: where a lost agent's caller returns to
 	Stay     Stay         `json:"stay,omitzero"`      // in it

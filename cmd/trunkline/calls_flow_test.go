@@ -149,3 +149,52 @@ func TestDigitsByINFOChoose(t *testing.T) {
 		s.bye(c)
 	})
 }
+
+// A number that is spoken stops for a digit as any prompt does, and the digit counts for the menu behind it; a # that the
+// choice did not need leaves the queue by no exit key, one pressed later does. The agents' codes are none of a caller's.
+func TestKeysAreLiveWhileANumberIsSpokenAndCodesAreNone(t *testing.T) {
+	flow := `flows:
+  main:
+    - say: {digits: "12345678901234567890"}
+    - menu: [{digits: "1234567890"}, for-billing]
+      choices:
+        "*": back
+        "4711": {name: Gold, to: wait}
+      retries: 3
+      otherwise: goodbye
+  wait:
+    - queue: support
+      exit: {"#": goodbye}
+  goodbye:
+    - play: goodbye
+    - hangup:
+`
+	live(t, supportTeam+flow, func(s *story) {
+		s.agent("ann", annTone)
+		s.set("ann", false)
+		began := time.Now()
+		c := s.dial()
+		s.answered(c)
+		time.Sleep(time.Second)
+		s.press(c, "*97") // back, and two that are no choice
+		if v := s.agentNow("ann"); v.Reason != "lunch" || len(v.Open) != 0 {
+			t.Errorf("ann after a caller's code: got %+v, want her as she was", v)
+		}
+		s.press(c, "4711#")
+		if took := time.Since(began); took > 7*time.Second {
+			t.Errorf("the choice: got %v, want it while numbers of 20 digits were spoken", took)
+		}
+		s.wantHears(c, "music")
+		r := s.liveRecord()
+		var got []string
+		for _, one := range r.Choices {
+			got = append(got, one.Digits)
+		}
+		if fmt.Sprint(got) != "[* 4711]" {
+			t.Errorf("choices: got %v, want *, and 4711", got)
+		}
+		time.Sleep(3 * time.Second)
+		s.press(c, "#")
+		s.ended(c)
+	})
+}
