@@ -146,3 +146,44 @@ func (s *site) refusedCall(carrier *simphone.Phone) int {
 	s.must(err)
 	return e.Code
 }
+
+// Of three who wait, the second is assigned to bob, who talks: ann, who comes back, has the first and then the third; the
+// second waits for bob alone, whom the order finds though he is at his limit. Nobody else's place is changed by it.
+func TestBinaryAssignedCallWaitsForItsAgentAndTheOthersGoOn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "teams:\n  support: {agents: [ann, bob], wrap_up: 0s}\n"+siteFlow)
+	s.serve()
+	carrier := s.carrier()
+	ann := s.agent(3, "ann", annTone, simphone.Ring().Answer())
+	bob := s.agent(4, "bob", bobTone, simphone.Ring().Answer())
+	sup := s.bearer(api.ScopeSupervisor, "")
+	s.ask("agent", "ann", "away", "lunch")
+	_, b := s.talk(carrier, bob, bobTone)
+	froms := []string{"+14155550211", "+14155550212", "+14155550213"}
+	ids := map[string]string{}
+	for _, from := range froms {
+		carrier.Dial(ourNumber, simphone.From(from)).MustAnswer(s)
+		s.eventually(from+" waits", func() bool {
+			for _, c := range s.status().Calls {
+				if c.Caller == from && c.State == "queue" {
+					ids[from] = c.ID
+				}
+			}
+			return ids[from] != ""
+		})
+	}
+	sup.order(ids[froms[1]], "assign", `{"agent": "bob"}`, 204)
+	s.ask("agent", "ann", "active")
+	for _, from := range []string{froms[0], froms[2]} {
+		a := ann.MustCall(s)
+		if a.Caller() != from {
+			t.Fatalf("ann: got %s, want %s", a.Caller(), from)
+		}
+		a.MustAnswer(s)
+		a.MustBye(s)
+	}
+	b.MustBye(s)
+	if got := bob.MustCall(s).Caller(); got != froms[1] {
+		t.Errorf("bob: got %s, want %s, who was assigned to him", got, froms[1])
+	}
+}
