@@ -201,7 +201,7 @@ func TestPagesACallGoesOnInThisBrowser(t *testing.T) {
 	s.must(err)
 	other := s.openPhone(b, "ann", second, phone)
 	other.press("Use it here")
-	other.sees("You talk in another browser.")
+	other.sees("The call was in another browser. The customer hears music")
 	other.clean("another-browser")
 	other.press("Go on in this one")
 	other.comes("the other page is the phone", `window.ear && ear.pc.connectionState === 'connected'`)

@@ -163,6 +163,16 @@ func (b *Browser) Mute(on bool) {
 	b.muted = on
 }
 
+// Say sends a payload of 20 ms as its next packet, for who paces it himself.
+func (b *Browser) Say(payload []byte) error {
+	b.mu.Lock()
+	p := &rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: b.seq, Timestamp: b.ts}, Payload: payload}
+	b.seq++
+	b.ts += 160
+	b.mu.Unlock()
+	return b.track.WriteRTP(p)
+}
+
 // talk says the tone, in µ-law or whatever the codec is that begins like it.
 func (b *Browser) talk() {
 	tick := time.NewTicker(20 * time.Millisecond)
