@@ -229,8 +229,8 @@ func (s *Switchboard) callbackEnded(c *liveCall, e Ending) {
 	}
 }
 
-// theCustomerFirst is the customer of a customer-first callback who answered: at the front of the line, with the
-// agent who was spared free for them.
+// theCustomerFirst is the customer of a customer-first callback who answered: at the front of the team's queue, with its
+// limits and overflow, and the agent who was spared free for them.
 func (s *Switchboard) theCustomerFirst(c *liveCall, l *line) {
 	c.ringing = without(c.ringing, l)
 	c.caller, c.forward = l, nil
@@ -245,7 +245,7 @@ func (s *Switchboard) theCustomerFirst(c *liveCall, l *line) {
 	l.session.Begin()
 	s.callFact(c, Fact{Kind: FactAnswered, Trunk: l.trunk})
 	s.customerAnswered(c)
-	s.queue(c, routing.FlowQueue{Team: c.out.team, Returned: true})
+	s.waitFor(c, c.out.team)
 	agent := c.reserved
 	c.reserved = ""
 	s.route(routing.Released{Work: c.callback.Work(), Agent: agent})

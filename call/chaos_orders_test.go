@@ -19,14 +19,21 @@ func TestRandomOrdersLeaveNothingBehind(t *testing.T) {
 		seed := *chaosSeed + uint64(i)
 		synctest.Test(t, func(t *testing.T) {
 			t.Logf("seed %d", seed)
+			var more *gadgets
 			storm(t, rand.New(rand.NewPCG(seed, 1)), func(b *bench, rnd *rand.Rand) {
+				if more == nil {
+					more = b.gadgets(rnd)
+				}
 				b.meddle(rnd)
+				more.moves(rnd)
 				for range 12 {
 					b.orders(rnd)
 				}
 			}, func(b *bench) {
+				more.take()
 				// The test is worth something only if all this came to pass.
-				b.wantHappened(FactTransferring, FactTransferred, FactTransferFailed, FactHeld, FactResumed,
+				b.wantHappened(FactWatchBegan, FactWatchMode, FactWatchEnded, FactMoved, FactOfferedTo,
+					FactTransferring, FactTransferred, FactTransferFailed, FactHeld, FactResumed,
 					FactRecordingPaused, FactRecordingResumed, FactDialled)
 			})
 		})
@@ -50,6 +57,10 @@ func (b *bench) orders(rnd *rand.Rand) {
 		b.phoneActs(rnd)
 	case rnd.IntN(12) == 0:
 		_, err = b.board.Dial(ctx, agentName(rnd.IntN(chaosAgents)), b.someone(rnd), "")
+	case rnd.IntN(4) == 0:
+		err = b.watches(ctx, rnd, status.Calls)
+	case rnd.IntN(25) == 0:
+		err = b.supervises(ctx, rnd, status.Calls)
 	case len(status.Calls) > 0:
 		status.Calls = talking(status.Calls, rnd)
 		verbs := []Verb{Hold, Resume, Mute, Unmute, Pause, Continue, Transfer, Transfer, Transfer, Swap, Merge, Complete, Cancel, Reclaim}

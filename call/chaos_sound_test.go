@@ -110,7 +110,8 @@ func (b *bench) silentBecause(callID string) (why string) {
 		default:
 			others := 0
 			for _, other := range seated(l.call.talking()) {
-				if other != l && !other.muted && !b.mute(other) {
+				quiet := other.role == roleForward && s.now.Sub(other.session.Stats().LastPacket) > listenEvery // an outside number may say nothing
+				if other != l && !other.muted && !quiet && !b.mute(other) {
 					others++
 				}
 			}

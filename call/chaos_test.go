@@ -229,7 +229,7 @@ func (b *bench) wantAgentsAtWork(phones []*simphone.Phone) {
 		}
 	}
 	time.Sleep(3 * time.Minute) // back-offs and registrations
-	carrier := b.phones[len(b.phones)-2]
+	carrier := b.phones[chaosAgents]
 	var calls []*simphone.Call
 	for range phones {
 		calls = append(calls, carrier.Dial(early, simphone.From("+14155550123")))

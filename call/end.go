@@ -36,8 +36,10 @@ func (s *Switchboard) end(c *liveCall, e Ending, why sip.Reason) {
 	}
 	s.unqueue(c, outcome)
 	s.route(routing.Removed{Work: routing.WorkID(c.id), Why: routing.OutcomeAbandoned}) // forget it
-	for _, l := range slices.Clone(c.ringing) {
-		s.dismiss(l, c.reasonFor(outcome))
+	for _, l := range slices.Clone(c.lines) {                                           // what rings, and a page that is coming back
+		if l.state == lineDialled && l != c.caller {
+			s.dismiss(l, c.reasonFor(outcome))
+		}
 	}
 	if far := c.far; far != nil {
 		s.release(c, far)

@@ -274,13 +274,25 @@ func (c *liveCall) spoke() bool {
 // giveBack returns a caller whom nobody has to the front of the queue: the
 // flow's last one, or, of a call that came to the agent otherwise, the team's.
 // Who is taken from neither goes on as the flow says: the team's overflow.
+// There is no queue for a colleague who called: whom they called has hung up.
 func (s *Switchboard) giveBack(c *liveCall, team routing.TeamID) {
+	if c.record.Direction == Internal {
+		s.end(c, Ending{By: ByCallee, Cause: CauseHangup}, reasonNormal)
+		return
+	}
 	if team == "" {
 		s.end(c, Ending{By: ByAgent, Cause: CauseLegLost}, reasonNormal)
 		return
 	}
 	s.endWatches(c, "returned", reasonNormal)
 	s.callFact(c, Fact{Kind: FactReturned, Team: team})
+	s.waitFor(c, team)
+}
+
+// waitFor puts a caller whom nobody has at the front of the flow's last queue,
+// or, where a team's agent had them or they were called for it, where the flows
+// have callers wait for that team.
+func (s *Switchboard) waitFor(c *liveCall, team routing.TeamID) {
 	if c.flow.State != routing.FlowWithAgent {
 		c.prompts = s.setup.Prompts
 		c.flow = routing.StartWith(team, s.setup.Flows, c.whoCalls())

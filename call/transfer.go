@@ -314,7 +314,11 @@ func (s *Switchboard) initiatorLeft(c *liveCall, l *line) {
 	}
 	t.ask = false
 	s.release(c, l)
-	c.record.enter(s.now, Segment{Kind: SegmentQueue, Team: t.back})
+	waits := Segment{Kind: SegmentQueue, Team: t.back}
+	if c.record.Direction == Internal { // who calls a colleague is in no queue
+		waits = Segment{Kind: SegmentDial, Team: c.out.team, Agent: c.out.agent}
+	}
+	c.record.enter(s.now, waits)
 	s.keep(c)
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -179,6 +180,62 @@ func TestAgentCallsAnother(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Who was called by a colleague hands the call on and leaves at once. Whoever is
+// rung has it; where nobody answers it ends: an agent waits in no queue.
+func TestCalledColleagueTransfersAndLeaves(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		carol simphone.Script
+		want  []call.SegmentKind
+	}{
+		{"answered", simphone.Ring().After(2 * time.Second).Answer(), []call.SegmentKind{call.SegmentDial, call.SegmentTalk, call.SegmentDial, call.SegmentTalk}},
+		{"declined", simphone.Ring().After(2 * time.Second).Decline(603), []call.SegmentKind{call.SegmentDial, call.SegmentTalk, call.SegmentDial}},
+		{"rings for ever", simphone.Ring(), []call.SegmentKind{call.SegmentDial, call.SegmentTalk, call.SegmentDial}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			live(t, supportTeam+queueFlow, func(s *story) {
+				bob := s.agent("bob", bobTone, simphone.Ring().Answer())
+				carol := s.agent("carol", carolTone, c.carol)
+				ann := s.agent("ann", annTone)
+				a := ann.Dial("bob")
+				b := s.gets(bob)
+				s.answered(a)
+				s.hear(a, bobTone)
+				s.refers(b, "carol")
+				s.bye(b)
+				k := s.rings(carol)
+				s.wantHears(a, "music")
+				if c.name == "answered" {
+					s.answered(k)
+					s.hear(a, carolTone)
+					s.hear(k, annTone)
+					s.bye(a)
+				}
+				s.ended(k)
+				s.ended(a)
+				time.Sleep(time.Second)
+				r := s.card()
+				var kinds []call.SegmentKind
+				for _, g := range r.Segments {
+					kinds = append(kinds, g.Kind)
+				}
+				if !slices.Equal(kinds, c.want) || r.Direction != call.Internal || len(r.Offers) > 1 {
+					t.Errorf("card: got %v with offers %+v, want %v and nobody else rung", kinds, r.Offers, c.want)
+				}
+				if c.name != "answered" && (r.Ending.By != call.ByCallee || r.Ending.Cause != call.CauseHangup) {
+					t.Errorf("ending: got %v, want the callee's hanging up", r.Ending)
+				}
+				for _, id := range []routing.AgentID{"ann", "bob", "carol"} {
+					if v := s.agentNow(id); len(v.Open) != 0 || v.Reason == "Call wrap up" {
+						t.Errorf("%s: got %+v, want free and without wrap-up", id, v)
+					}
+				}
+				s.unheard = true
+			})
+		})
+	}
 }
 
 func TestAgentCallsAnotherWhoDeclines(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -81,6 +82,40 @@ func TestReturnedCalledCustomerTakesTheTeamsOverflow(t *testing.T) {
 				s.gets(carol)
 				s.hear(f, carolTone)
 				s.bye(f)
+			})
+		})
+	}
+}
+
+// A customer who is called back before an agent's phone rings waits like any
+// other of the team when nobody takes them.
+func TestCustomerWhoIsCalledFirstTakesTheTeamsOverflow(t *testing.T) {
+	teams := strings.Replace(withBack, "wrap_up: 0s", "wrap_up: 0s, callback_first: customer", 1)
+	for name, flow := range map[string]string{
+		"another team": "[{queue: support, overflow: [{after: 20s, teams: [back]}]}]",
+		"unanswered":   "[{queue: support, max_wait: 20s, unanswered: [{queue: back}]}]",
+		"the end":      "[{queue: support, max_wait: 20s}, {queue: back}]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			live(t, teams+"dial: {trunks: [spare]}\nflows:\n  main: "+flow+"\n", func(s *story) {
+				s.othersTone = farTone
+				far := s.outside(simphone.Ring().Answer())
+				s.agent("ann", annTone, simphone.Ring().After(time.Second).Decline(603))
+				carol := s.agent("carol", carolTone, simphone.Ring().Answer())
+				cb := s.promise()
+				f := s.gets(far)
+				time.Sleep(5 * time.Second)
+				s.wantHears(f, "music")
+				began := time.Now()
+				k := s.gets(carol)
+				if waited := time.Since(began); waited > 20*time.Second {
+					t.Errorf("got another agent after %v, want 20 s after the answer", waited)
+				}
+				s.hear(f, carolTone)
+				s.hear(k, farTone)
+				s.bye(f)
+				s.ended(k)
+				s.becomes(cb.ID, routing.CallbackAnswered, "requested", "calling", "answered")
 			})
 		})
 	}
