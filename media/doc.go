@@ -30,6 +30,11 @@
 // and for networks in memory, which a synctest bubble can hold. Everything
 // behind it is one code that is given the time.
 //
+// Opus (of browsers alone) is passed on untouched between two who do it, and decoded
+// to 16 kHz for all others; it is never encoded: what we say to such a peer is in the
+// other codec that was agreed on. Its clock of 48 kHz is brought to ours as packets
+// come and back as they go (opus.go), and reports tell jitter in it.
+//
 // Digits come as telephone-events or, where the peer does none, as tones that
 // are heard in its sound (goertzel.go); between seats that differ they are
 // converted as they are pressed, and SendDigits presses them for a peer. What

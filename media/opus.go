@@ -96,12 +96,7 @@ func (c *clockIn) tick(p *packet, fast bool) {
 	if !p.steady || p.pt == comfortNoise {
 		fast = c.fast
 	}
-	scale := func(fast bool) int64 {
-		if fast {
-			return opusTicks
-		}
-		return 1
-	}
+	scale := func(fast bool) int64 { return int64(scaleOf(fast)) }
 	switch {
 	case !c.known || p.ssrc != c.ssrc:
 		*c = clockIn{known: true, ssrc: p.ssrc, wide: 1<<40 + int64(p.ts)}
@@ -122,8 +117,11 @@ type clockOut struct {
 	ts, there uint32 // the last on our line, and as it went out
 }
 
-func (c *clockOut) scale() uint32 {
-	if c.fast {
+func (c *clockOut) scale() uint32 { return scaleOf(c.fast) }
+
+// scaleOf is how many ticks a stream's clock has for one of ours: of Opus, or not.
+func scaleOf(fast bool) uint32 {
+	if fast {
 		return opusTicks
 	}
 	return 1

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/rtcp"
+
 	"trunkline/internal/raced"
 	"trunkline/internal/simbrowser"
 	"trunkline/internal/tone"
@@ -317,5 +319,37 @@ func BenchmarkOpusDecode(b *testing.B) {
 				dec.Decode(room[:], all[i%len(all)])
 			}
 		})
+	}
+}
+
+// A report tells jitter in the clock of the stream that it is about (RFC 3550 §6.4.1): 48 kHz of
+// Opus; of ours the peer's is read so.
+func TestJitterIsToldInTheStreamsClock(t *testing.T) {
+	e, sh, _ := stillEngine(t)
+	jitter := func(pt uint8, ticks uint32, payload []byte) (reported uint32, measured time.Duration) {
+		s := loneSession(e, sh, func(p *Params) { p.Opus, p.OpusPT = true, 111 })
+		for i := range 400 {
+			n := copy(sh.in.buf[headerSize:], payload)
+			outHeader{pt: pt, seq: uint16(i), ts: uint32(i) * ticks, ssrc: 9}.write(sh.in.buf[:headerSize])
+			late := int64(i%2) * int64(10*ms)
+			s.receive(s.rtp, told, headerSize+n, int64(i+1)*int64(20*ms)+late)
+		}
+		return s.reception.report(s, int64(10*time.Second)).Jitter, s.Stats().Jitter
+	}
+	narrow, measured := jitter(0, 160, make([]byte, 160))
+	if narrow < 75 || narrow > 81 || measured < 9*ms || measured > 11*ms {
+		t.Errorf("PCMU: got a jitter of %d, measured %v, want 80 and 10 ms", narrow, measured)
+	}
+	wide, measured := jitter(111, 960, opusPackets(t, "hybrid20")[0])
+	if wide != 6*narrow || measured < 9*ms || measured > 11*ms {
+		t.Errorf("Opus: got a jitter of %d, measured %v, want %d and 10 ms", wide, measured, 6*narrow)
+	}
+	s := loneSession(e, sh, func(p *Params) {})
+	for _, fast := range []bool{false, true} {
+		s.wire.fast = fast
+		s.told([]rtcp.ReceptionReport{{SSRC: s.ssrc, Jitter: 80 * scaleOf(fast)}}, 0)
+		if got := s.Stats().PeerJitter; got != 10*ms {
+			t.Errorf("the peer's, Opus %v: got %v, want 10 ms", fast, got)
+		}
 	}
 }

@@ -148,7 +148,7 @@ func (s *Session) told(reports []rtcp.ReceptionReport, now int64) {
 		}
 		s.counts.peerSays.Store(true)
 		s.counts.peerLost.Store(uint64(r.TotalLost))
-		s.counts.peerJitter.Store(uint64(r.Jitter))
+		s.counts.peerJitter.Store(uint64(r.Jitter / s.wire.scale()))
 		if r.LastSenderReport == 0 {
 			continue
 		}
@@ -218,7 +218,7 @@ func (r *reception) report(s *Session, now int64) rtcp.ReceptionReport {
 	r.expectedThen, r.cameThen = expected, r.came
 	out := rtcp.ReceptionReport{
 		SSRC: s.who, TotalLost: uint32(min(max(lost, 0), 1<<23-1)),
-		LastSequenceNumber: last, Jitter: uint32(r.jitter >> 4),
+		LastSequenceNumber: last, Jitter: uint32(r.jitter>>4) * scaleOf(s.clock.fast), // in the stream's own clock (RFC 3550 §6.4.1)
 	}
 	if lostIn > 0 && in > 0 {
 		out.FractionLost = uint8(min(lostIn<<8/int64(in), 255))
