@@ -103,6 +103,24 @@ func (d *digits) lift() time.Duration {
 // released says whether an event packet has the end bit.
 func released(payload []byte) bool { return len(payload) >= 2 && payload[1]&0x80 != 0 }
 
+// presses bounds how many keys of a peer are told: 32 at once, and one each 40 ms, the least that a tone
+// and the pause behind it may take (ITU-T Q.24). Each is an event for everybody who listens.
+type presses struct{ until int64 }
+
+const (
+	pressEvery  = int64(40 * time.Millisecond)
+	pressAtOnce = 32 * pressEvery
+)
+
+// take says whether one more is told.
+func (p *presses) take(now int64) bool {
+	if p.until = max(p.until, now); p.until-now >= pressAtOnce {
+		return false
+	}
+	p.until += pressEvery
+	return true
+}
+
 // lostEnd is how long no packet of a press comes until it is taken as ended:
 // all three of its ends were lost.
 const lostEnd = int64(250 * time.Millisecond)
@@ -112,10 +130,14 @@ func (s *Session) press(p *packet, now int64) {
 	payload := p.payload()
 	was := s.keys
 	digit, fresh := s.keys.press(p.ssrc, p.ts, payload, now)
-	if fresh {
-		if was.down {
-			s.up(rune(keys[was.event]), was.kept, was.lift(), now)
-		}
+	if fresh && was.down {
+		s.up(rune(keys[was.event]), was.kept, was.lift(), now)
+	}
+	switch {
+	case fresh && !s.hurry.take(now): // nobody presses keys so fast
+		s.counts.garbage.Add(1)
+		s.keys.aside, s.keys.down = true, false
+	case fresh:
 		s.keys.kept, s.keys.aside = s.pressed(digit, true, now)
 		s.keys.was = was.aside
 	}

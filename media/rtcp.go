@@ -1,6 +1,7 @@
 package media
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -124,8 +125,8 @@ func (s *Session) control(b []byte, from netip.AddrPort, now int64) {
 	}
 	s.counts.rtcpReceived.Add(1)
 	s.watch.reported = now
-	if !s.terms.Mux && from.Addr() == s.latch.to.Addr() {
-		s.controlFrom = from
+	if !s.terms.Mux && from.Addr() == s.latch.to.Addr() && (!s.heard || binary.BigEndian.Uint32(b[4:]) == s.who) {
+		s.controlFrom = from // whoever else is behind the peer's address draws no reports away
 	}
 	for _, p := range packets {
 		switch p := p.(type) {

@@ -11,6 +11,7 @@ type receiver struct {
 	order jitter
 	gap   timer // when the oldest gap is given up
 	keys  digits
+	hurry presses
 	codes codes
 	tones *dialTones // nil: its digits are no tones
 	ear   speech     // the peer's sound in its order

@@ -32,6 +32,33 @@ type seal struct {
 	anew *srtp.Context
 
 	header rtp.Header // for pion to read into
+
+	who     uint32              // whose the last packet was
+	sources map[uint32]struct{} // all whose packets were the peer's: the contexts keep something of each
+}
+
+// mostSealed is how many SSRCs of one key are listened to: who changes it more often than a phone that is
+// transferred all day has something else in mind, and every one costs memory for as long as the key does.
+const mostSealed = 256
+
+// admits says whether an SSRC may have another place in the contexts.
+func (c *seal) admits(ssrc uint32) bool {
+	if ssrc == c.who && len(c.sources) > 0 || len(c.sources) < mostSealed {
+		return true
+	}
+	_, known := c.sources[ssrc]
+	return known
+}
+
+// heard notes an SSRC whose packet was the peer's.
+func (c *seal) heard(ssrc uint32) {
+	if ssrc == c.who && len(c.sources) > 0 {
+		return
+	}
+	if c.sources == nil {
+		c.sources = make(map[uint32]struct{})
+	}
+	c.who, c.sources[ssrc] = ssrc, struct{}{}
 }
 
 // newContext makes one direction's context.
@@ -65,6 +92,9 @@ func (s *Session) sealWith(k Keying, moved bool) {
 	default:
 		next.in, next.anew = old.in, old.anew
 	}
+	if old != nil && next.in == old.in {
+		next.who, next.sources = old.who, old.sources
+	}
 	if err == nil {
 		if old != nil && old.keying.Suite == k.Suite && old.keying.local == k.local {
 			next.out = old.out
@@ -96,6 +126,11 @@ func (s *Session) unseal(p *packet, from netip.AddrPort, n int) (int, bool) {
 	if c.in == nil {
 		return 0, false
 	}
+	ssrc := binary.BigEndian.Uint32(b[8:])
+	if !c.admits(ssrc) {
+		s.counts.garbage.Add(1)
+		return 0, false
+	}
 	if c.anew != nil {
 		return s.unsealAnew(p, n)
 	}
@@ -104,6 +139,7 @@ func (s *Session) unseal(p *packet, from netip.AddrPort, n int) (int, bool) {
 		s.sealBroken(err)
 		return 0, false
 	}
+	c.heard(ssrc)
 	return len(out), true
 }
 
@@ -124,6 +160,7 @@ func (s *Session) unsealAnew(p *packet, n int) (int, bool) {
 		return 0, false
 	}
 	c.anew = nil
+	c.heard(binary.BigEndian.Uint32(whole[8:]))
 	return len(out), true
 }
 
@@ -158,6 +195,10 @@ func (s *Session) unsealControl(b []byte) ([]byte, bool) {
 	if s.seal.in == nil {
 		return nil, false
 	}
+	if len(b) < 8 || !s.seal.admits(binary.BigEndian.Uint32(b[4:])) {
+		s.counts.garbage.Add(1)
+		return nil, false
+	}
 	out, err := s.seal.in.DecryptRTCP(nil, b, nil)
 	if err != nil && s.seal.anew != nil {
 		out, err = s.seal.anew.DecryptRTCP(nil, b, nil)
@@ -166,6 +207,7 @@ func (s *Session) unsealControl(b []byte) ([]byte, bool) {
 		s.sealBroken(err)
 		return nil, false
 	}
+	s.seal.heard(binary.BigEndian.Uint32(b[4:]))
 	return out, true
 }
 
