@@ -36,6 +36,7 @@ type streams struct {
 	began   time.Time
 	payload [][]byte
 	expect  [][]byte
+	tap     *wiretap       // nil: the parties' sockets are read
 	heard   []atomic.Int64 // when each last received its other party's stamp, Unix nanoseconds
 }
 
@@ -45,6 +46,7 @@ const (
 	frameTime  = 20 * time.Millisecond
 	slots      = int(frameTime / time.Millisecond)
 	stampAt    = 16 // offset of the time of sending; before it a mark
+	numberAt   = 24 // and of the number that the party gave it
 	mark       = 0x7472756e
 )
 
@@ -150,7 +152,11 @@ func (s *streams) send(w *way, lasts time.Duration, how impairment) *run {
 	}
 	over, done := make(chan struct{}), make(chan struct{})
 	began := time.Now()
-	go s.receive(w, r, began, over, done)
+	if s.tap != nil {
+		go s.tap.listen(s, w, r, began, over, done)
+	} else {
+		go s.receive(w, r, began, over, done)
+	}
 	s.transmit(w, r, began, int(lasts/time.Millisecond), how)
 	for n := -1; n != int(r.taken.Load()); { // what is under way arrives
 		n = int(r.taken.Load())
@@ -235,6 +241,7 @@ func (s *streams) emit(w *way, b []byte, d due) bool {
 	} else {
 		bigEndian.BigEndian.PutUint32(b[rtpHeader:], w.mark)
 		bigEndian.BigEndian.PutUint64(b[stampAt:], uint64(time.Now().UnixNano()))
+		bigEndian.BigEndian.PutUint16(b[numberAt:], d.seq)
 	}
 	size := packetSize
 	if n := s.key(b, d); n > 0 {
@@ -282,22 +289,30 @@ func (s *streams) take(w *way, r *run, began time.Time, party int, buf, control 
 	} else if bigEndian.BigEndian.Uint32(buf[rtpHeader:]) != w.mark {
 		return
 	}
-	r.received++
-	r.taken.Add(1)
-	seq := bigEndian.BigEndian.Uint16(buf[2:])
-	if w.any[party] && int16(seq-w.took[party]) <= 0 {
-		r.disordered++
-	}
-	w.took[party], w.any[party] = seq, true
+	r.receivedIt(w, party, bigEndian.BigEndian.Uint16(buf[2:]))
 	head := (*unix.Cmsghdr)(unsafe.Pointer(&control[0]))
 	if s.expect != nil || msg.Controllen < unix.SizeofCmsghdr || head.Type != unix.SO_TIMESTAMPNS {
 		return
 	}
 	at := (*unix.Timespec)(unsafe.Pointer(&control[unix.SizeofCmsghdr])).Nano()
 	s.heard[party].Store(at)
-	sent := int64(bigEndian.BigEndian.Uint64(buf[stampAt:]))
+	r.delayed(began, int64(bigEndian.BigEndian.Uint64(buf[stampAt:])), at)
+}
+
+// receivedIt counts a packet that came to a party.
+func (r *run) receivedIt(w *way, party int, seq uint16) {
+	r.received++
+	r.taken.Add(1)
+	if w.any[party] && int16(seq-w.took[party]) <= 0 {
+		r.disordered++
+	}
+	w.took[party], w.any[party] = seq, true
+}
+
+// delayed notes how long one was on its way.
+func (r *run) delayed(began time.Time, sent, came int64) {
 	in := &r.seconds[min(max(int((sent-began.UnixNano())/int64(time.Second)), 0), len(r.seconds)-1)]
-	in.latency = append(in.latency, time.Duration(at-sent))
+	in.latency = append(in.latency, time.Duration(came-sent))
 }
 
 // figures are what the quieter half of all seconds of a way's runs shows.
@@ -307,6 +322,7 @@ type figures struct {
 	p50, p99       time.Duration
 	all99          time.Duration // of all seconds
 	sent, received int
+	timed          int // whose delay is known
 	disordered     int
 	late           int // ms, of the seconds that count
 	seconds        int
@@ -326,6 +342,7 @@ func summarize(runs []*run) (f figures) {
 	var costs []time.Duration
 	for i, one := range all {
 		every = append(every, one.latency...)
+		f.timed += len(one.latency)
 		if i < f.seconds {
 			calm = append(calm, one.latency...)
 			costs = append(costs, one.cpu/time.Duration(max(1, one.sent)))
