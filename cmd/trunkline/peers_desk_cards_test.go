@@ -50,7 +50,31 @@ func TestPagesNotesTagsAndPeople(t *testing.T) {
 		t.Errorf("the card: got %+v, %v", card.Notes, card.Tags)
 	}
 
+	// Who wrote a note changes and deletes it; a colleague sees it and cannot.
+	button := func(d *helpDesk, verb string, n int) {
+		t.Helper()
+		d.comes(verb, fmt.Sprintf(`(all => all.length === %d && (all.at(-1).click(), true))([...document.querySelectorAll('main button')].filter(b => b.getAttribute('aria-label')?.startsWith(%q)))`, n, verb))
+	}
+	button(ann, "Change the note of Ann Lee", 2)
+	ann.comes("it is written in", `document.activeElement.value === 'Wants <i>two</i> of them'`)
+	ann.do(chromedp.KeyEvent(" <b>now</b>"))
+	ann.clean("note-changes")
+	ann.press("Save the change")
+	ann.comes("it is changed", `(m => m.includes('Wants <i>two</i> of them <b>now</b>') && m.includes(' · changed '))(document.querySelector('main').innerText)`)
 	root := s.open(b, "root")
+	root.do(chromedp.Navigate("http://" + s.http + "/#/calls/" + string(s.closed(1).ID)))
+	button(root, "Delete the note of Ann Lee", 2)
+	root.sees("Delete this note?")
+	root.clean("note-delete-asked")
+	root.press("Delete the note")
+	root.comes("it is gone", `(m => !m.includes('Wants <i>two</i>') && m.includes('half written'))(document.querySelector('main').innerText)`)
+	ann.comes("and with ann, by itself", `!document.querySelector('main').innerText.includes('Wants <i>two</i>')`)
+	button(root, "Change the note of Ann Lee", 1)
+	root.comes("it is written in", `document.activeElement.value === 'half written'`)
+	root.do(chromedp.KeyEvent("!"))
+	root.press("Save the change")
+	root.comes("whose change it is", `document.querySelector('main').innerText.includes(' by root')`)
+
 	root.press("People")
 	root.press("Import")
 	evaluate[bool](root, `(() => { const f = new DataTransfer(); f.items.add(new File(['name,number,tags\nKim Roe,+14155550123,gold\nPat Dow,+14155550188,\nNobody,12ab,\n'], 'people.csv', { type: 'text/csv' }));
