@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/stun/v4"
+
 	"trunkline/internal/raced"
 	"trunkline/internal/simbrowser"
 	"trunkline/internal/tone"
@@ -217,6 +219,44 @@ func TestGarbageOnTheBrowsersPortCostsNothing(t *testing.T) {
 		if s := b.s.Stats(); s.Forged != 1 {
 			t.Errorf("got %+v, want one forged packet", s)
 		}
+	})
+}
+
+// Who knows a browser's name on the port, and not its password, takes neither its place nor that
+// of another browser there, from wherever he says that he is.
+func TestANameAloneTakesNoBrowsersPlace(t *testing.T) {
+	withBrowsers(t, true, func(r *rig) {
+		one, two := r.page(440), r.page(1000)
+		m := r.engine.browsers
+		path, other := one.s.path.Load(), two.s.path.Load()
+		m.mu.RLock()
+		before := len(m.byAddr)
+		m.mu.RUnlock()
+		forged := func(i int) []byte {
+			request, err := stun.Build(stun.TransactionID, stun.BindingRequest, stun.NewUsername(path.ufrag+":x"),
+				stun.NewShortTermIntegrity(fmt.Sprint("guess ", i)), stun.Fingerprint)
+			if err != nil {
+				r.Fatal(err)
+			}
+			return request.Raw
+		}
+		for i := range 1000 {
+			from := netip.AddrPortFrom(netip.MustParseAddr("192.0.2.66"), uint16(1024+i))
+			if i%2 == 0 {
+				from = *other.remote.Load()
+			}
+			m.dispatch(m.sockets[0], forged(i), from)
+			m.dispatch(m.sockets[0], forged(i)[:stunHeader+i%20*4], from)
+		}
+		m.mu.RLock()
+		theirs, after := m.byAddr[*other.remote.Load()], len(m.byAddr)
+		m.mu.RUnlock()
+		if theirs != other || after != before {
+			r.Errorf("got the other's place taken: %v, and %d addresses known, want it kept, and %d", theirs != other, after, before)
+		}
+		r.bridge.Join(one.s, two.s)
+		one.hearsTone(1000)
+		two.hearsTone(440)
 	})
 }
 

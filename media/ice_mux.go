@@ -274,16 +274,17 @@ func (m *iceMux) find(kind flavour, b []byte, from netip.AddrPort) *icePath {
 	if ufrag != nil { // a request says itself whose it is
 		if named := m.byUfrag[string(ufrag)]; named != p {
 			m.mu.RUnlock()
-			return m.comes(named, from)
+			return m.comes(named, b, from)
 		}
 	}
 	m.mu.RUnlock()
 	return p
 }
 
-// comes notes where a path's requests come from.
-func (m *iceMux) comes(p *icePath, from netip.AddrPort) *icePath {
-	if p == nil {
+// comes notes where a path's requests come from, if whoever sent this one knows the path's password
+// (RFC 8445 §7.3): a name alone takes neither another's address nor a place among the browser's own.
+func (m *iceMux) comes(p *icePath, b []byte, from netip.AddrPort) *icePath {
+	if p == nil || !p.knows(b) {
 		return nil
 	}
 	m.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,7 @@ type icePath struct {
 	mux     *iceMux
 	session *Session
 	ufrag   string
+	pwd     string
 	offer   browserOffer
 
 	agent *ice.Agent
@@ -99,7 +101,7 @@ func (p *icePath) gather() (ufrag, pwd string, err error) {
 	if ufrag, pwd, err = p.agent.GetLocalUserCredentials(); err != nil {
 		return "", "", fmt.Errorf("media: ICE: %w", err)
 	}
-	p.ufrag = ufrag
+	p.ufrag, p.pwd = ufrag, pwd
 	p.mux.enter(p)
 	return ufrag, pwd, nil
 }
@@ -131,6 +133,12 @@ func (a agentMux) GetConn(_ string, addr net.Addr) (net.PacketConn, error) {
 
 func (a agentMux) RemoveConnByUfrag(string) {}
 func (a agentMux) Close() error             { return nil }
+
+// knows says whether whoever made a STUN message knows our password.
+func (p *icePath) knows(b []byte) bool {
+	m := &stun.Message{Raw: slices.Clone(b)}
+	return m.Decode() == nil && stun.NewShortTermIntegrity(p.pwd).Check(m) == nil
+}
 
 // control is a STUN or DTLS packet. What pion does not take in time is lost, as on a wire.
 func (p *icePath) control(at *iceSocket, b []byte, from netip.AddrPort) {
