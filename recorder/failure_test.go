@@ -3,6 +3,7 @@ package recorder
 import (
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -364,6 +365,44 @@ func TestWhatAFullDiskLeftUnsealedCanBeDeleted(t *testing.T) {
 		}
 		if h.unsealed(string(rec.ID())) {
 			t.Error("got it left in the unsealed folder, want it gone")
+		}
+	})
+}
+
+// One recording is told what no phone says: ten thousand streams, timestamps from
+// anywhere, noise and silence by turns, faster than time. It keeps its length and
+// says where sound is missing; the one beside it is exact.
+func TestAFloodHarmsItsOwnRecordingAlone(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, h *house) {
+		rec, beside := h.begin(), h.begin()
+		v := &voice{rec: beside, ssrc: 1}
+		rng := rand.New(rand.NewPCG(1, 2))
+		pcm := make([]int16, maxPacket+1)
+		for range 250 {
+			v.say()
+			for range 40 {
+				ssrc, ts, seq, side := rng.Uint32(), rng.Uint32(), uint16(rng.Uint32()), rng.IntN(3)-1
+				at := time.Now().Add(time.Duration(rng.IntN(2000)-1000) * ms).UnixNano()
+				switch rng.IntN(5) {
+				case 0:
+					rec.Comfort(side, ssrc, ts, seq, at, pcm[:rng.IntN(maxPacket)])
+				case 1:
+					rec.Still(side, ssrc, at, rng.IntN(2) == 0)
+				default:
+					rec.Sound(side, ssrc, ts, seq, rng.IntN(2) == 0, at, []int{8000, 16000, 44100, -1}[rng.IntN(4)], pcm[:rng.IntN(maxPacket+2)])
+				}
+			}
+			time.Sleep(20 * ms)
+		}
+		one, left, _ := h.end(rec)
+		wantLength(t, one, left, 5*time.Second)
+		if n := len(one.Marks); one.Err != nil || n == 0 || n > 20 {
+			t.Errorf("got %d marks, err %v, want what is missing said in a few", n, one.Err)
+		}
+		other, left, _ := h.end(beside)
+		wantRun(t, left, 0, 0, 250*160)
+		if len(other.Marks) > 0 {
+			t.Errorf("the one beside: got marks %v, want none", other.Marks)
 		}
 	})
 }
