@@ -3,7 +3,7 @@
 import { html, render, useEffect, useState } from './lib/ui.js';
 import { skew } from './state.js';
 import { clock } from './parts.js';
-import { Tile } from './tiles.js';
+import { Tile, Tiles } from './tiles.js';
 
 const every = 1000, patience = 5000, rest = 30000;
 
@@ -27,7 +27,7 @@ function Screen() {
   }, []);
   return html`<div class="wall"><main class=${wrong && wall ? 'stale' : ''}><h1 class="sr">Wallboard</h1>
     <p class="said-wrong" role="status">${wrong && html`<span class="alert">${wrong}</span>`}</p>
-    <div class="tiles">${wall?.teams.map(t => html`<${Tile} key=${t.id} team=${t}/>`)}</div></main></div>`;
+    <${Tiles} teams=${wall?.teams ?? []}>${wall?.teams.map(t => html`<${Tile} key=${t.id} team=${t}/>`)}<//></main></div>`;
 }
 
 render(html`<${Screen}/>`, document.getElementById('app'));

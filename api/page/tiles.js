@@ -25,6 +25,9 @@ export function judged(t) {
 const Mark = ({ is }) => html`<span class="mark">${is && html`<span class=${'badge ' + tones[is]}><${Icon} name=${is}/>${words[is]}</span>`}</span>`;
 const Big = ({ name, is, children }) => html`<div class=${'figure ' + tones[is]}><dt>${name}</dt><dd class="big">${children}</dd><dd><${Mark} is=${is}/></dd></div>`;
 
+// Tiles are as large as so many of them can be on a wall.
+export const Tiles = ({ teams, children }) => html`<div class=${'tiles ' + (teams.length <= 3 ? 'few' : teams.length <= 8 ? 'some' : '')}>${children}</div>`;
+
 export function Tile({ team: t, children }) {
   const j = judged(t);
   return html`<section class="card tile" aria-label=${t.name}>

@@ -4,7 +4,7 @@ import { staff, supervises, admin, route, go, me, toast } from './state.js';
 import { api, attempt } from './net.js';
 import { Icon, Avatar, Since, Confirm, Dialog, agentName, number } from './parts.js';
 import { condition } from './header.js';
-import { Tile, judged } from './tiles.js';
+import { Tile, Tiles, judged } from './tiles.js';
 
 const path = (what, id, verb) => `/v1/${what}/${encodeURIComponent(id)}/${verb}`;
 const who = c => c.name || number(c.caller);
@@ -17,9 +17,9 @@ export default function Wall() {
       ${admin.value && !full && html`<button onClick=${() => ask({ links: true })}>Screens…</button>`}
       <button onClick=${() => { if (full) { document.exitFullscreen?.().catch(() => {}); go('wall'); } else { document.documentElement.requestFullscreen?.().catch(() => {}); go('wall/full'); } }}>${full ? 'Leave the full screen' : 'Full screen'}</button></div>
     <${Alarms} walls=${walls}/>
-    <div class="tiles">${walls.map(t => html`<${Tile} key=${t.id} team=${t}>${!full && supervises.value && html`<div class="row">${t.closed
+    <${Tiles} teams=${walls}>${walls.map(t => html`<${Tile} key=${t.id} team=${t}>${!full && supervises.value && html`<div class="row">${t.closed
       ? html`<button onClick=${() => attempt(() => api('POST', path('teams', t.id, 'open')))} aria-label=${`Open the queue: ${t.name}`}>Open the queue</button>`
-      : html`<button onClick=${() => ask({ close: t })} aria-label=${`Close the queue: ${t.name}`}>Close the queue…</button>`}</div>`}<//>`)}</div>
+      : html`<button onClick=${() => ask({ close: t })} aria-label=${`Close the queue: ${t.name}`}>Close the queue…</button>`}</div>`}<//>`)}<//>
     <div class="stack below">
       ${!full && html`<section aria-label="Waiting"><h2>Waiting</h2><${Waiting} walls=${walls} onAssign=${(c, t) => ask({ assign: c, team: t })}/></section>`}
       <section aria-label="Agents"><h2>Agents</h2><${Agents} agents=${agents} full=${full} onAway=${a => ask({ away: a })}/></section></div>

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -212,6 +213,42 @@ func TestPagesAScreenOnTheWallShowsFiguresAlone(t *testing.T) {
 		t.Errorf("the screen: got %d tiles, want none", n)
 	}
 	s.quietPages(root, hall, kitchen)
+}
+
+// All teams fit a wall of 1920 × 1080, three, eight or twelve of them, and long
+// waits fit their tiles.
+func TestPagesAWallOfManyTeamsFitsItsScreen(t *testing.T) {
+	t.Parallel()
+	teams := func(n int) string {
+		text := "teams:\n"
+		for i := range n {
+			text += fmt.Sprintf("  team%02d: {name: \"Customer care, line %d\", agents: [ann], wrap_up: 0s}\n", i, i+1)
+		}
+		return text
+	}
+	s := deskSite(t, teams(3)+"flows:\n  main: [{queue: team00}]\n")
+	s.serve()
+	token := regexp.MustCompile(`tl_\S+`).FindString(s.ask("token", "new", "hall", "--scope", "wall"))
+	hall := s.tab(s.browser(), "http://"+s.http+"/wall.html#"+token)
+	hall.do(chromedp.EmulateViewport(1920, 1080))
+	for _, n := range []int{3, 8, 12} {
+		if n > 3 {
+			s.write("trunkline.yaml", regexp.MustCompile(`(?s)teams:\n.*flows:`).ReplaceAllString(string(s.text()), teams(n)+"flows:"))
+			if _, err := s.client().Reload(s.within(step)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		hall.comes(fmt.Sprintf("%d teams", n), fmt.Sprintf(`document.querySelectorAll('.tile').length === %d`, n))
+		// Widths of what a busy day shows, in the place of what is there.
+		if wide := evaluate[[]string](hall, `[...document.querySelectorAll('.figure')].flatMap((f, i) => { const dd = f.querySelector('.big'), was = dd.textContent; dd.textContent = ['123', '59:59', '100%'][i % 3]; const over = dd.scrollWidth - dd.clientWidth; const got = dd.textContent; dd.textContent = was; return over > 0 ? [got + ' by ' + over] : []; })`); len(wide) > 0 {
+			t.Errorf("%d teams: got figures wider than their place: %v", n, wide)
+		}
+		hall.clean(fmt.Sprintf("screen-of-%d", n))
+		if low := evaluate[int](hall, `document.documentElement.scrollHeight - innerHeight`); low > 0 {
+			t.Errorf("%d teams: got %d px below the screen's edge, want all of them to be seen", n, low)
+		}
+	}
+	s.quietPages(hall)
 }
 
 // A supervisor orders by keyboard alone; a caller who goes while the supervisor
