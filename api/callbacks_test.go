@@ -52,3 +52,27 @@ func TestCallbacksAreCountedByStateAndDay(t *testing.T) {
 		t.Errorf("days in the west: got %+v, want one with both", days)
 	}
 }
+
+// The age of a callback is that of its first request; an age and a time bound it together.
+func TestCallbacksAreAskedForByAge(t *testing.T) {
+	for _, c := range []struct {
+		q        CallbackQuery
+		from, to time.Time
+	}{
+		{CallbackQuery{}, time.Time{}, time.Time{}},
+		{CallbackQuery{Older: 90}, time.Time{}, at.Add(-90 * time.Second)},
+		{CallbackQuery{Young: 3600}, at.Add(-time.Hour), time.Time{}},
+		{CallbackQuery{Older: 60, Young: 600}, at.Add(-10 * time.Minute), at.Add(-time.Minute)},
+		{CallbackQuery{Older: 60, To: at.Add(-2 * time.Minute)}, time.Time{}, at.Add(-2 * time.Minute)},
+		{CallbackQuery{Older: 180, To: at.Add(-2 * time.Minute)}, time.Time{}, at.Add(-3 * time.Minute)},
+		{CallbackQuery{Young: 60, From: at.Add(-2 * time.Minute)}, at.Add(-time.Minute), time.Time{}},
+	} {
+		if f := c.q.filter(at); !f.From.Equal(c.from) || !f.To.Equal(c.to) {
+			t.Errorf("%+v: got from %v to %v, want from %v to %v", c.q, f.From, f.To, c.from, c.to)
+		}
+	}
+	f := CallbackQuery{State: "pending", Event: "ignored", Team: "support", Agent: "ann"}.filter(at)
+	if f.State != routing.CallbackPending || f.Last != routing.MarkIgnored || f.Team != "support" || f.Agent != "ann" || f.Limit < 10_000 {
+		t.Errorf("filter: got %+v, want what was asked for, and all of them", f)
+	}
+}

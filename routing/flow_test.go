@@ -225,6 +225,8 @@ func (s *flowStory) step(args []string, options map[string]string) FlowStep {
 		return FlowStep{Set: &SetStep{Attributes: options}}
 	case "goto":
 		return FlowStep{Goto: FlowID(args[1])}
+	case "callback":
+		return FlowStep{Callback: &CallbackStep{Team: TeamID(args[1])}}
 	case "voicemail":
 		return FlowStep{Voicemail: &VoicemailStep{Team: TeamID(args[1])}}
 	case "queue":
