@@ -282,7 +282,10 @@ func (m *model) take(now time.Time, ev Event) {
 		}
 	case Queued:
 		w := m.know(ev.Work)
-		w.Queued, w.waits, w.forgotten, w.promised = ev, true, false, time.Time{}
+		if !w.waits && w.rings == 0 || w.Team != ev.Team || w.Target != "" || ev.Target != "" {
+			w.promised = time.Time{}
+		}
+		w.Queued, w.waits, w.forgotten = ev, true, false
 		if ev.Entered.IsZero() {
 			w.Entered = now
 		}

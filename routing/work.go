@@ -169,6 +169,9 @@ func (r *Router) queued(ev Queued) {
 	case ringing:
 		r.endOffer(w.offer, OutcomeWithdrawn, OutcomeWithdrawn)
 	}
+	if w.line == nil || w.teamID != ev.Team || ev.Target != "" { // else it stays where it was promised a wait
+		w.promised = time.Time{}
+	}
 	w.leaveLine()
 	w.teamID, w.target = ev.Team, ev.Target
 	w.byHand = ev.ByHand
@@ -189,7 +192,7 @@ func (r *Router) queued(ev Queued) {
 	if ev.Entered.IsZero() {
 		w.entered = r.now
 	}
-	w.place, w.lined, w.promised = 0, false, time.Time{}
+	w.place, w.lined = 0, false
 	r.enqueue(w)
 }
 
