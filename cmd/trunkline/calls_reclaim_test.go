@@ -169,7 +169,7 @@ func TestPhonesTransferKeyRefused(t *testing.T) {
 		s.refers(a, "bob")
 		s.ended(s.rings(bob))
 		s.hear(c, annTone)
-		want := []string{"active SIP/2.0 100 Trying\r\n", "active SIP/2.0 180 Ringing\r\n", "termin SIP/2.0 603 Decline\r\n"}
+		want := []string{"active SIP/2.0 100 Trying\r\n", "active SIP/2.0 180 Ringing\r\n", "termin SIP/2.0 486 Busy Here\r\n"}
 		if got := frags(ann); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("NOTIFYs: got %q, want %q", got, want)
 		}
