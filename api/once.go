@@ -16,8 +16,12 @@ const (
 	onceFor = time.Hour
 	// onceSweep is how often what is older is forgotten.
 	onceSweep = time.Minute
-	// maxOnce bounds the answers that are kept for one asker.
-	maxOnce = 10_000
+	// maxOnce bounds the answers that are kept for one asker, onceBytes their
+	// size together, and allBytes that of everybody's: who has most loses the
+	// oldest then.
+	maxOnce   = 10_000
+	onceBytes = 4 << 20
+	allBytes  = 64 << 20
 	// maxKey is the longest Idempotency-Key.
 	maxKey = 200
 )
@@ -29,6 +33,7 @@ const (
 type once struct {
 	mu    sync.Mutex
 	of    map[string]*keyring // by asker
+	bytes int                 // of all
 	swept time.Time
 }
 
@@ -36,13 +41,37 @@ type once struct {
 type keyring struct {
 	kept  map[string]*answered // by key; those in flight too
 	order []string             // of those with an answer, oldest first
+	bytes int                  // of these
 }
 
-// forget drops answers that are old, or too many; never one in flight.
-func (k *keyring) forget(now time.Time) {
-	for len(k.order) > 0 && (len(k.order) > maxOnce || now.Sub(k.kept[k.order[0]].at) >= onceFor) {
-		delete(k.kept, k.order[0])
-		k.order = k.order[1:]
+// forget drops an asker's answers that are old, too many or too large; never one in flight.
+func (o *once) forget(k *keyring, now time.Time) {
+	for len(k.order) > 0 && (len(k.order) > maxOnce || k.bytes > onceBytes || now.Sub(k.kept[k.order[0]].at) >= onceFor) {
+		o.drop(k)
+	}
+}
+
+// drop forgets an asker's oldest answer.
+func (o *once) drop(k *keyring) {
+	size := k.kept[k.order[0]].size()
+	k.bytes, o.bytes = k.bytes-size, o.bytes-size
+	delete(k.kept, k.order[0])
+	k.order = k.order[1:]
+}
+
+// keep puts an answer that was made into its asker's memory, for which others may not lose theirs while they have less.
+func (o *once) keep(k *keyring, key string, a *answered) {
+	k.order = append(k.order, key)
+	k.bytes, o.bytes = k.bytes+a.size(), o.bytes+a.size()
+	o.forget(k, a.at)
+	for o.bytes > allBytes {
+		most := k
+		for _, other := range o.of {
+			if other.bytes > most.bytes {
+				most = other
+			}
+		}
+		o.drop(most)
 	}
 }
 
@@ -54,6 +83,9 @@ type answered struct {
 	kind   string
 	body   []byte
 }
+
+// size is about what it takes in memory, with its key.
+func (a *answered) size() int { return len(a.body) + maxKey + 200 }
 
 // handler is h with keys; who names whose keys they are, false: nobody's that
 // is known, whom h refuses.
@@ -111,10 +143,9 @@ func (o *once) clear() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, k := range o.of {
-		for _, key := range k.order {
-			delete(k.kept, key)
+		for len(k.order) > 0 {
+			o.drop(k)
 		}
-		k.order = nil
 	}
 }
 
@@ -126,7 +157,7 @@ func (o *once) claim(name, key string, what [32]byte) (*answered, bool) {
 	if now.Sub(o.swept) >= onceSweep {
 		o.swept = now
 		for name, k := range o.of {
-			if k.forget(now); len(k.kept) == 0 {
+			if o.forget(k, now); len(k.kept) == 0 {
 				delete(o.of, name)
 			}
 		}
@@ -139,7 +170,7 @@ func (o *once) claim(name, key string, what [32]byte) (*answered, bool) {
 		}
 		o.of[name] = k
 	}
-	k.forget(now)
+	o.forget(k, now)
 	if a := k.kept[key]; a != nil {
 		return a, false
 	}
@@ -157,9 +188,8 @@ func (o *once) run(h http.Handler, w http.ResponseWriter, r *http.Request, name,
 		o.mu.Lock()
 		k := o.of[name] // still there: what is in flight is never dropped
 		if good && rec.status < 500 && rec.status != http.StatusUnauthorized && rec.status != http.StatusForbidden {
-			a.at, a.status, a.kind, a.body = time.Now(), rec.status, w.Header().Get("Content-Type"), rec.body.Bytes()
-			k.order = append(k.order, key)
-			k.forget(a.at)
+			a.at, a.status, a.kind, a.body = time.Now(), rec.status, w.Header().Get("Content-Type"), bytes.Clone(rec.body.Bytes())
+			o.keep(k, key, a)
 		} else {
 			delete(k.kept, key)
 		}

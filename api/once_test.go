@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -62,5 +63,51 @@ func TestNobodyPushesOutAnothersAnswers(t *testing.T) {
 	<-slow
 	if w := ask("ann", "slow"); w.Header().Get("Idempotency-Replayed") != "true" {
 		t.Error("the order that was in flight: got it done again, want its answer")
+	}
+}
+
+// The memory has bounds: of one asker, and of all, where who has most loses the oldest.
+func TestAnswersThatAreKeptHaveBounds(t *testing.T) {
+	var o once
+	large := bytes.Repeat([]byte("x"), 1<<20)
+	h := o.handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("From") == "small" {
+			_, _ = w.Write([]byte("y"))
+		} else {
+			_, _ = w.Write(large)
+		}
+	}), func(r *http.Request) (string, bool) { return r.Header.Get("From"), true })
+	ask := func(from, key string) bool {
+		r, w := httptest.NewRequest("POST", "/v1/reload", nil), httptest.NewRecorder()
+		r.Header.Set("From", from)
+		r.Header.Set("Idempotency-Key", key)
+		h.ServeHTTP(w, r)
+		return w.Header().Get("Idempotency-Replayed") == "true"
+	}
+	ask("small", "first")
+	for i := range 40 {
+		for n := range 5 {
+			ask(strconv.Itoa(i), strconv.Itoa(n))
+		}
+		if !ask(strconv.Itoa(i), "4") {
+			t.Fatalf("the newest answer of %d: got it done again, want it kept", i)
+		}
+	}
+	sum := 0
+	for name, k := range o.of {
+		if k.bytes > onceBytes {
+			t.Errorf("%s: got %d bytes kept, want %d at most", name, k.bytes, onceBytes)
+		}
+		sum += k.bytes
+	}
+	if sum != o.bytes || sum > allBytes {
+		t.Errorf("of all: got %d bytes, counted %d, want %d at most", sum, o.bytes, allBytes)
+	}
+	if !ask("small", "first") {
+		t.Error("who has little: got it done again, want it kept")
+	}
+	o.clear()
+	if o.bytes != 0 || ask("small", "first") {
+		t.Errorf("cleared: got %d bytes left, want nothing", o.bytes)
 	}
 }

@@ -164,8 +164,8 @@ func (s *Server) openIDAccount(r *http.Request) (a Account, why string, err erro
 		return a, "openid-failed", err
 	}
 	var claims struct {
-		Email    string `json:"email"`
-		Verified bool   `json:"email_verified"`
+		Email    string  `json:"email"`
+		Verified vouched `json:"email_verified"`
 	}
 	if err := id.Claims(&claims); err != nil {
 		return a, "openid-failed", err
@@ -181,6 +181,15 @@ func (s *Server) openIDAccount(r *http.Request) (a Account, why string, err erro
 		return a, "openid-unknown", nil
 	}
 	return a, "", nil
+}
+
+// vouched is email_verified: true, or "true" as some providers write it (OpenID Connect Core 5.1 has a boolean); all else
+// vouches for nothing.
+type vouched bool
+
+func (v *vouched) UnmarshalJSON(text []byte) error {
+	*v = string(text) == "true" || string(text) == `"true"`
+	return nil
 }
 
 // backToPage sends the browser to the page, which says in words what went wrong.

@@ -116,6 +116,11 @@ func TestSignInByOpenIDConnect(t *testing.T) {
 	if w.Header().Get("Location") != "/" || session(w) == "" {
 		t.Fatalf("ann: got %d %v", w.Code, w.Header())
 	}
+	p.claims["email_verified"] = "true" // as text: Amazon Cognito's and others'
+	if w := walk(same); w.Header().Get("Location") != "/" || session(w) == "" {
+		t.Errorf("verified as text: got %d %v, want ann signed in", w.Code, w.Header())
+	}
+	p.claims["email_verified"] = true
 	if p.form.Get("code_verifier") == "" {
 		t.Errorf("the exchange: got %v, want a code_verifier", p.form)
 	}
@@ -131,6 +136,8 @@ func TestSignInByOpenIDConnect(t *testing.T) {
 	}{
 		"a stranger":          {claims: map[string]any{"email": "eve@example.com"}, why: "openid-unknown"},
 		"an unverified one":   {claims: map[string]any{"email_verified": false}, why: "openid-unverified"},
+		"one in other words":  {claims: map[string]any{"email_verified": "false"}, why: "openid-unverified"},
+		"one by a number":     {claims: map[string]any{"email_verified": 1}, why: "openid-unverified"},
 		"one not vouched for": {claims: map[string]any{"email_verified": nil}, why: "openid-unverified"},
 		"without an address":  {claims: map[string]any{"email": ""}, why: "openid-unverified"},
 		"for somebody else":   {claims: map[string]any{"aud": "other"}, why: "openid-failed"},

@@ -127,6 +127,7 @@ type Server struct {
 		waiting atomic.Int32
 		slots   chan struct{}
 	}
+	sockets  sockets
 	stopping chan struct{} // closed when streams must end
 	https    uint16        // port of https, set by Serve; 0: none
 
@@ -152,8 +153,8 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// Serve answers until ctx is done, then gives requests in progress two
-// seconds and closes the door and the listeners. It returns nil after ctx, or
+// Serve answers until ctx is done, then tells pages that it goes away (1001, RFC
+// 6455 §7.4.1), gives them and requests in progress two seconds, and closes the door and the listeners. It returns nil after ctx, or
 // the error of the listener that failed.
 func (s *Server) Serve(ctx context.Context, door *Door, health []Listener) error {
 	s.https = httpsPort(health)
@@ -185,6 +186,7 @@ func (s *Server) Serve(ctx context.Context, door *Door, health []Listener) error
 			_ = srv.Close()
 		}
 	}
+	s.sockets.end(bounded) // Shutdown knows nothing of them
 	tasks.Wait()
 	return errors.Join(err, door.Close())
 }

@@ -163,6 +163,23 @@ func (s *Sessions) EndAll(account string) error {
 	return err
 }
 
+// Recheck ends the sessions whose account is gone, or proves itself by something else now: a password or an address that
+// was changed. It is for the start, and for each reload.
+func (s *Sessions) Recheck(account func(id string) (Account, bool)) error {
+	marks := map[string]string{} // "": no such account
+	of := func(id string) string {
+		if _, asked := marks[id]; !asked {
+			marks[id] = ""
+			if a, known := account(id); known {
+				marks[id] = a.mark()
+			}
+		}
+		return marks[id]
+	}
+	_, err := s.end(func(k *keptSession) bool { return of(k.Account) != k.Mark })
+	return err
+}
+
 func (s *Sessions) end(which func(*keptSession) bool) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -365,5 +366,44 @@ func TestTheListHasNoSessionThatIsOver(t *testing.T) {
 		if got := s.List(now.Add(after), time.Hour); len(got) != want {
 			t.Errorf("after %v: got %v, want %d", after, got, want)
 		}
+	}
+}
+
+// A reload that changes a password, or takes an account away, ends its sessions: in the list and in the file too.
+func TestAReloadEndsTheSessionsOfAnotherPassword(t *testing.T) {
+	dir := t.TempDir()
+	all, err := OpenSessions(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accounts := map[string]Account{"ann": {ID: "ann", Login: "old"}, "bob": {ID: "bob", Email: "bob@example.com"}, "sue": {ID: "sue", Login: "x"}}
+	account := func(id string) (Account, bool) { a, known := accounts[id]; return a, known }
+	now := time.Now()
+	for id, a := range accounts {
+		if _, _, err := all.open(now, time.Hour, Session{Account: id}, a.mark()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	who := func() (names []string) {
+		kept, err := OpenSessions(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range all.List(now, time.Hour) {
+			names = append(names, one.Account)
+		}
+		if n := len(kept.List(now, time.Hour)); n != len(names) {
+			t.Errorf("the file has %d sessions, the list %d", n, len(names))
+		}
+		slices.Sort(names)
+		return names
+	}
+	if err := all.Recheck(account); err != nil || len(who()) != 3 {
+		t.Fatalf("nothing changed: got %v, %v, want all three", who(), err)
+	}
+	accounts["ann"] = Account{ID: "ann", Login: "new"}
+	delete(accounts, "sue")
+	if err := all.Recheck(account); err != nil || strings.Join(who(), " ") != "bob" {
+		t.Errorf("ann's password changed, sue gone: got %v, %v, want bob alone", who(), err)
 	}
 }

@@ -120,6 +120,11 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 	p.conn.SetReadLimit(maxPageMessage)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	defer cancel()
+	if !s.sockets.enter(p, cancel) {
+		_ = p.conn.Close(websocket.StatusGoingAway, goingAway)
+		return
+	}
+	defer s.sockets.leave(p) // after all that is done for the page
 	defer func() {
 		cancel()
 		p.tasks.Wait()
@@ -129,6 +134,55 @@ func (s *Server) socket(w http.ResponseWriter, r *http.Request) {
 		p.read(ctx)
 	})
 	p.write(ctx) // on this goroutine, whose panics cost this page alone
+}
+
+// goingAway is what pages are told at a stop.
+const goingAway = "the switch stops"
+
+// sockets are those that are open, so that a stop can wait for them.
+type sockets struct {
+	mu    sync.Mutex
+	all   map[*tab]context.CancelFunc
+	ended bool
+	open  sync.WaitGroup
+}
+
+// enter notes a socket until leave; false: it is too late.
+func (x *sockets) enter(p *tab, hangUp context.CancelFunc) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.ended {
+		return false
+	}
+	if x.all == nil {
+		x.all = map[*tab]context.CancelFunc{}
+	}
+	x.all[p] = hangUp
+	x.open.Add(1)
+	return true
+}
+
+func (x *sockets) leave(p *tab) {
+	x.mu.Lock()
+	delete(x.all, p)
+	x.mu.Unlock()
+	x.open.Done()
+}
+
+// end waits until all have said goodbye; after ctx it hangs up on those that do not answer.
+func (x *sockets) end(ctx context.Context) {
+	x.mu.Lock()
+	x.ended = true
+	x.mu.Unlock()
+	stop := context.AfterFunc(ctx, func() {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		for _, hangUp := range x.all {
+			hangUp() // which ends a Close that waits for an answer, too: CloseNow does not
+		}
+	})
+	defer stop()
+	x.open.Wait()
 }
 
 // said is what a page says.
@@ -201,7 +255,7 @@ func (p *tab) write(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-p.s.stopping:
-			_ = p.conn.Close(websocket.StatusGoingAway, "the switch stops")
+			_ = p.conn.Close(websocket.StatusGoingAway, goingAway)
 			return
 		case <-p.stop:
 			p.send(ctx, []byte(`{"type":"signed-out"}`))

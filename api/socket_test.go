@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ type deskHouse struct {
 	journal *shelf
 	stream  *Stream
 	url     string
+	stop    func() // the server's stopping begins
 }
 
 func newDeskHouse(t *testing.T) *deskHouse {
@@ -49,7 +51,8 @@ func newDeskHouse(t *testing.T) *deskHouse {
 	ended := make(chan struct{})
 	go func() { defer close(ended); d.stream.Run(ctx) }()
 	go desks.Run(ctx)
-	t.Cleanup(func() { stop(); close(d.server.stopping); srv.Close(); <-ended })
+	d.stop = sync.OnceFunc(func() { close(d.server.stopping) })
+	t.Cleanup(func() { stop(); d.stop(); srv.Close(); <-ended })
 	return d
 }
 
@@ -284,5 +287,45 @@ func TestAPageThatDoesNotReadHoldsNothingUp(t *testing.T) {
 	}
 	for good.seq < 20_000 {
 		good.next("facts")
+	}
+}
+
+// A stop says so to every page (1001), waits until they have answered, and for one that does not answer not for ever.
+func TestAStopSaysGoodbyeToPages(t *testing.T) {
+	d := newDeskHouse(t)
+	good := d.tab("root", "tab=a")
+	good.next("hello")
+	d.tab("sue", "tab=b") // reads nothing, so it never answers
+	began := time.Now()
+	bounded, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	ended := make(chan struct{})
+	d.stop()
+	go func() { defer close(ended); d.server.sockets.end(bounded) }()
+	for {
+		_, _, err := good.conn.Read(t.Context())
+		if err == nil {
+			continue
+		}
+		if got := websocket.CloseStatus(err); got != websocket.StatusGoingAway {
+			t.Errorf("the page: got %v, want 1001", err)
+		}
+		break
+	}
+	select {
+	case <-ended:
+		t.Error("the end: got it while a page had not answered, want it waited for")
+	case <-bounded.Done():
+	}
+	<-ended
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("took %v, want the page that does not answer hung up on after a second", took)
+	}
+	if n := len(d.server.sockets.all); n != 0 {
+		t.Errorf("sockets: got %d open, want none", n)
+	}
+	late := d.tab("root", "tab=c")
+	if _, _, err := late.conn.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusGoingAway {
+		t.Errorf("one that comes then: got %v, want 1001", err)
 	}
 }

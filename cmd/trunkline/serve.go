@@ -91,6 +91,7 @@ func (p *switchProcess) serve(ctx, hurry context.Context) error {
 	answered.Go(func() { p.hooks.Run(doors) })
 	answered.Go(func() { p.desks.Run(doors) })
 	answered.Go(func() { doorErr = p.server().Serve(doors, p.door, p.health) })
+	p.recheck() // the file may have changed while nobody ran
 	p.log.Info("serving", "addr", p.house.addrs, "file", p.house.config().File)
 	<-ctx.Done()
 	p.log.Info("stopping: new calls are refused, calls in progress may end")
@@ -102,6 +103,13 @@ func (p *switchProcess) serve(ctx, hurry context.Context) error {
 	}
 	p.log.Info("stopped")
 	return doorErr
+}
+
+// recheck ends the sign-ins whose password or account the configuration in force has changed.
+func (p *switchProcess) recheck() {
+	if err := p.signed.Recheck(p.house.signIns().Account); err != nil {
+		p.log.Warn("sign-ins that are over are still in their file", "err", err)
+	}
 }
 
 func (p *switchProcess) server() *api.Server {
@@ -176,6 +184,9 @@ func (p *switchProcess) reload(ctx context.Context, by string) (api.Changes, err
 		return api.Changes{}, notReloaded(err)
 	}
 	changes, err := p.house.reload(ctx, next, by)
+	if err == nil {
+		p.recheck()
+	}
 	if err != nil {
 		return api.Changes{}, err
 	}
