@@ -2,6 +2,7 @@ package call
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -115,12 +116,21 @@ func (b *bench) silentBecause(callID string) (why string) {
 					others++
 				}
 			}
+			if b.movedJustNow(l.call.id, s.now) {
+				why = "it has been moved: the phone's sound comes when our 200 has"
+			}
 			if others == 0 && len(seated(l.call.talking())) > 0 {
 				why = "it is with who is muted"
 			}
 		}
 	})
 	return why
+}
+
+// movedJustNow says whether an agent has come to a call by another phone within
+// the last second: a 200 that is lost on the way is sent again after half of it.
+func (b *bench) movedJustNow(id ID, now time.Time) bool {
+	return slices.ContainsFunc(b.facts(), func(f Fact) bool { return f.Kind == FactMoved && f.Call == id && now.Sub(f.At) < time.Second })
 }
 
 // mute says whether a line's phone is there and sends no sound: one of the
