@@ -85,7 +85,7 @@ func storm(t *testing.T, rnd *rand.Rand, meddle func(*bench, *rand.Rand), check 
 	b.wantTrueCards()
 	b.wantNothingLeft()
 	b.wantNoDefects()
-	if got := len(b.cards()); got < chaosCalls*9/10 {
+	if got := len(b.cards()); got < chaosCalls*8/10 { // a carrier that has died places none
 		t.Errorf("calls: got %d, want nearly %d", got, chaosCalls)
 	}
 	check(b)

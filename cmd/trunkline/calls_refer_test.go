@@ -80,6 +80,9 @@ func TestReferOutsideADialogIsRefused(t *testing.T) {
 		c, a, bob := s.talk(simphone.Ring().After(time.Second).Decline(486))
 		ann := s.phoneOf("ann")
 		stray := s.host("stray", "10.0.0.77:5060", simphone.Config{User: "carol", Password: "carol-password-1", Domain: "pbx.example.com"})
+		gone := s.spare("bob", bobTone)
+		s.registers(gone)
+		s.does(gone.Unregister(s.within(5 * time.Second)))
 		wrong := s.host("wrong", "10.0.0.78:5060", simphone.Config{User: "ann", Password: "not-hers", Domain: "pbx.example.com"})
 		quiet := simphone.WithHeader("Target-Dialog", "none;local-tag=a;remote-tag=b")
 		for _, x := range []struct {
@@ -101,7 +104,8 @@ func TestReferOutsideADialogIsRefused(t *testing.T) {
 			{"no call at all", ann, "sip:bob@pbx.example.com;method=BYE", nil, 403},
 			{"what we do not understand", ann, "sip:bob@pbx.example.com", []simphone.Option{simphone.WithHeader("Require", "foo")}, 420},
 			{"the carrier", s.carrier, "sip:bob@pbx.example.com", []simphone.Option{target(c, true)}, 403},
-			{"a phone that is not registered", stray, "sip:bob@pbx.example.com", nil, 0},
+			{"a phone that nobody knows", stray, "sip:bob@pbx.example.com", nil, 0},
+			{"a phone that is not registered any more", gone, "sip:bob@pbx.example.com", nil, 403},
 			{"a wrong password", wrong, "sip:bob@pbx.example.com", []simphone.Option{target(a, true)}, 0},
 		} {
 			_, err := s.asks(x.p, x.to, x.more...)
