@@ -119,7 +119,7 @@ func (s *Session) control(b []byte, from netip.AddrPort, now int64) {
 		return
 	}
 	packets, err := rtcp.Unmarshal(b)
-	if err != nil {
+	if err != nil || len(b) < 8 { // pion takes a BYE of no source; RFC 3550 §6.1: a report comes first, and has one
 		s.counts.garbage.Add(1)
 		return
 	}

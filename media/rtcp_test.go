@@ -181,6 +181,7 @@ func FuzzIntake(f *testing.F) {
 	f.Add([]byte{0xb1, 0x80, 0, 1, 0, 0, 0, 160, 1, 2, 3, 4, 0xff, 0, 0, 0, 0xbe, 0xde, 0, 0, 1, 2, 3, 4}, false)
 	f.Add([]byte{0x81, 201, 0, 7, 0, 0, 0, 9}, true)
 	f.Add([]byte{0x80, 200, 0, 6}, true)
+	f.Add([]byte{0x80, 203, 0, 0}, true) // pion takes it
 	for _, block := range []rtcp.ReportBlock{
 		&rtcp.VoIPMetricsReportBlock{SSRC: 7, MOSCQ: 40}, &rtcp.ReceiverReferenceTimeReportBlock{NTPTimestamp: 1 << 40},
 		&rtcp.DLRRReportBlock{Reports: []rtcp.DLRRReport{{SSRC: 7, LastRR: 1, DLRR: 2}}}, &rtcp.StatisticsSummaryReportBlock{SSRC: 7},
@@ -207,6 +208,9 @@ func FuzzIntake(f *testing.F) {
 		tab := &table{}
 		x.sit(tab, 1)
 		y.sit(tab, 1)
+		if control { // somebody is heard already
+			x.receive(x.rtp, x.terms.Remote, copy(sh.in.buf[:], []byte{0x80, 0, 0, 1, 0, 0, 0, 160, 1, 2, 3, 4, 0xff}), 0)
+		}
 		for i := range 20 {
 			copy(sh.in.buf[:], b)
 			if i > 10 && len(b) > 3 {
@@ -219,6 +223,9 @@ func FuzzIntake(f *testing.F) {
 			x.receive(sock, x.terms.Remote, len(b), int64(i)*20e6)
 		}
 		x.flush(500e6)
+		if n := x.counts.panics.Load(); n > 0 {
+			t.Errorf("got %d panics for %x, want none", n, b)
+		}
 		x.terms.Extended = Extended{Metrics: true, RoundTrip: true}
 		if _, err := rtcp.Marshal(x.account(600e6)); err != nil { // whatever has been told us
 			t.Errorf("got %v for %x", err, b)

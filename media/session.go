@@ -244,7 +244,7 @@ func (s *Session) StopPlay() {
 func (s *Session) Background(c *Clip) {
 	s.widen(c)
 	s.post(func(now int64) {
-		if s.background != c { // the same goes on where it is
+		if s.background != c || s.course != looping { // the same goes on where it is
 			s.background, s.begun = c, 0
 			if c != nil && c.onset {
 				s.begun = now
@@ -278,6 +278,7 @@ func (s *Session) Tap(t Tap, side int) {
 	s.post(func(now int64) {
 		s.leaveTap(now)
 		s.tap, s.side, s.tail = t, side, tail{}
+		s.meetTap(now)
 	})
 }
 

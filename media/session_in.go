@@ -152,6 +152,15 @@ func (s *Session) tellStill(now int64) {
 	}
 }
 
+// meetTap tells the tap whether the stream is still: it may have left it so before.
+func (s *Session) meetTap(now int64) {
+	if s.tap == nil || !s.heard {
+		return
+	}
+	s.stilled = s.isStill()
+	s.tap.Still(s.side, s.who, s.engine.unix(now), s.stilled)
+}
+
 // leaveTap tells the tap that nothing more is to come from the stream.
 func (s *Session) leaveTap(now int64) {
 	if s.tap != nil && s.heard && !s.stilled {
@@ -191,7 +200,8 @@ func (s *Session) isEvent(pt uint8) bool { return s.terms.Events && pt == s.term
 
 // meet begins a new stream of the peer: its first, or another SSRC.
 func (s *Session) meet(p *packet, now int64) {
-	if s.heard {
+	again := s.heard
+	if again {
 		s.flush(now)
 		s.counts.resyncs.Add(1)
 		s.leaveTap(now)
@@ -202,6 +212,9 @@ func (s *Session) meet(p *packet, now int64) {
 	s.taken = false
 	s.reception.begin(p.seq)
 	s.newLine()
+	if again {
+		s.meetTap(now) // it may have been told of this one before
+	}
 }
 
 // newLine says that the timestamps to come have nothing to do with those before.

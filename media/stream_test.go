@@ -169,6 +169,13 @@ func TestRingbackStartsWithItsSound(t *testing.T) {
 					t.Fatalf("2.1 s after the first: got sound, want the pause")
 				}
 			}
+			b := r.phone(PCMU, 20*ms)
+			r.bridge.Join(a.s, b.s) // it spoke meanwhile: whoever rings next rings from the beginning
+			time.Sleep(300 * ms)
+			a.s.Background(Ringback("US"))
+			r.bridge.Part(b.s)
+			r.bridge.Part(a.s)
+			a.hears(a.next(20)[2:], []float64{440, 480, 620}, 440, 480)
 		}
 	})
 }

@@ -100,6 +100,13 @@ func TestWhatIsNotToBeHeardIsSilentInARecording(t *testing.T) {
 			{"paused", func(s *scene) { s.tape.Pause(time.Now()) }, func(s *scene) { s.tape.Resume(time.Now()) }, to},
 			{"muted", func(s *scene) { s.near.session.Mute(true) }, func(s *scene) { s.near.session.Mute(false) }, 10 * time.Second},
 			{"without a seat", func(s *scene) { s.bridge.Part(s.near.session) }, func(s *scene) { s.bridge.Join(s.near.session) }, 10 * time.Second},
+			{"held by us, as a call is: tapped no more, and again", func(s *scene) {
+				s.bridge.Part(s.near.session)
+				s.near.session.Tap(nil, 0)
+			}, func(s *scene) {
+				s.bridge.Join(s.near.session)
+				s.near.session.Tap(s.tape, 0)
+			}, 10 * time.Second},
 			{"on hold", func(s *scene) { s.near.offer(s, "sendonly") }, func(s *scene) { s.near.offer(s, "sendrecv") }, 10 * time.Second},
 			{"held and inactive", func(s *scene) { s.near.offer(s, "inactive") }, func(s *scene) { s.near.offer(s, "sendrecv") }, 10 * time.Second},
 			{"tapped no more", func(s *scene) { s.near.session.Untap() }, func(*scene) {}, time.Hour},
