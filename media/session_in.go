@@ -37,8 +37,8 @@ func (s *Session) receive(sock *socket, from netip.AddrPort, n int, now int64) {
 		s.counts.garbage.Add(1)
 		return
 	}
-	if sock.door != nil && s.isOthers(sock, from, n) {
-		return
+	if sock.door != nil && (s.isOthers(sock, from, n) || !s.agreed) {
+		return // a browser's DTLS may be done a moment before ours: it is no stranger, but there is no key yet
 	}
 	if sock.control || s.terms.Mux && isRTCP(p.buf[:n]) {
 		s.control(p.buf[:n], from, now)

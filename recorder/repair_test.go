@@ -30,11 +30,12 @@ func recordUntilKilled(dir string) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	now := time.Now()
-	rec := r.Start(StartConfig{ID: NewID(now), At: now})
+	began := time.Now()
+	rec := r.Start(StartConfig{ID: NewID(began), At: began})
 	v := &voice{rec: rec, ssrc: 1}
 	said := false
-	for now := range time.Tick(20 * ms) {
+	for now := began; ; now = now.Add(20 * ms) { // a ticker would leave out what a busy machine is late for
+		<-time.After(time.Until(now))
 		v.sayAt(now)
 		if v.said == 160*50 {
 			rec.PauseBy(now, "ann", "card number")
