@@ -32,33 +32,42 @@ func (s *Setup) FirstTeam(agent routing.AgentID) routing.TeamID {
 	return ""
 }
 
-// callerIDs are what an agent may choose from: their own number and those of
+// callerIDs are what each agent may choose from: their own number and those of
 // their teams in the order of the configuration, each once. None of them is the
-// default where that is the trunk's.
-func (s *Setup) callerIDs(agent routing.AgentID) (all []CallerID) {
-	shows := s.Shows(agent, s.FirstTeam(agent))
-	add := func(n desk.Number, team routing.TeamID) {
-		if n != "" && !slices.ContainsFunc(all, func(id CallerID) bool { return id.Number == n }) {
-			all = append(all, CallerID{Number: n, Team: team, Default: n == shows})
+// default where that is the trunk's. It looks at every agent of every team: once
+// for a setup, and not at each look at the switch.
+func (s *Setup) callerIDs() map[routing.AgentID][]CallerID {
+	all, shows := map[routing.AgentID][]CallerID{}, map[routing.AgentID]desk.Number{}
+	add := func(agent routing.AgentID, n desk.Number, team routing.TeamID) {
+		if _, seen := shows[agent]; !seen { // team is their first one, or this is their own number
+			shows[agent] = s.Shows(agent, team)
+		}
+		if n != "" && !slices.ContainsFunc(all[agent], func(id CallerID) bool { return id.Number == n }) {
+			all[agent] = append(all[agent], CallerID{Number: n, Team: team, Default: n == shows[agent]})
 		}
 	}
-	add(s.CallerIDs[agent], "")
+	for agent, n := range s.CallerIDs {
+		add(agent, n, "")
+	}
 	for _, t := range s.Router.Teams {
-		if slices.Contains(t.Agents, agent) {
-			add(s.Teams[t.ID].CallerID, t.ID)
+		for _, agent := range t.Agents {
+			add(agent, s.Teams[t.ID].CallerID, t.ID)
 		}
 	}
 	return all
 }
 
+// install has the switch work by a setup from now on.
+func (s *Switchboard) install(next Setup) { s.setup, s.callerIDs = next, next.callerIDs() }
+
 // mayShow reads the number that an agent chose for a call to show, in any way
-// of writing; empty: none. ErrNotShown: it is none of callerIDs.
-func (s *Setup) mayShow(agent routing.AgentID, from string) (desk.Number, error) {
+// of writing; empty: none. ErrNotShown: it is none of theirs.
+func (s *Switchboard) mayShow(agent routing.AgentID, from string) (desk.Number, error) {
 	if from == "" {
 		return "", nil
 	}
-	n, err := desk.Parse(from, s.Country, desk.FormatAuto)
-	if err != nil || !slices.ContainsFunc(s.callerIDs(agent), func(id CallerID) bool { return id.Number == n }) {
+	n, err := desk.Parse(from, s.setup.Country, desk.FormatAuto)
+	if err != nil || !slices.ContainsFunc(s.callerIDs[agent], func(id CallerID) bool { return id.Number == n }) {
 		return "", fmt.Errorf("%w: from: %s is caller_id neither of %s nor of a team of theirs", ErrNotShown, from, agent)
 	}
 	return n, nil

@@ -75,7 +75,7 @@ func (s *Switchboard) click(agent routing.AgentID, number, from string, asker si
 	if _, known := s.agentView(agent); !known {
 		return "", ErrNoAgent
 	}
-	shows, err := s.setup.mayShow(agent, from)
+	shows, err := s.mayShow(agent, from)
 	if err != nil {
 		return "", err
 	}
@@ -146,7 +146,7 @@ func (s *Switchboard) clicked(c *liveCall, l *line) {
 			s.end(c, Ending{By: BySystem, Cause: CauseDialCap, Code: 403}, reasonNormal)
 			return
 		}
-		if _, err := s.setup.mayShow(c.out.agent, string(c.out.shows)); err != nil { // a reload since
+		if _, err := s.mayShow(c.out.agent, string(c.out.shows)); err != nil { // a reload since
 			s.end(c, Ending{By: BySystem, Cause: CauseNotAllowed, Code: 403, Reason: "caller_id"}, reasonNormal)
 			return
 		}

@@ -71,7 +71,7 @@ func (s *Switchboard) kept(ctx context.Context) error {
 func (s *Switchboard) Reload(ctx context.Context, next Setup, by string) error {
 	_, err := ask(ctx, s, func(time.Time) struct{} {
 		next.keepTeams(s.setup, s.inOrder())
-		s.setup = next
+		s.install(next)
 		s.fact(Fact{Kind: FactReloaded, Reason: next.Hash, By: routing.AgentID(by)})
 		s.route(routing.Configured{Config: next.Router})
 		s.shifts()
@@ -203,7 +203,7 @@ func (s *Switchboard) status(now time.Time) Status {
 	slices.SortFunc(v.Trunks, func(a, b TrunkStatus) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	for _, a := range s.brain.router.Agents(now) {
 		phones := phoneStatus(s.phones[a.ID])
-		v.Agents = append(v.Agents, AgentStatus{AgentView: a, Phones: phones, CallerIDs: s.setup.callerIDs(a.ID), Doing: s.doing(a, phones)})
+		v.Agents = append(v.Agents, AgentStatus{AgentView: a, Phones: phones, CallerIDs: s.callerIDs[a.ID], Doing: s.doing(a, phones)})
 	}
 	v.Queues = s.queues(now, v.Agents)
 	for _, c := range s.inOrder() {

@@ -56,9 +56,10 @@ type Switchboard struct {
 
 	// Owned by the loop.
 	hands      Hands
-	base       time.Time // when it was made: the clock's zero, see clock
-	now        time.Time // of the letter being handled
-	setup      Setup
+	base       time.Time                      // when it was made: the clock's zero, see clock
+	now        time.Time                      // of the letter being handled
+	setup      Setup                          // see install
+	callerIDs  map[routing.AgentID][]CallerID // of the setup; whoever asked for a Status has it too: never changed
 	started    time.Time
 	draining   bool
 	calls      map[ID]*liveCall
@@ -129,7 +130,6 @@ func New(cfg Config) *Switchboard {
 		box:        newMailbox(),
 		done:       make(chan struct{}),
 		base:       time.Now(),
-		setup:      cfg.Setup,
 		calls:      map[ID]*liveCall{},
 		lines:      map[sip.LegID]*line{},
 		sessions:   map[media.SessionID]*line{},
@@ -150,6 +150,7 @@ func New(cfg Config) *Switchboard {
 		greetings:  map[Box]*media.Clip{},
 		wrong:      map[Box]WrongCodes{},
 	}
+	s.install(cfg.Setup)
 	for i := range cfg.Boot.Messages {
 		m := cfg.Boot.Messages[i]
 		s.messages[m.ID] = &m
