@@ -8,8 +8,8 @@ import (
 
 // doing is since when an agent does what is shown of them: the first call in
 // their hands, the offer that rings, else their status, their last call's end or
-// their phone's registration, whichever came last. Zero: since before anybody
-// knows, as after a start.
+// their phone's registration, whichever came last; what they did before the
+// switch was started is not known.
 func (s *Switchboard) doing(a routing.AgentView, phones []PhoneStatus) time.Time {
 	var since time.Time
 	for _, h := range a.Open {
@@ -22,7 +22,7 @@ func (s *Switchboard) doing(a routing.AgentView, phones []PhoneStatus) time.Time
 	if len(a.Open) > 0 {
 		return since
 	}
-	since = later(a.Since, s.freed[a.ID])
+	since = later(later(a.Since, s.started), s.freed[a.ID])
 	if a.Status == routing.StatusActive && len(phones) > 0 {
 		first := phones[0].Since
 		for _, p := range phones {

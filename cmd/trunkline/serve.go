@@ -90,8 +90,8 @@ func (p *switchProcess) serve(ctx, hurry context.Context) error {
 	answered.Go(func() { p.stream.Run(doors) })
 	answered.Go(func() { p.hooks.Run(doors) })
 	answered.Go(func() { p.desks.Run(doors) })
+	p.recheck() // before a door is open: the file may have changed while nobody ran
 	answered.Go(func() { doorErr = p.server().Serve(doors, p.door, p.health) })
-	p.recheck() // the file may have changed while nobody ran
 	p.log.Info("serving", "addr", p.house.addrs, "file", p.house.config().File)
 	<-ctx.Done()
 	p.log.Info("stopping: new calls are refused, calls in progress may end")
