@@ -38,11 +38,11 @@ func board(t *testing.T) *call.Switchboard {
 	return boardOn(t, func(...call.Entry) {})
 }
 
-// boardOn is one whose journal is that.
-func boardOn(t *testing.T, journal func(...call.Entry)) *call.Switchboard {
+// boardOn is one whose journal is that, with messages in the boxes.
+func boardOn(t *testing.T, journal func(...call.Entry), messages ...call.Message) *call.Switchboard {
 	t.Helper()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	b := call.New(call.Config{Log: quiet, Setup: call.Setup{
+	b := call.New(call.Config{Log: quiet, Boot: call.Boot{Messages: messages}, Setup: call.Setup{
 		Hash:   "0123456789abcdef",
 		Trunks: map[sip.TrunkID]call.Trunk{"acme": {MaxCalls: 30}},
 		Router: routing.Config{

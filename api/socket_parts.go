@@ -26,8 +26,13 @@ func (p *tab) sendParts(ctx context.Context) bool {
 	}
 	views, ids := []PartView{}, []call.ID{}
 	offers := map[routing.OfferID]bool{}
+	hears := p.s.earsOf(who{scope: p.account.Scope, agent: p.account.Agent})
 	for _, part := range parts {
-		views = append(views, PartView{part, p.s.cardOf(part.Record, time.Now())})
+		r, err := hears.card(asking, part.Record)
+		if err != nil {
+			return ctx.Err() == nil
+		}
+		views = append(views, PartView{part, p.s.cardOf(r, time.Now())})
 		ids = append(ids, part.Record.ID)
 		if part.Role == call.RoleOffered {
 			offers[part.Offer] = true

@@ -134,7 +134,11 @@ func (s *Server) callRoutes(api huma.API) {
 				return nil, err
 			}
 			out := &page[[]Card]{Next: string(next), Body: []Card{}}
+			hears := s.earsOf(asks)
 			for _, r := range all {
+				if r, err = hears.card(ctx, r); err != nil {
+					return nil, err
+				}
 				out.Body = append(out.Body, told(asks, s.cardOf(r, r.Ended)))
 			}
 			return out, nil
@@ -144,12 +148,16 @@ func (s *Server) callRoutes(api huma.API) {
 
 // amend changes the card of a call that who asks may see, and tells who it was.
 func (s *Server) amend(ctx context.Context, id string, f call.Fact, change func(*call.Record, time.Time) error) (*body[Card], error) {
-	if _, err := s.record(ctx, id); err != nil {
+	asks := asker(ctx)
+	hears := s.earsOf(asks)
+	if _, err := s.recordFor(ctx, hears, id); err != nil {
 		return nil, err
 	}
-	asks := asker(ctx)
 	f.By, f.Reason = routing.AgentID(asks.agent), "by "+asks.name
 	r, err := s.cfg.Board.Amend(ctx, call.ID(id), s.cfg.Card, change, f)
+	if err == nil {
+		r, err = hears.card(ctx, r)
+	}
 	return answerOf(s.cardOf(r, time.Now()), err)
 }
 
@@ -189,8 +197,12 @@ func (s *Server) callLabelRoutes(api huma.API) {
 		})
 }
 
-// record finds a call's card, live or kept, that who asks may see.
+// record finds a call's card, live or kept, that who asks may see, with the recordings that they may hear.
 func (s *Server) record(ctx context.Context, id string) (call.Record, error) {
+	return s.recordFor(ctx, s.earsOf(asker(ctx)), id)
+}
+
+func (s *Server) recordFor(ctx context.Context, hears *ears, id string) (call.Record, error) {
 	r, there, err := s.cfg.Board.Record(ctx, call.ID(id))
 	if err == nil && !there {
 		r, there, err = s.cfg.Card(call.ID(id))
@@ -201,7 +213,10 @@ func (s *Server) record(ctx context.Context, id string) (call.Record, error) {
 	case !there:
 		return call.Record{}, &Error{Status: http.StatusNotFound, What: "there is no such call", Cure: "GET /v1/calls and /v1/records list them"}
 	}
-	return r, mayCall(asker(ctx), r)
+	if err := mayCall(hears.asks, r); err != nil {
+		return r, err
+	}
+	return hears.card(ctx, r)
 }
 
 // kept is what is kept of a call's messages.

@@ -46,12 +46,14 @@ type house struct {
 	transcribeErr error
 	wordless      bool // no transcript yet
 
+	finds func(before call.RecordingID, limit int) ([]call.FoundWords, call.RecordingID, error) // nil: R1
+
 	mu   sync.Mutex
 	told []call.Fact
 	kept map[call.ID]call.Record
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t *testing.T, messages ...call.Message) *house {
 	t.Helper()
 	h := &house{T: t, text: map[string]string{}, sound: bytes.Repeat([]byte("0123456789"), 100)}
 	dir := t.TempDir()
@@ -81,7 +83,7 @@ func newHouse(t *testing.T) *house {
 	}
 	h.sessions = signed
 	h.server = New(Config{
-		Board: boardOn(t, h.journal), Version: "v1", Sessions: signed, SignIns: signIns(), Desks: NewDesks(nil, nil), Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Tokens: h.tokens,
+		Board: boardOn(t, h.journal, messages...), Version: "v1", Sessions: signed, SignIns: signIns(), Desks: NewDesks(nil, nil), Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Tokens: h.tokens,
 		Records: func(f store.Filter) ([]call.Record, call.ID, error) {
 			h.asked = f
 			if f.Agent != "" && f.Agent != "ann" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -57,8 +58,6 @@ func (s *Server) transcriptRoutes(api huma.API) {
 			Before string `query:"before" maxLength:"64" doc:"next of the page before"`
 			Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"of how many recordings"`
 		}) (*body[FoundPage], error) {
-			ctx, cancel := context.WithTimeout(ctx, searchFor)
-			defer cancel()
 			out, err := s.findWords(ctx, in.Text, call.RecordingID(in.Before), in.Limit)
 			return answerOf(out, err)
 		})
@@ -107,40 +106,60 @@ func (s *Server) transcribe(ctx context.Context, in *recordingPath) (*body[Trans
 	return answerOf(transcriptView(s.cfg.Transcripts.TranscriptStatus(one.ID)), err)
 }
 
-// findWords looks through transcripts until ctx is done, or there are enough whose calls the asker may see.
+// findWords looks through transcripts for searchFor, or until there are enough that the asker may read. Where ctx is done
+// while that is asked, it gives what was judged, and goes on after the last of these.
 func (s *Server) findWords(ctx context.Context, text string, before call.RecordingID, limit int) (FoundPage, error) {
 	out := FoundPage{Found: []FoundWords{}}
-	all := asker(ctx).scope != ScopeAgent
-	may, mine := map[string]bool{}, 0
+	looking, cancel := context.WithTimeout(ctx, searchFor)
+	defer cancel()
+	all, hears := asker(ctx).scope != ScopeAgent, s.earsOf(asker(ctx))
+	may, mine := map[call.RecordingID]bool{}, 0
 	for {
-		found, next, err := s.cfg.Transcripts.FindWords(ctx, text, before, limit-mine)
-		if err != nil && out.Next != "" && ctx.Err() != nil { // time was over before this look began
+		found, next, err := s.cfg.Transcripts.FindWords(looking, text, before, limit-mine)
+		if err != nil && out.Next != "" && looking.Err() != nil { // time was over before this look began
 			return out, nil
 		}
 		if err != nil {
 			return out, err
 		}
-		out.Next = string(next)
 		for _, f := range found {
-			ok, known := may[f.Of]
+			ok, known := may[f.ID]
 			if !known && !all {
-				_, err := s.record(context.WithoutCancel(ctx), f.Of)
-				if ok = err == nil; ok {
+				ok, err = s.mayRead(ctx, hears, f)
+				if err != nil && out.Next != "" && ctx.Err() != nil {
+					return out, nil
+				}
+				if err != nil {
+					return out, err
+				}
+				if ok {
 					mine++
 				}
-				may[f.Of] = ok
+				may[f.ID] = ok
 			}
+			out.Next = string(f.ID)
 			if ok || all {
 				out.Found = append(out.Found, FoundWords{
 					Call: f.Of, Recording: string(f.ID), Began: f.At, Side: f.Said.Side, Start: f.Said.Start, Text: f.Said.Text,
 				})
 			}
 		}
-		if all || next == "" || mine >= limit || ctx.Err() != nil {
+		out.Next = string(next)
+		if all || next == "" || mine >= limit || looking.Err() != nil {
 			return out, nil
 		}
 		before = next
 	}
+}
+
+// mayRead says whether a recording whose words were found is on a card that hears may have, as one that they hear.
+func (s *Server) mayRead(ctx context.Context, hears *ears, f call.FoundWords) (bool, error) {
+	r, err := s.recordFor(ctx, hears, f.Of)
+	var refused *Error
+	if errors.As(err, &refused) {
+		return false, nil
+	}
+	return err == nil && slices.ContainsFunc(r.Recordings, func(one call.Recorded) bool { return one.ID == f.ID }), err
 }
 
 // transcriptFile gives a transcript to be kept.

@@ -40,17 +40,8 @@ func (s *Server) voicemailRoutes(api huma.API) {
 			if in.Team != "" && in.Agent != "" {
 				return nil, bad("team and agent are two boxes: name one")
 			}
-			all, err := s.cfg.Board.Messages(ctx, call.Box{Team: routing.TeamID(in.Team), Agent: routing.AgentID(in.Agent)})
-			if err != nil {
-				return nil, err
-			}
-			out := []VoicemailMessage{}
-			for _, m := range all {
-				if (!in.New || m.Heard.IsZero()) && s.mayHear(ctx, m) == nil {
-					out = append(out, VoicemailMessage{Message: m, Seconds: m.Duration.Seconds(), New: m.Heard.IsZero()})
-				}
-			}
-			return answerOf(out, nil)
+			out, err := s.voicemails(ctx, call.Box{Team: routing.TeamID(in.Team), Agent: routing.AgentID(in.Agent)}, in.New)
+			return answerOf(out, err)
 		})
 	route(api, ScopeAgent, "GET /v1/voicemail/{id}", "The sound of a message, as WAV; byte ranges are served",
 		func(ctx context.Context, in *MessagePath) (*huma.StreamResponse, error) {
@@ -168,6 +159,25 @@ func (s *Server) greetingRoutes(api huma.API) {
 		})
 }
 
+// voicemails are the messages of a box, or of all, that who asks may hear.
+func (s *Server) voicemails(ctx context.Context, box call.Box, fresh bool) ([]VoicemailMessage, error) {
+	all, err := s.cfg.Board.Messages(ctx, box)
+	if err != nil {
+		return nil, err
+	}
+	hears, err := s.hears(ctx, asker(ctx))
+	if err != nil {
+		return nil, err
+	}
+	out := []VoicemailMessage{}
+	for _, m := range all {
+		if (!fresh || m.Heard.IsZero()) && hears(m.Box) {
+			out = append(out, VoicemailMessage{Message: m, Seconds: m.Duration.Seconds(), New: m.Heard.IsZero()})
+		}
+	}
+	return out, nil
+}
+
 // ownBox finds a box that who asks may hear.
 func (s *Server) ownBox(ctx context.Context, name string) (call.Box, error) {
 	box, err := s.cfg.Board.BoxNamed(ctx, name)
@@ -192,22 +202,57 @@ func (s *Server) message(ctx context.Context, id string) (call.Message, error) {
 		}
 		return call.Message{}, call.ErrNoMessage
 	}
-	return all[i], s.mayHear(ctx, all[i])
+	return all[i], s.mayOpen(ctx, all[i].Box, "this agent has no such message")
 }
 
-// mayHear refuses an agent's token for a message in a box that the agent does not hear.
-func (s *Server) mayHear(ctx context.Context, m call.Message) error {
-	return s.mayOpen(ctx, m.Box, "this agent has no such message")
-}
-
+// mayOpen refuses an agent's token for a box that the agent does not hear.
 func (s *Server) mayOpen(ctx context.Context, box call.Box, refusal string) error {
-	asks := asker(ctx)
-	if asks.scope != ScopeAgent {
-		return nil
-	}
-	boxes, err := s.cfg.Board.BoxesOf(ctx, routing.AgentID(asks.agent))
-	if err == nil && !slices.Contains(boxes, box) {
+	hears, err := s.hears(ctx, asker(ctx))
+	if err == nil && !hears(box) {
 		err = &Error{Status: http.StatusForbidden, What: refusal}
 	}
 	return err
+}
+
+// hears says which boxes somebody hears. It asks the switchboard once.
+func (s *Server) hears(ctx context.Context, asks who) (func(call.Box) bool, error) {
+	if asks.scope != ScopeAgent {
+		return func(call.Box) bool { return true }, nil
+	}
+	boxes, err := s.cfg.Board.BoxesOf(ctx, routing.AgentID(asks.agent))
+	return func(b call.Box) bool { return slices.Contains(boxes, b) }, err
+}
+
+// ears leave off a call's card the messages of boxes that an agent does not hear: who was in a call, or was merely offered
+// it, has no part in what its caller then says to somebody else. They are of one request.
+type ears struct {
+	server *Server
+	asks   who
+	hear   map[call.RecordingID]bool // the messages; nil: the switchboard was not asked yet
+}
+
+func (s *Server) earsOf(asks who) *ears { return &ears{server: s, asks: asks} }
+
+// card is a record without what is not heard. It asks the switchboard at the first record that has a message.
+func (e *ears) card(ctx context.Context, r call.Record) (call.Record, error) {
+	message := func(one call.Recorded) bool { return one.Voicemail }
+	if e.asks.scope != ScopeAgent || !slices.ContainsFunc(r.Recordings, message) {
+		return r, nil
+	}
+	if e.hear == nil {
+		all, err := e.server.cfg.Board.Messages(ctx, call.Box{})
+		if err != nil {
+			return call.Record{}, err
+		}
+		hears, err := e.server.hears(ctx, e.asks)
+		if err != nil {
+			return call.Record{}, err
+		}
+		e.hear = map[call.RecordingID]bool{}
+		for _, m := range all {
+			e.hear[m.ID] = hears(m.Box)
+		}
+	}
+	r.Recordings = slices.DeleteFunc(slices.Clone(r.Recordings), func(one call.Recorded) bool { return message(one) && !e.hear[one.ID] })
+	return r, nil
 }
