@@ -126,7 +126,12 @@ func (s *Switchboard) repaired(r *Record) {
 		s.fact(Fact{Kind: FactRecordingSealed, Call: r.ID, Recording: rec.ID, Reason: rec.Note})
 		s.transcribe(r, rec)
 		if m := s.messages[rec.ID]; m != nil {
-			if m.Duration = rec.Duration; m.Duration == 0 && s.unrepaired(m.ID) == nil {
+			switch m.Duration = rec.Duration; {
+			case m.Duration > 0:
+				m.Sealed = true
+				s.append(MessageKept{*m})
+				s.transcribeMessage(m)
+			case s.unrepaired(m.ID) == nil:
 				s.failedMessage(m, errors.New(rec.Note))
 			}
 		}

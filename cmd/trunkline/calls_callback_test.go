@@ -59,12 +59,15 @@ func (s *story) becomes(id routing.CallbackID, state routing.CallbackState, mark
 }
 
 // restart ends the switch and starts it again on what it kept.
-func (s *story) restart() {
+func (s *story) restart(meanwhile ...func()) {
 	s.Helper()
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
 	cfg := s.house.config()
 	s.house.stop(now)
+	for _, f := range meanwhile {
+		f()
+	}
 	h, err := openHouse(cfg, s.world(), slog.New(slog.NewTextHandler(s.log, nil)))
 	if err != nil {
 		s.Fatal(err)

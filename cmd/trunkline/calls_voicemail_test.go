@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -58,6 +60,48 @@ func TestVoicemailIsLeftAndFetched(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		if all = s.messages(); len(all) != 0 {
 			t.Errorf("messages: got %+v, want it deleted", all)
+		}
+	})
+}
+
+// A kill between the caller's hanging up and the seal of what was said: the message is whole, and becomes words like others.
+func TestMessageWhoseSealIsCutOffBecomesWords(t *testing.T) {
+	live(t, voicemailFlow+"transcripts: {driver: command, command: [/bin/echo, my invoice is wrong, \"{file}\"]}\n", func(s *story) {
+		s.muteCustomer = true
+		c := s.dial()
+		s.answered(c)
+		time.Sleep(20 * time.Second)
+		s.bye(c)
+		if err := s.house.store.Sync(s.within(time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if all := s.messages(); len(all) != 1 || all[0].Sealed {
+			t.Fatalf("before: got %+v, want one message that is not sealed", all)
+		}
+		dir, killed := s.house.config().Data(), t.TempDir()
+		if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		s.restart(func() {
+			if err := errors.Join(os.RemoveAll(dir), os.CopyFS(dir, os.DirFS(killed))); err != nil {
+				t.Fatal(err)
+			}
+		})
+		time.Sleep(time.Second)
+		for range 2 {
+			all := s.messages()
+			if len(all) != 1 || !all[0].Sealed || all[0].Duration < 3*time.Second {
+				t.Fatalf("after: got %+v, want the message, sealed", all)
+			}
+			rec := s.card().Recordings[0]
+			if rec.ID != all[0].ID || rec.Duration != all[0].Duration || !strings.Contains(rec.Note, "interrupted") {
+				t.Errorf("the card: got %+v, want the message's %v of an interrupted switch", rec, all[0].Duration)
+			}
+			words, err := s.house.recorder.Transcript(rec.ID)
+			if err != nil || len(words.Said) == 0 || !strings.Contains(words.Said[0].Text, "my invoice is wrong") {
+				t.Errorf("words: got %+v, %v, want what was said", words, err)
+			}
+			s.restart()
 		}
 	})
 }
