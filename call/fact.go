@@ -66,7 +66,7 @@ const (
 	FactHeardAgain       FactKind = "media.resumed"
 	FactTrunk            FactKind = "trunk.state"       // State: registered, unregistered, refused, unreachable, unresolved, …
 	FactRecordingDeleted FactKind = "recording.deleted" // its sound; Reason: by whom
-	FactTranscript       FactKind = "transcript.state"  // of a recording; State: done, failed
+	FactTranscript       FactKind = "transcript.state"  // of a recording; State: done, failed; of a message also its box, of Team or Agent
 	FactAgentStatus      FactKind = "agent.status"
 	FactAgentOrdered     FactKind = "agent.ordered"  // State: set for Agent by somebody else; Reason: by whom
 	FactAgentShift       FactKind = "agent.shift"    // State: on or off by the schedule, until Until

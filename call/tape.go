@@ -128,7 +128,11 @@ func (s *Switchboard) taped(c *liveCall) *Recorded {
 // may be after the call.
 func (s *Switchboard) fromRecorder(e recorder.Event) {
 	if t, ok := e.(recorder.Transcribed); ok {
-		s.fact(Fact{Kind: FactTranscript, Call: ID(t.Of), Recording: t.ID, State: string(t.State)})
+		fact := Fact{Kind: FactTranscript, Call: ID(t.Of), Recording: t.ID, State: string(t.State)}
+		if m := s.messages[t.ID]; m != nil {
+			fact.Team, fact.Agent = m.Box.Team, m.Box.Agent
+		}
+		s.fact(fact)
 		return
 	}
 	sealed, ok := e.(recorder.Sealed)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -105,12 +106,19 @@ func TestPagesVoicemail(t *testing.T) {
 	s.quietPages(ann, bob, sue)
 	s.kill()
 	said := map[call.FactKind]int{}
+	var read []call.Box // whose messages have words
 	for _, f := range s.facts() {
+		if f.Kind == call.FactTranscript {
+			read = append(read, call.Box{Team: f.Team, Agent: f.Agent})
+		}
 		if f.Reason == "by ann" {
 			said[f.Kind]++
 		}
 	}
 	if said[call.FactVoicemailHeard] != 2 || said[call.FactVoicemailDeleted] != 1 {
 		t.Errorf("facts by ann: got %v, want two messages heard, one deleted", said)
+	}
+	if want := []call.Box{{Team: "support"}, {Agent: "ann"}}; !slices.Equal(read, want) {
+		t.Errorf("facts of words: got %v, want those of messages with their boxes: %v", read, want)
 	}
 }
