@@ -212,7 +212,10 @@ func TestOneRecipientIsRefusedAndTheOthersAreNot(t *testing.T) {
 
 // A crash while a mail was written leaves a part of it, which nobody looks at; a withdrawn mail is not written again.
 func TestNothingStaysOfMailsThatAreNotToBe(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "[0-9]*\\") // a name is no pattern
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	part := filepath.Join(dir, partPrefix+"1234")
 	if err := os.WriteFile(part, []byte("+14155550123"), 0o600); err != nil {
 		t.Fatal(err)
@@ -233,6 +236,9 @@ func TestNothingStaysOfMailsThatAreNotToBe(t *testing.T) {
 	}
 	if err := os.Rename(q.path(ids[1]), q.path(ids[1])+".bad"); err != nil {
 		t.Fatal(err)
+	}
+	if err := q.Withdraw(""); err != nil || q.Waiting() != 2 {
+		t.Errorf("withdrawn without a sound: got %v, %d waiting, want both that can be read", err, q.Waiting())
 	}
 	if err := q.Withdraw("/a.wav", "/b.wav", "/c.wav"); err != nil {
 		t.Fatal(err)

@@ -88,9 +88,11 @@ func Open(dir string, server func() Server, dial func(ctx context.Context, netwo
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("mail folder: %w", err)
 	}
-	parts, err := filepath.Glob(filepath.Join(dir, partPrefix+"*"))
-	for _, part := range parts {
-		err = errors.Join(err, os.Remove(part))
+	all, err := os.ReadDir(dir) // not Glob: the folder's name is no pattern
+	for _, e := range all {
+		if strings.HasPrefix(e.Name(), partPrefix) {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("mail folder: %w", err)
@@ -278,15 +280,19 @@ func (q *Queue) rewrite(m Mail) error {
 }
 
 // Withdraw removes the mails with these sounds from the queue, also those put aside; one that is just being sent is sent.
-// It waits for the disk.
+// An empty sound is that of no mail. It waits for the disk.
 func (q *Queue) Withdraw(sounds ...string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	all, err := filepath.Glob(filepath.Join(q.dir, "*.json*"))
-	for _, path := range all {
+	all, err := os.ReadDir(q.dir)
+	for _, e := range all {
+		if !strings.Contains(e.Name(), ".json") {
+			continue
+		}
+		path := filepath.Join(q.dir, e.Name())
 		text, failed := os.ReadFile(path)
 		of := func(sound string) bool { // by its name: also in one that is not readable as a mail
-			return bytes.Contains(text, []byte(filepath.Base(sound)))
+			return sound != "" && bytes.Contains(text, []byte(filepath.Base(sound)))
 		}
 		if failed == nil && slices.ContainsFunc(sounds, of) {
 			failed = os.Remove(path)
