@@ -62,6 +62,7 @@ func Run(t *testing.T, open Opener) {
 		{"ASearchEndsInTime", searchesInTime},
 		{"CallbacksPendingAreLoadedAndThoseDoneAreFound", callbacks},
 		{"MessagesAreReplacedAndDropped", messages},
+		{"WrongCodesAreKeptUntilTheRightOne", wrongCodes},
 		{"RecordsComeNewestFirst", records},
 		{"RecordsCanBeFilteredAndPaged", filters},
 		{"CloseWritesWhatIsQueuedAndMayBeRepeated", closes},

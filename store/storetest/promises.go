@@ -86,3 +86,24 @@ func messages(t *testing.T, open Opener) {
 	same(t, "messages", mustLoad(t, s).Messages, []call.Message{m})
 	mustClose(t, s)
 }
+
+func wrongCodes(t *testing.T, open Opener) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	team, agent := call.Box{Team: "support"}, call.Box{Agent: "ann"}
+	kept := func(want ...call.WrongCodes) {
+		t.Helper()
+		mustClose(t, s)
+		s = open(t, dir)
+		same(t, "wrong codes", mustLoad(t, s).WrongCodes, want)
+	}
+	s.Append(call.WrongCodes{Box: team, Count: 1}, call.WrongCodes{Box: agent, Count: 8})
+	kept(call.WrongCodes{Box: agent, Count: 8}, call.WrongCodes{Box: team, Count: 1})
+	s.Append(call.WrongCodes{Box: team, Count: 2}, call.WrongCodes{Box: agent, Until: noon})
+	kept(call.WrongCodes{Box: agent, Until: noon}, call.WrongCodes{Box: team, Count: 2}) // a closed box, without a count, is kept too
+	s.Append(call.WrongCodes{Box: team})
+	kept(call.WrongCodes{Box: agent, Until: noon})
+	s.Append(call.WrongCodes{Box: team, Count: 1}, call.WrongCodes{Box: agent}, call.WrongCodes{Box: team})
+	kept()
+	mustClose(t, s)
+}
