@@ -1,6 +1,6 @@
 // The calls: a list that is searched where they are kept, and one call's card.
-import { html, signal, useEffect, useState } from './lib/ui.js';
-import { me, supervises, staff } from './state.js';
+import { html, useEffect, useRef, useState } from './lib/ui.js';
+import { me, own, supervises, staff } from './state.js';
 import { api, attempt, onFacts } from './net.js';
 import { Icon, day, number, customer, title, spoken, agentName, dialled, length, outcome } from './parts.js';
 import { Card } from './card.js';
@@ -10,7 +10,7 @@ const page = 50;
 const kinds = [['', 'All calls', ''], ['in', 'Incoming', 'direction=inbound'], ['out', 'Outgoing', 'direction=outbound'], ['internal', 'Internal', 'direction=internal'], ['missed', 'Not answered', 'answered=no'], ['recorded', 'With recording', 'recorded=true']];
 const outcomes = ['accepted', 'declined', 'no_answer', 'busy', 'unreachable', 'abandoned', 'too_late', 'misconfigured', 'withdrawn'];
 const nothing = { text: '', kind: '', agent: '', team: '', outcome: '', tag: '', from: '', to: '', said: '' };
-const wanted = signal(nothing); // it is there still when somebody comes back from a card
+const wanted = own(nothing); // it is there still when somebody comes back from a card
 const kindOf = c => c.direction === 'outbound' ? 'out' : c.direction === 'internal' ? 'internal' : 'in';
 
 function ending(c) {
@@ -34,10 +34,18 @@ function query(w, before) {
   return `/v1/records?${q}&${kinds.find(k => k[0] === w.kind)[2]}`;
 }
 
+// useTurns gives each question a turn: an answer that somebody has typed or asked past is not shown.
+function useTurns() {
+  const last = useRef(0);
+  return () => { const mine = ++last.current; return () => mine === last.current; };
+}
+
 function List() {
   const w = wanted.value, [cards, set] = useState(null), [next, go] = useState(''), [open, show] = useState(Boolean(w.team || w.outcome || w.tag || w.to || w.said));
   const put = (name, value) => { wanted.value = { ...wanted.value, [name]: value }; };
-  const load = async (before, current = () => true) => {
+  const turn = useTurns();
+  const load = async before => {
+    const current = turn();
     let more = '';
     const got = await attempt(() => api('GET', query(w, before), undefined, undefined, h => { more = h.get('Trunkline-Next') ?? ''; }));
     if (!current()) return;
@@ -47,10 +55,9 @@ function List() {
   };
   useEffect(() => {
     if (w.said.trim().length > 1) return;
-    let current = true; // an answer that somebody has typed past is not shown
-    const t = setTimeout(() => load('', () => current), cards ? 250 : 0);
-    const off = onFacts(list => { if (list.some(f => f.kind === 'call.ended' || f.kind === 'recording.deleted')) load('', () => current); });
-    return () => { current = false; clearTimeout(t); off(); };
+    const t = setTimeout(load, cards ? 250 : 0, '');
+    const off = onFacts(list => { if (list.some(f => f.kind === 'call.ended' || f.kind === 'recording.deleted')) load(''); });
+    return () => { turn(); clearTimeout(t); off(); };
   }, [w]);
   const narrows = Object.keys(nothing).some(k => w[k].trim());
   const pick = (label, name, options) => html`<label>${label}<select value=${w[name]} onChange=${e => put(name, e.target.value)}>${options.map(([id, text]) => html`<option value=${id}>${text}</option>`)}</select></label>`;
@@ -75,13 +82,14 @@ function List() {
 // Found are the places in transcripts where words were said; each leads there.
 function Found({ words }) {
   const [all, set] = useState(null), [next, go] = useState('');
-  const load = async (before, current = () => true) => {
-    const got = await attempt(() => api('GET', '/v1/transcripts?' + new URLSearchParams({ text: words, ...(before && { before }) })));
+  const turn = useTurns();
+  const load = async before => {
+    const current = turn(), got = await attempt(() => api('GET', '/v1/transcripts?' + new URLSearchParams({ text: words, ...(before && { before }) })));
     if (!current()) return;
     set(a => [...(before ? a ?? [] : []), ...(got?.found ?? [])]);
     go(got?.next ?? '');
   };
-  useEffect(() => { let current = true; const t = setTimeout(() => load('', () => current), 300); return () => { current = false; clearTimeout(t); }; }, [words]);
+  useEffect(() => { const t = setTimeout(load, 300, ''); return () => { turn(); clearTimeout(t); }; }, [words]);
   if (!all) return html`<p class="muted">Looking…</p>`;
   return html`${all.length === 0 ? html`<div class="card empty"><${Icon} name="search"/><p>Nobody said that${next ? ' lately' : ''}.</p></div>` : html`<ul class="list">${all.map(f => html`<li key=${f.recording + f.side + f.start}><a class="item" href=${`#/calls/${f.call}/${f.recording}/${f.start}`}><span class="avatar" aria-hidden="true"><${Icon} name="search"/></span><span>${f.text}<br/><span class="sub">${f.side === 0 ? 'Customer' : 'Agent'}, at <span class="num">${length(f.start)}</span></span></span><span class="sub num">${day(f.began)}</span></a></li>`)}</ul>`}
     ${next && html`<p class="row" style="margin-top:1rem"><button onClick=${() => load(next)}>Look further back</button></p>`}`;

@@ -1,5 +1,5 @@
 // What goes over the wire: the API with the session's cookie, and the socket in its Worker.
-import { me, connection, elsewhere, staff, parts, histories, facts, skew, toast, boot, applyStaff } from './state.js';
+import { me, connection, elsewhere, parts, histories, facts, skew, toast, boot, applyStaff, forget } from './state.js';
 
 // A Worker's address must be one that we vouch for (Trusted Types): there is one.
 const vouch = self.trustedTypes?.createPolicy('trunkline', { createScriptURL: u => { if (u === '/worker.js') return u; throw new TypeError(u); } });
@@ -88,7 +88,7 @@ async function whoami() { // a session that ended looks like a lost network
 export function signedOut(v) {
   tell({ type: 'close' });
   worker?.terminate(); worker = null;
-  parts.value = []; staff.value = { agents: [], teams: [], walls: [] };
+  forget();
   me.value = { signed_in: false, openid: v?.openid ?? me.value?.openid };
 }
 

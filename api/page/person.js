@@ -1,9 +1,10 @@
 // Who a customer is: what is known of a contact, beside an offer and in a call.
-import { html, signal, useEffect } from './lib/ui.js';
+import { html, useEffect } from './lib/ui.js';
+import { own } from './state.js';
 import { api } from './net.js';
 import { agentName, day } from './parts.js';
 
-const known = signal({}); // contacts by id, as they were last read
+const known = own({}); // contacts by id, as they were last read
 
 // usePerson is a contact, read anew when its name on the call changes: a CRM may answer after the offer is drawn.
 export function usePerson(id, name) {

@@ -86,7 +86,7 @@ export const legOf = p => p.watch?.id ?? p.card.id;
 // answer takes what rings here, or goes back to a call that this page is not in yet.
 export async function answer(call) {
   if (open.has(call) && open.get(call).state !== 'failed') return;
-  const l = { call, state: 'connecting', began: Date.now() };
+  const l = { call, state: 'connecting', began: Date.now(), takes: open.get(call)?.takes }; // tried again, it takes the call still
   open.set(call, l);
   show();
   try {

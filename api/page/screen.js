@@ -30,4 +30,6 @@ function Screen() {
     <${Tiles} teams=${wall?.teams ?? []}>${wall?.teams.map(t => html`<${Tile} key=${t.id} team=${t}/>`)}<//></main></div>`;
 }
 
+// Another address typed into this tab differs behind the # alone, for which a browser loads nothing.
+addEventListener('hashchange', () => location.reload());
 render(html`<${Screen}/>`, document.getElementById('app'));

@@ -1,20 +1,25 @@
 // What the page knows. The server owns all of it; nothing here decides anything.
 import { signal, computed } from './lib/ui.js';
 
+// own is a signal of what one person sees: whoever signs in after them in the same tab begins anew.
+const owned = [];
+export const own = initial => { const s = signal(initial); owned.push(() => { s.value = initial; }); return s; };
+export const forget = () => owned.forEach(f => f());
+
 export const me = signal(null);               // who is signed in; null: not known yet
 export const connection = signal('down');     // up, down
 export const elsewhere = signal(false);       // another tab of this agent is in use
 export const boot = signal(0);
-export const staff = signal({ agents: [], teams: [], walls: [] }); // walls: the teams' figures, for supervisors
-export const parts = signal([]);              // my calls in progress
-export const histories = signal({});          // last calls of a customer, by call
+export const staff = own({ agents: [], teams: [], walls: [] }); // walls: the teams' figures, for supervisors
+export const parts = own([]);                 // my calls in progress
+export const histories = own({});             // last calls of a customer, by call
 export const facts = signal(0);               // the number of the last fact
 export const skew = signal(0);                // the switch's clock less ours, ms
 export const now = signal(Date.now());
 export const route = signal(location.hash.slice(2) || 'calls');
 export const toasts = signal([]);
-export const dialer = signal(null);           // the number being written; null: closed
-export const over = signal(null);             // how the last offer ended, in words
+export const dialer = own(null);              // the number being written; null: closed
+export const over = own(null);                // how the last offer ended, in words
 export const theme = signal(localStorage.getItem('theme') ?? 'system');
 
 setInterval(() => { now.value = Date.now() + skew.value; }, 250);

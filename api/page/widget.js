@@ -1,6 +1,6 @@
 // The call in progress: on every page, movable by mouse, touch and arrow keys.
-import { html, effect, signal, useEffect, useRef, useState } from './lib/ui.js';
-import { active, go, histories, me, self } from './state.js';
+import { html, effect, useEffect, useRef, useState } from './lib/ui.js';
+import { active, go, histories, me, own, self } from './state.js';
 import { api, attempt, order } from './net.js';
 import { lines, device, able, choose, answer, goOn, legOf } from './phone.js';
 import { Icon, Since, useFocus, title, number, customer, agentName, whither, until, length, clock } from './parts.js';
@@ -87,7 +87,7 @@ export function Widget({ part }) {
 
 // The call that was talked in last: what is left to write about it is written in the wrap-up. A note
 // that was half written when the customer hung up stays open.
-const spoke = signal(null), noting = new Set();
+const spoke = own(null), noting = new Set();
 effect(() => { const p = active.value.find(p => p.role === 'talking'); if (p) spoke.value = p.card; });
 const at = c => '/v1/calls/' + encodeURIComponent(c.id);
 

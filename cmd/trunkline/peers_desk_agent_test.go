@@ -212,30 +212,25 @@ func TestPagesCallsAreFoundAndPlayed(t *testing.T) {
 		ann.comes("both calls", `document.querySelectorAll('main a.item').length === 2`)
 	}
 	both()
-	set := func(label, text string) {
-		t.Helper()
-		ann.comes(label, fmt.Sprintf(`(() => { const l = [...document.querySelectorAll('.filters label')].find(l => l.firstChild.data === %q), i = l?.querySelector('input, select'); if (!i) return false;
-			i.value = %q; i.dispatchEvent(new Event(i.tagName === 'SELECT' ? 'change' : 'input', { bubbles: true })); return true; })()`, label, text))
-	}
 	ann.press("More filters")
 	for _, x := range [][3]string{
 		{"Search", "020 7946 0000", "+442079460000"}, {"Search", "pat d", "Pat Dow"}, {"Search", "BLUE", "Pat Dow"},
 		{"Kind", "missed", "+442079460000"}, {"Kind", "recorded", "Pat Dow"}, {"Outcome", "accepted", "Pat Dow"},
 	} {
-		set(x[0], x[1])
+		ann.filter(x[0], x[1])
 		ann.comes(x[0]+" "+x[1]+" finds "+x[2], fmt.Sprintf(`(all => all.length === 1 && all[0].innerText.includes(%q))([...document.querySelectorAll('main a.item')])`, x[2]))
 		ann.press("Clear")
 		both()
 	}
-	set("Tag", "no such")
+	ann.filter("Tag", "no such")
 	ann.sees("No calls here that fit.")
 	ann.clean("calls-filters")
 	ann.narrow(func() { ann.clean("calls-filters-360") })
 	ann.press("Clear")
 	ann.comes("the transcript is there", `fetch('/v1/transcripts?text=cancel').then(r => r.json()).then(v => v.found.length > 0)`)
-	set("Said in the call", "nobody")
+	ann.filter("Said in the call", "nobody")
 	ann.sees("Nobody said that.")
-	set("Said in the call", "cancel ord")
+	ann.filter("Said in the call", "cancel ord")
 	ann.comes("a place", `document.querySelector('main a.item')?.innerText.includes('Please cancel my order.') && (document.querySelector('main a.item').click(), true)`)
 	at := func(what string, from, to float64) {
 		t.Helper()

@@ -186,7 +186,11 @@ func TestPagesACallGoesOnInThisBrowser(t *testing.T) {
 	s.must(c.Hears(s.within(step), annTone))
 	ann.press("Mute") // it stays muted in the browser
 	ann.sees("Unmute")
+	evaluate[bool](ann.helpDesk, `let asked = 0; Object.defineProperty(window, 'micError', { configurable: true, get: () => asked++ ? 'NotFoundError' : '' }), true`) // it is unplugged once it was allowed
 	ann.press("Go on in this browser")
+	ann.sees("No microphone was found")
+	evaluate[bool](ann.helpDesk, `delete window.micError`)
+	ann.press("Try again")
 	ann.comes("the page is the phone", `window.ear && ear.pc.connectionState === 'connected' && document.querySelector('header').innerText.includes('This browser')`)
 	ann.hears(customerTone)
 	ann.comes("she is muted still", `document.querySelector('[data-do=mute]').innerText.includes('Unmute')`)

@@ -212,6 +212,8 @@ func TestPagesAScreenOnTheWallShowsFiguresAlone(t *testing.T) {
 	if n := evaluate[int](hall, `document.querySelectorAll('.tile').length`); n != 0 {
 		t.Errorf("the screen: got %d tiles, want none", n)
 	}
+	evaluate[bool](hall, `location.hash = '`+strings.SplitN(evaluate[string](kitchen, `location.href`), "#", 2)[1]+`', true`) // typed into the same tab
+	hall.tile("Support", "Waiting 0")
 	s.quietPages(root, hall, kitchen)
 }
 
