@@ -76,12 +76,18 @@ func writeTranscript(wav string, t Transcript) error {
 func transcriptPath(wav string) string { return strings.TrimSuffix(wav, ".wav") + ".transcript.json" }
 
 // settle puts what was said in order, without what a recogniser makes of
-// the silence of a pause.
+// the silence of a pause: what lies in pauses by more than half. A text without
+// times is one stretch of the whole side, and stays.
 func (t *Transcript) settle() {
 	t.Said = slices.DeleteFunc(t.Said, func(s Said) bool {
-		middle := (s.Start + s.End) / 2
-		paused := slices.ContainsFunc(t.Pauses, func(p Span) bool { return p.From <= middle && middle < p.To })
-		return paused || strings.TrimSpace(s.Text) == ""
+		paused := 0.0
+		for _, p := range t.Pauses {
+			if p.From <= s.Start && s.End < p.To { // of no length, too
+				return true
+			}
+			paused += max(0, min(s.End, p.To)-max(s.Start, p.From))
+		}
+		return paused > (s.End-s.Start)/2 || strings.TrimSpace(s.Text) == ""
 	})
 	slices.SortStableFunc(t.Said, func(a, b Said) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Side, b.Side))
