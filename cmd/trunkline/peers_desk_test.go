@@ -191,7 +191,8 @@ func (d *helpDesk) clean(screen string) {
 	}
 	evaluate[bool](d, `delete document.documentElement.dataset.theme`)
 	if wide := evaluate[int](d, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); wide > 0 {
-		d.Errorf("%s: got a page that is %d px too wide", screen, wide)
+		d.Errorf("%s: got a page that is %d px too wide, by %s", screen, wide, evaluate[string](d, `[...document.querySelectorAll('body *')]
+			.filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map(e => e.outerHTML.slice(0, 300)).join('\n')`))
 	}
 }
 
