@@ -286,10 +286,12 @@ func (d *helpDesk) keys(keys ...string) {
 	}
 }
 
-// reach tabs until the element in focus has a name.
+// reach tabs until the element in focus has a name, once there is one that has.
 func (d *helpDesk) reach(name string) {
 	d.Helper()
 	quoted, _ := json.Marshal(name)
+	d.comes("there is "+name, `[...document.querySelectorAll('a, button, input, select, textarea, [tabindex]')].some(e =>
+		(e.getAttribute('aria-label') ?? e.innerText ?? '').trim() === `+string(quoted)+`)`)
 	for range 80 {
 		d.keys("Tab")
 		if evaluate[bool](d, `(document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.innerText ?? '').trim() === `+string(quoted)) {
