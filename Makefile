@@ -40,7 +40,7 @@ test: tools ## install what the tests need (apt), and run every test, against re
 	$(GO) test -count=1 -tags peers -run '^TestPeers' -parallel 3 $(PEERS)
 	$(GO) test -count=1 -tags peers -run '^TestPages' -parallel 2 ./cmd/trunkline
 
-check: compiler ## the fast gate: format, vet, staticcheck, the house's shape, unit tests with -race (< 2 min)
+check: compiler ## the fast gate: format, vet, staticcheck, the house's shape, unit tests with -race (some 3 min)
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) vet -tags peers $(PEERS)
