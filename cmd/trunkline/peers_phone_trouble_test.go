@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"trunkline/internal/simphone"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
@@ -110,9 +111,9 @@ func TestPagesACallOutlivesItsTab(t *testing.T) {
 	s.flawless()
 }
 
-// Whoever loses the network, for longer than a stumble, is back in the call when it is back.
-func TestPagesACallOutlivesItsNetwork(t *testing.T) {
-	t.Parallel()
+// talkOverAWire is an agent who talks in a page behind a wire, and the caller.
+func talkOverAWire(t *testing.T) (*site, *wire, *webDesk, *simphone.Call) {
+	t.Helper()
 	s := deskSite(t, soloTeam+siteFlow)
 	port := s.freePort("udp")
 	s.edit("calls: {max: 50}", fmt.Sprintf("calls: {max: 50}\nwebrtc: {port: %d}", port))
@@ -124,6 +125,13 @@ func TestPagesACallOutlivesItsNetwork(t *testing.T) {
 	ann.press("Answer")
 	s.must(c.Hears(s.within(step), annTone))
 	ann.hears(customerTone)
+	return s, w, ann, c
+}
+
+// Whoever loses the network, for longer than a stumble, is back in the call when it is back.
+func TestPagesACallOutlivesItsNetwork(t *testing.T) {
+	t.Parallel()
+	s, w, ann, c := talkOverAWire(t)
 	w.cut.Store(true)
 	s.hears("the customer, while the network is away,", c)
 	ann.sees("The sound is interrupted")
@@ -142,17 +150,7 @@ func TestPagesACallOutlivesItsNetwork(t *testing.T) {
 // the same connection: the page does not even know.
 func TestPagesACallFollowsItsAgentsAddress(t *testing.T) {
 	t.Parallel()
-	s := deskSite(t, soloTeam+siteFlow)
-	port := s.freePort("udp")
-	s.edit("calls: {max: 50}", fmt.Sprintf("calls: {max: 50}\nwebrtc: {port: %d}", port))
-	s.serve()
-	w := s.wire(netip.AddrPortFrom(s.host(1), port))
-	ann := s.openPhoneAt(s.webBrowser(), "http://"+w.door.Addr().String(), "ann", annTone, w.script())
-	ann.sees("Available")
-	c := s.caller()
-	ann.press("Answer")
-	s.must(c.Hears(s.within(step), annTone))
-	ann.hears(customerTone)
+	s, w, ann, c := talkOverAWire(t)
 	evaluate[bool](ann.helpDesk, `window.first = ear.pc, true`)
 	for _, host := range []byte{10, 11} {
 		w.move(host)

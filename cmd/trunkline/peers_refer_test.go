@@ -19,41 +19,7 @@ const refersOutside = `<?xml version="1.0" encoding="UTF-8"?>
 <ereg regexp="tag=([^;]+)" search_in="hdr" header="From:" assign_to="all,peer"/>
 </action></recv>
 <Reference variables="all"/>
-<send><![CDATA[
-SIP/2.0 180 Ringing
-[last_Via:]
-[last_From:]
-[last_To:];tag=a[pid]
-[last_Call-ID:]
-[last_CSeq:]
-Contact: <sip:ann@[local_ip]:[local_port]>
-Content-Length: 0
-
-]]></send>
-<send retrans="500"><![CDATA[
-SIP/2.0 200 OK
-[last_Via:]
-[last_From:]
-[last_To:];tag=a[pid]
-[last_Call-ID:]
-[last_CSeq:]
-Contact: <sip:ann@[local_ip]:[local_port]>
-Content-Type: application/sdp
-Content-Length: [len]
-
-v=0
-o=sipp 1 1 IN IP4 [media_ip]
-s=-
-c=IN IP4 [media_ip]
-t=0 0
-m=audio [rtpstream_audio_port] RTP/AVP 0
-a=rtpmap:0 PCMU/8000
-
-]]></send>
-<recv request="ACK"/>
-<nop><action><exec rtp_stream="tone.raw,-1,0"/></action></nop>
-<pause milliseconds="3000"/>
-<send retrans="500"><![CDATA[
+` + annTakesIt + `<send retrans="500"><![CDATA[
 REFER sip:%[1]s SIP/2.0
 Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
 Max-Forwards: 70

@@ -123,17 +123,8 @@ func TestPeersBaresipTransfersByKeys(t *testing.T) {
 	s.flawless()
 }
 
-// asksByPhone is a sipp that is ann's phone: it answers, calls bob besides, and leaves the
-// customer with bob by REFER with Replaces. A Call-ID with /// in it belongs, for sipp, to the
-// call whose Call-ID comes after.
-const asksByPhone = `<?xml version="1.0" encoding="UTF-8"?>
-<scenario name="ann">
-<recv request="INVITE" crlf="true" rrs="true"><action>
-<ereg regexp=".*" search_in="hdr" header="To:" assign_to="to"/>
-<ereg regexp=".*" search_in="hdr" header="From:" assign_to="from"/>
-<ereg regexp="sip:[^>]+" search_in="hdr" header="Contact:" assign_to="peer"/>
-</action></recv>
-<send><![CDATA[
+// annTakesIt is a sipp that is ann's phone and rings, answers and says its tone for 3 s.
+const annTakesIt = `<send><![CDATA[
 SIP/2.0 180 Ringing
 [last_Via:]
 [last_From:]
@@ -167,7 +158,19 @@ a=rtpmap:0 PCMU/8000
 <recv request="ACK"/>
 <nop><action><exec rtp_stream="tone.raw,-1,0"/></action></nop>
 <pause milliseconds="3000"/>
-<send retrans="500"><![CDATA[
+`
+
+// asksByPhone is a sipp that is ann's phone: it answers, calls bob besides, and leaves the
+// customer with bob by REFER with Replaces. A Call-ID with /// in it belongs, for sipp, to the
+// call whose Call-ID comes after.
+const asksByPhone = `<?xml version="1.0" encoding="UTF-8"?>
+<scenario name="ann">
+<recv request="INVITE" crlf="true" rrs="true"><action>
+<ereg regexp=".*" search_in="hdr" header="To:" assign_to="to"/>
+<ereg regexp=".*" search_in="hdr" header="From:" assign_to="from"/>
+<ereg regexp="sip:[^>]+" search_in="hdr" header="Contact:" assign_to="peer"/>
+</action></recv>
+` + annTakesIt + `<send retrans="500"><![CDATA[
 INVITE sip:bob@%[1]s SIP/2.0
 Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
 Max-Forwards: 70
